@@ -1,0 +1,44 @@
+"""What an author of a vertical touches: nouns to declare, hooks to implement, records that flow, errors to raise.
+
+Nothing here imports anything heavy; a plugin that only declares costs nothing until it works.
+"""
+
+from .errors import (
+    BadInput,
+    BadRows,
+    Conflict,
+    Damaged,
+    NotFound,
+    PlatformError,
+    PluginError,
+    RowProblem,
+    SettingsError,
+    StorageError,
+    Unavailable,
+    suggest,
+)
+from .hooks import PROJECT, Hooks, hookimpl, hookspec
+from .names import NAME, check_name, resolve
+from .nouns import Command, Dataset, Endpoints, EventKind, Index, Page, TaskHead
+from .recipe import Recipe
+from .records import (
+    SPLITS,
+    Batch,
+    Document,
+    Event,
+    Evidence,
+    FitJob,
+    FitReport,
+    Hit,
+    Prediction,
+    Predictions,
+    Preparation,
+)
+
+__all__ = [
+    "NAME", "PROJECT", "SPLITS", "BadInput", "BadRows", "Batch", "Command", "Conflict", "Damaged", "Dataset",
+    "Document", "Endpoints", "Event", "EventKind", "Evidence", "FitJob", "FitReport", "Hit", "Hooks", "Index",
+    "NotFound", "Page", "PlatformError", "PluginError", "Prediction", "Predictions", "Preparation", "Recipe",
+    "RowProblem", "SettingsError", "StorageError", "TaskHead", "Unavailable", "check_name", "hookimpl", "hookspec",
+    "resolve", "suggest",
+]  # fmt: skip

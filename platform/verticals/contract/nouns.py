@@ -1,0 +1,141 @@
+"""What a plugin declares. Pure data: names, and references to code that are resolved on first use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from .names import check_name
+from .recipe import Recipe
+from .records import Document
+
+Reference = str  # "package.module:attribute"
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Rows of one typed schema, with splits and versions.
+
+    Args:
+        name: unique within the plugin.
+        row: the pydantic model of one row (or a reference to it); its field names are the columns.
+        load: a function (or a reference to it) that yields the starter rows, as models or mappings.
+        description: one sentence, shown in lists.
+        key: the field that identifies a row; two rows with one key are an error. Empty: rows have no identity.
+        split_by: rows with the same value of this field always fall into the same split. A row or file may
+            name its split itself in a column ``split`` (``train``, ``validation`` or ``test``).
+    """
+
+    name: str
+    row: Any
+    load: Reference | Callable[[], Iterable[Any]]
+    description: str = ""
+    key: str = ""
+    split_by: str = "text"
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "data set name")
+
+
+@dataclass(frozen=True, slots=True)
+class TaskHead:
+    """One trained task on top of the shared encoder.
+
+    Args:
+        name: unique within the plugin.
+        dataset: the data set it learns from.
+        objective: ``classify``, ``score``, ``rank``, or one that a plugin registered.
+        inputs: the fields that are read; two make a pair of texts.
+        target: the field that is predicted. For ``rank`` the text of the candidate that was chosen.
+        labels: the closed, ordered list of labels; empty: all that occur in the data, sorted.
+        prepare: a function (or reference) that turns the data set's rows into training examples,
+            ``prepare(context: Preparation) -> Iterable[Mapping]``; an example may carry its ``split``.
+        recipe: how it is trained unless the caller says otherwise.
+        description: one sentence, shown in lists and on the model card.
+        example: an input as `predict` takes it, for documentation and the conformance kit.
+    """
+
+    name: str
+    dataset: str
+    objective: str = "classify"
+    inputs: tuple[str, ...] = ("text",)
+    target: str = "label"
+    labels: tuple[str, ...] = ()
+    prepare: Reference | Callable[[Any], Iterable[Mapping[str, Any]]] | None = None
+    recipe: Recipe = field(default_factory=Recipe)
+    description: str = ""
+    example: Any = None
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "head name")
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Searchable documents.
+
+    Args:
+        name: unique within the plugin.
+        documents: a function (or reference) that yields the starter documents.
+        description: one sentence, shown in lists.
+        language: ISO 639-1 code that chooses the stemmer of the lexical part.
+    """
+
+    name: str
+    documents: Reference | Callable[[], Iterable[Document]]
+    description: str = ""
+    language: str = "en"
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "index name")
+
+
+@dataclass(frozen=True, slots=True)
+class EventKind:
+    """A kind of event the plugin writes; ``payload`` is the pydantic model (or reference) it must fit."""
+
+    name: str
+    payload: Any = None
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "event kind")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """A FastAPI router (a reference to it), mounted under ``/v1/<plugin>``."""
+
+    router: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A NiceGUI page, mounted under ``/<plugin><path>``.
+
+    Args:
+        title: shown in the navigation.
+        render: a function (or reference) ``render(vertical) -> None``, plain or async, that builds the page.
+        path: ``/`` or ``/something``.
+        icon: a Material icon name.
+    """
+
+    title: str
+    render: Any
+    path: str = "/"
+    icon: str = "article"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A click command (a reference to it), reached as ``platform <plugin> <name>``."""
+
+    name: str
+    command: Any
+    help: str = ""
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "command name")

@@ -1,0 +1,165 @@
+"""What flows through the platform at run time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Protocol
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a head says of one input.
+
+    Args:
+        label: the best label (or candidate id); ``None`` for a head that gives a number.
+        confidence: calibrated probability of the label, 0 to 1; for ``score`` the value itself is in ``value``.
+        ranking: ``(label or candidate id, probability)``, best first.
+        abstained: the input resembles nothing the head was trained on: treat it as "none of these".
+        familiarity: how near the input lies to the training data, -1 to 1; `None` where not measured.
+        value: the number a ``score`` head gives.
+        version: the version that answered, as ``head@v3``.
+        tokens_cut: how many tokens at the end of the input were not read.
+    """
+
+    label: str | None
+    confidence: float
+    ranking: tuple[tuple[str, float], ...] = ()
+    abstained: bool = False
+    familiarity: float | None = None
+    value: float | None = None
+    version: str = ""
+    tokens_cut: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One searchable document. ``metadata`` holds JSON values that filters can ask for."""
+
+    id: str
+    text: str
+    title: str = ""
+    source: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One search result.
+
+    Args:
+        document: what was found.
+        score: fused score, higher is better; comparable within one search only.
+        similarity: cosine of query and document vectors, -1 to 1; `None` where only the lexical part found it.
+        dense_rank, lexical_rank: place in either list, from 1; `None` where it was not in it.
+        span: ``(start, end)`` in ``document.text`` of the passage that matches best.
+    """
+
+    document: Document
+    score: float
+    similarity: float | None = None
+    dense_rank: int | None = None
+    lexical_rank: int | None = None
+    span: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why an answer was given: one shape for hits, articles and items of a history."""
+
+    kind: str
+    id: str
+    text: str
+    source: str = ""
+    score: float | None = None
+    span: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One fact that happened. ``offset`` grows by one per vertical and tenant, from 1."""
+
+    offset: int
+    vertical: str
+    kind: str
+    payload: Mapping[str, Any]
+    at: datetime
+    key: str | None = None
+    tenant: str = "default"
+
+
+class Preparation(Protocol):
+    """What a head's ``prepare`` function sees: the rows of the vertical's data sets at their current versions."""
+
+    def rows(self, dataset: str | None = None) -> Iterator[dict[str, Any]]:
+        """Rows of a data set (the head's own by default) as plain mappings; each carries its ``split``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FitJob:
+    """One training job, as the ``fit`` hook sees it.
+
+    Args:
+        vertical, head: names.
+        objective: as the head declares it.
+        examples: per split, the prepared examples.
+        labels: ordered label names; empty where the objective has none.
+        recipe: how to train, already completed by the caller's choices.
+        dataset_version: of the data set it learns from.
+        run: id of the run that keeps the log and the checkpoint.
+        engine: the host's own training entry, for wrappers that want to train differently and again.
+    """
+
+    vertical: str
+    head: str
+    objective: str
+    examples: Mapping[str, list[dict[str, Any]]]
+    labels: tuple[str, ...]
+    recipe: Any
+    dataset_version: str
+    run: str
+    engine: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class FitReport:
+    """What training gave.
+
+    Args:
+        version: the saved version, as ``v3``.
+        metrics: of the validation rows, by name.
+        history: one mapping per epoch.
+        seconds: wall time of training, loading and saving left out.
+        stopped: ``done``, ``early`` (patience) or ``interrupted``.
+    """
+
+    version: str
+    metrics: Mapping[str, float]
+    history: tuple[Mapping[str, float], ...] = ()
+    seconds: float = 0.0
+    stopped: str = "done"
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Batch:
+    """Inputs of one head, as the ``predict`` hook sees them. ``answer`` is the host's own way to predict."""
+
+    vertical: str
+    head: str
+    version: str
+    inputs: list[Any]
+    answer: Any = None
+
+
+@dataclass(slots=True)
+class Predictions:
+    """What the ``predict`` hook returns: one prediction per input, in the same order."""
+
+    predictions: list[Prediction]
