@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..contract import StorageError
+from verticals.contract import StorageError
 
 _TEMPORARY = re.compile(r"^\.new-(\d+)-")
 _NUMBERED = re.compile(r"^v([1-9]\d*)$")

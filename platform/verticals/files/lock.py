@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
-from ..contract import Conflict
+from verticals.contract import Conflict
 
 
 class FileLock:
