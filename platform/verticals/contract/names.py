@@ -13,7 +13,7 @@ NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{0,63}$")
 
 def check_name(name: str, kind: str = "name") -> str:
     """Return ``name`` if it may be used for a file, a URL and a database key alike, else raise `BadInput`."""
-    if not isinstance(name, str) or not NAME.match(name) or ".." in name:
+    if not isinstance(name, str) or not NAME.fullmatch(name) or ".." in name:
         raise BadInput(
             f"{name!r} is not a valid {kind}.",
             "Use 1 to 64 lower-case letters, digits, '.', '_' or '-', beginning with a letter or digit.",

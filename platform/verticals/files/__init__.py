@@ -3,10 +3,10 @@
 Every room that keeps files writes them through here, so a kill at any moment leaves the old state or the new one.
 """
 
-from .atomic import numbered_folders, publish_folder, remove_abandoned, write_file
+from .atomic import explained, numbered_folders, publish_folder, remove_abandoned, write_file
 from .checksum import sha256_file, sha256_folder
 from .lock import FileLock
 
 __all__ = [
-    "FileLock", "numbered_folders", "publish_folder", "remove_abandoned", "sha256_file", "sha256_folder", "write_file",
+    "FileLock", "explained", "numbered_folders", "publish_folder", "remove_abandoned", "sha256_file", "sha256_folder", "write_file",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from verticals.contract import StorageError
@@ -18,11 +18,19 @@ _NUMBERED = re.compile(r"^v([1-9]\d*)$")
 
 
 @contextlib.contextmanager
-def publish_folder(parent: Path) -> Iterator[tuple[Path, list[str]]]:
+def publish_folder(
+    parent: Path, *, above: int = 0, seal: Callable[[Path, str], None] | None = None
+) -> Iterator[tuple[Path, list[str]]]:
     """Write a folder of files, then make it visible as the next ``v<number>`` below ``parent``.
 
     Yields the temporary folder to fill and a list that holds the name (``v3``) once the block has ended well.
     Everything is flushed before the one rename; an exception removes the temporary folder.
+
+    Args:
+        parent: where the folder appears.
+        above: a number that was given out before, so that the new one is higher even if that folder is gone.
+        seal: called with the temporary folder and the name it is about to get, to write what must hold the
+            name; called again with the next name should another process take this one first.
 
     Raises:
         StorageError: the disk is full or not writable.
@@ -35,20 +43,21 @@ def publish_folder(parent: Path) -> Iterator[tuple[Path, list[str]]]:
         yield temporary, published
         with explained(parent):
             temporary.chmod(0o755)
-            for path in temporary.rglob("*"):
-                flush(path)
-            flush(temporary)
-            published.append(_rename_to_next(temporary, parent))
+            published.append(_rename_to_next(temporary, parent, above, seal))
             flush(parent)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
 
 
-def _rename_to_next(temporary: Path, parent: Path) -> str:
+def _rename_to_next(temporary: Path, parent: Path, above: int, seal: Callable[[Path, str], None] | None) -> str:
     """Rename to the first free number; another process may take one at the same moment, so try again."""
     while True:
-        number = max((n for n, _ in numbered_folders(parent)), default=0) + 1
+        number = max(above, *(n for n, _ in numbered_folders(parent)), 0) + 1
+        if seal is not None:
+            seal(temporary, f"v{number}")
+        for path in (*temporary.rglob("*"), temporary):
+            flush(path)
         try:
             temporary.rename(parent / f"v{number}")
         except OSError as error:
