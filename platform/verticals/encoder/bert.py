@@ -1,0 +1,144 @@
+"""The BERT encoder (Devlin et al., 2019, arXiv:1810.04805), written out.
+
+The default encoder is of this kind, and the transformers library takes longer to import than this module takes to
+start, load its weights and answer. Parameter names are those of transformers, so weights and PEFT adapters are the
+same files; a test holds both implementations to equal outputs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from .batches import TokenBatch
+
+_ACTIVATIONS = {"gelu": nn.GELU(), "gelu_new": nn.GELU(approximate="tanh"), "relu": nn.ReLU()}
+
+
+class Embeddings(nn.Module):
+    """Word, position and segment vectors, summed and normalised."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__()
+        width = config["hidden_size"]
+        self.word_embeddings = nn.Embedding(config["vocab_size"], width)
+        self.position_embeddings = nn.Embedding(config["max_position_embeddings"], width)
+        self.token_type_embeddings = nn.Embedding(config["type_vocab_size"], width)
+        self.LayerNorm = nn.LayerNorm(width, eps=config.get("layer_norm_eps", 1e-12))
+
+    def forward(self, batch: TokenBatch) -> torch.Tensor:
+        positions = torch.arange(batch.ids.shape[1], device=batch.ids.device)
+        segments = (positions >= batch.second[:, None]).long() if self.token_type_embeddings.num_embeddings > 1 else 0
+        vectors = self.word_embeddings(batch.ids) + self.position_embeddings(positions)
+        if isinstance(segments, int):
+            vectors = vectors + self.token_type_embeddings.weight[0]
+        else:
+            # A lookup in a table of two rows, written so that its gradient needs no scatter.
+            table = self.token_type_embeddings.weight
+            vectors = vectors + torch.where(segments[..., None] == 0, table[0], table[1])
+        return self.LayerNorm(vectors)
+
+
+class SelfAttention(nn.Module):
+    """Multi-head attention; the names ``query``, ``key``, ``value`` are where adapters attach."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__()
+        width = config["hidden_size"]
+        self.heads = config["num_attention_heads"]
+        self.dropout = config.get("attention_probs_dropout_prob", 0.0)
+        self.query = nn.Linear(width, width)
+        self.key = nn.Linear(width, width)
+        self.value = nn.Linear(width, width)
+
+    def forward(self, hidden: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        rows, length, width = hidden.shape
+
+        def split(tensor: torch.Tensor) -> torch.Tensor:
+            return tensor.view(rows, length, self.heads, width // self.heads).transpose(1, 2)
+
+        attended = functional.scaled_dot_product_attention(
+            split(self.query(hidden)), split(self.key(hidden)), split(self.value(hidden)), attn_mask=mask,
+            dropout_p=self.dropout if self.training else 0.0,
+        )  # fmt: skip
+        return attended.transpose(1, 2).reshape(rows, length, width)
+
+
+class Residual(nn.Module):
+    """Project, add to the input, normalise."""
+
+    def __init__(self, config: dict[str, Any], width_in: int) -> None:
+        super().__init__()
+        self.dense = nn.Linear(width_in, config["hidden_size"])
+        self.LayerNorm = nn.LayerNorm(config["hidden_size"], eps=config.get("layer_norm_eps", 1e-12))
+        self.dropout = nn.Dropout(config.get("hidden_dropout_prob", 0.0))
+
+    def forward(self, hidden: torch.Tensor, residual: torch.Tensor) -> torch.Tensor:
+        return self.LayerNorm(self.dropout(self.dense(hidden)) + residual)
+
+
+class Layer(nn.Module):
+    """One transformer layer."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__()
+        self.attention = nn.ModuleDict()
+        self.attention["self"] = SelfAttention(config)
+        self.attention["output"] = Residual(config, config["hidden_size"])
+        self.intermediate = nn.ModuleDict()
+        self.intermediate["dense"] = nn.Linear(config["hidden_size"], config["intermediate_size"])
+        self.output = Residual(config, config["intermediate_size"])
+        self.activation = _ACTIVATIONS[config.get("hidden_act", "gelu")]
+
+    def forward(self, hidden: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        hidden = self.attention["output"](self.attention["self"](hidden, mask), hidden)
+        return self.output(self.activation(self.intermediate["dense"](hidden)), hidden)
+
+
+class Bert(nn.Module):
+    """Token ids to one vector per token."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__()
+        self.embeddings = Embeddings(config)
+        self.encoder = nn.ModuleDict()
+        self.encoder["layer"] = nn.ModuleList(Layer(config) for _ in range(config["num_hidden_layers"]))
+        self.width = int(config["hidden_size"])
+
+    def forward(self, batch: TokenBatch) -> torch.Tensor:
+        """Hidden states [rows, length, width]."""
+        length = batch.ids.shape[1]
+        mask = None
+        if int(batch.lengths.min()) < length if not batch.ids.is_cuda else True:
+            positions = torch.arange(length, device=batch.ids.device)
+            mask = (positions < batch.lengths[:, None])[:, None, None, :]
+        hidden = self.embeddings(batch)
+        for layer in self.encoder["layer"]:
+            hidden = layer(hidden, mask)
+        return hidden
+
+
+def supports(config: dict[str, Any]) -> bool:
+    """Whether an encoder with this ``config.json`` is of the kind written out here."""
+    return (
+        config.get("model_type") == "bert"
+        and config.get("position_embedding_type", "absolute") == "absolute"
+        and config.get("hidden_act", "gelu") in _ACTIVATIONS
+        and not config.get("is_decoder", False)
+    )
+
+
+def load(config: dict[str, Any], weights: Path) -> Bert:
+    """Build the model and fill it from a safetensors file."""
+    from safetensors.torch import load_file
+
+    with torch.device("meta"):
+        model = Bert(config)
+    stored = {name.removeprefix("bert."): tensor for name, tensor in load_file(weights).items()}
+    wanted = model.state_dict().keys()
+    model.load_state_dict({name: stored[name].float() for name in wanted}, assign=True)
+    return model

@@ -1,0 +1,136 @@
+"""The encoder as the rest of the platform sees it: texts in, one vector per text out."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from . import bert
+from .bank import Bank
+from .batches import TokenBatch, bucketed
+from .precision import Precision, choose_precision
+from .source import EncoderSource
+from .tokens import Text, Tokenizer, TokenRows
+
+
+class Encoder:
+    """A base model, its tokenizer, its pooling and the bank of adapters on it.
+
+    Args:
+        source: where the weights lie.
+        model: token ids to token vectors.
+        precision: where and how to compute.
+    """
+
+    def __init__(self, source: EncoderSource, model: nn.Module, precision: Precision) -> None:
+        self.source, self.precision = source, precision
+        self.tokenizer = Tokenizer(source)
+        self.model = model.to(precision.device).eval().requires_grad_(False)
+        self.dimension = int(source.config["hidden_size"])
+        self.bank = Bank(self.model)
+        self.lock = threading.RLock()  # one computation at a time: the routing of the bank is shared
+        self._cls = source.pooling == "cls"
+
+    @classmethod
+    def open(cls, source: EncoderSource, precision: str = "auto", device: str = "auto") -> Encoder:
+        """Load an encoder; one that is not BERT's kind is loaded by the transformers library."""
+        chosen = choose_precision(precision, device)
+        if bert.supports(source.config):
+            return cls(source, bert.load(source.config, source.weights), chosen)
+        from .auto import load
+
+        return cls(source, load(source), chosen)
+
+    @property
+    def identity(self) -> str:
+        """What the vectors depend on; vectors of encoders with different identities must not be compared."""
+        return f"{self.source.sha256[:16]}-{self.source.pooling}"
+
+    def private_copy(self) -> Encoder:
+        """An encoder with weights of its own, for full fine-tuning; its bank is empty."""
+        twin = copy.copy(self)
+        twin.model = _without_bank(copy.deepcopy(self.model))
+        twin.bank = Bank(twin.model)
+        twin.lock = threading.RLock()
+        return twin
+
+    def tokens(self, texts: Sequence[Text], max_tokens: int) -> TokenRows:
+        """Tokenise texts."""
+        return self.tokenizer.encode(texts, max_tokens)
+
+    def batch(self, rows: TokenRows, which: Sequence[int] | np.ndarray) -> TokenBatch:
+        """The rows ``which`` as one padded batch on the encoder's device."""
+        return TokenBatch.of(rows, which, self.tokenizer.pad_id, self.precision.device)
+
+    def features(self, batch: TokenBatch) -> torch.Tensor:
+        """One vector per row, fp32 [rows, dimension], not normalised. Gradients flow."""
+        with self.precision.autocast():
+            hidden = self.model(batch)
+        if self._cls:
+            return hidden[:, 0].float()
+        positions = torch.arange(batch.ids.shape[1], device=batch.ids.device)
+        weights = (positions < batch.lengths[:, None]).to(hidden.dtype) / batch.lengths[:, None].to(hidden.dtype)
+        return torch.einsum("rlw,rl->rw", hidden, weights).float()
+
+    def encode(
+        self,
+        rows: TokenRows,
+        slots: Sequence[int] | None = None,
+        batch_tokens: int = 4096,
+        progress: Callable[[int], None] | None = None,
+    ) -> torch.Tensor:
+        """Features of many rows, on the CPU, fp32 [n, dimension], in the order given.
+
+        Args:
+            rows: tokenised texts.
+            slots: per row, the bank's slot to go through; all through the bare encoder by default.
+            batch_tokens: padded tokens computed at once, at most.
+            progress: called with the number of rows done in each batch.
+        """
+        output = torch.empty(len(rows), self.dimension)
+        if not len(rows):
+            return output
+        for which in bucketed(rows.lengths, rows=512, tokens=batch_tokens):
+            routed = [slots[index] for index in which] if slots is not None else [0] * len(which)
+            order = np.argsort(routed, kind="stable")
+            ordered = which[order]
+            with self.lock, torch.inference_mode(), self.bank.route([routed[at] for at in order]):
+                output[ordered] = self.features(self.batch(rows, ordered)).cpu()
+            if progress is not None:
+                progress(len(which))
+        return output
+
+    def embed(self, texts: Sequence[Text], max_tokens: int = 256) -> np.ndarray:
+        """Normalised vectors, float32 [n, dimension]."""
+        features = self.encode(self.tokens(texts, max_tokens))
+        return functional.normalize(features, dim=1).numpy()
+
+    def state(self) -> dict[str, Any]:
+        """The model's weights by their usual names."""
+        return {name: tensor.detach().cpu().contiguous() for name, tensor in self.model.state_dict().items()}
+
+
+def _without_bank(model: nn.Module) -> nn.Module:
+    """Put plain linear layers back, sharing the weights."""
+    from .bank import BankedLinear
+
+    for name, module in list(model.named_modules()):
+        if isinstance(module, BankedLinear):
+            plain = nn.Linear(
+                module.weight.shape[1], module.weight.shape[0], bias=module.bias is not None, device="meta"
+            )
+            plain.weight, plain.bias = module.weight, module.bias
+            parent_name, _, own = name.rpartition(".")
+            parent = model.get_submodule(parent_name) if parent_name else model
+            if isinstance(parent, nn.ModuleDict):
+                parent[own] = plain
+            else:
+                setattr(parent, own, plain)
+    return model

@@ -1,0 +1,93 @@
+"""Device, number format and threads, chosen from what the machine has."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from verticals.contract import SettingsError, suggest
+
+_FORMATS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """Where and in which format the encoder computes; parameters stay fp32 in training.
+
+    Args:
+        device: the torch device.
+        compute: number format of matrix products.
+        reason: why, for `platform doctor`.
+    """
+
+    device: torch.device
+    compute: torch.dtype
+    reason: str
+
+    @property
+    def name(self) -> str:
+        """``fp32`` or ``bf16``."""
+        return next(name for name, dtype in _FORMATS.items() if dtype == self.compute)
+
+    def autocast(self) -> torch.autocast:
+        """A context in which matrix products run in the chosen format."""
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.compute == torch.bfloat16)
+
+
+def choose_precision(precision: str = "auto", device: str = "auto") -> Precision:
+    """Choose by the machine unless told: bf16 on CUDA and on CPUs with AMX or AVX512-BF16, else fp32.
+
+    Raises:
+        SettingsError: an unknown format, or a device this machine does not have.
+    """
+    chosen = torch.device("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else _device(device)
+    if precision != "auto":
+        if precision not in _FORMATS:
+            raise SettingsError(f"There is no precision {precision!r}.", suggest(precision, [*_FORMATS, "auto"]))
+        return Precision(chosen, _FORMATS[precision], "as set")
+    if chosen.type == "cuda" and torch.cuda.is_bf16_supported():
+        return Precision(chosen, torch.bfloat16, "this GPU computes bf16")
+    if chosen.type == "cpu" and (found := _fast_bf16()):
+        return Precision(chosen, torch.bfloat16, f"this CPU has {found}")
+    return Precision(chosen, torch.float32, "no fast bf16 on this machine")
+
+
+def free_cores() -> int:
+    """Cores this process may really use: its CPU affinity, and a container's quota where there is one."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = Path("/sys/fs/cgroup/cpu.max")
+    if quota.is_file():
+        limit, _, period = quota.read_text().partition(" ")
+        if limit.isdigit() and period.strip().isdigit():
+            cores = min(cores, max(1, round(int(limit) / int(period))))
+    return cores
+
+
+def set_threads(threads: int = 0) -> int:
+    """Set torch's threads to ``threads``, or to the free cores when 0; the number set."""
+    number = threads or free_cores()
+    torch.set_num_threads(number)
+    return number
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise SettingsError(f"There is no device {name!r}.", "Use 'cpu', 'cuda' or 'cuda:<number>'.") from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise SettingsError("This machine has no usable CUDA device.", "Set PLATFORM_DEVICE=cpu or auto.")
+    return device
+
+
+def _fast_bf16() -> str:
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    if "amx_bf16" in flags:
+        return "AMX"
+    return "AVX512-BF16" if "avx512_bf16" in flags else ""

@@ -1,0 +1,113 @@
+"""Texts to token ids, in bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from verticals.contract import Damaged
+
+from .source import EncoderSource
+
+Text = str | tuple[str, str]
+
+
+@dataclass(slots=True)
+class TokenRows:
+    """Tokenised texts.
+
+    Args:
+        ids: one int64 array per text, special tokens included.
+        second: per text, where the second segment of a pair begins; the length where there is none.
+        cut: per text, how many tokens at its end were left out.
+    """
+
+    ids: list[np.ndarray]
+    second: np.ndarray
+    cut: np.ndarray
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens per text, int64 [n]."""
+        return np.fromiter((len(row) for row in self.ids), dtype=np.int64, count=len(self.ids))
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class Tokenizer:
+    """The encoder's own tokenizer, used directly from its file (the transformers library would cost a start of seconds).
+
+    Args:
+        source: the encoder it belongs to.
+    """
+
+    def __init__(self, source: EncoderSource) -> None:
+        from tokenizers import Tokenizer as FastTokenizer
+
+        path = source.path / "tokenizer.json"
+        try:
+            self._fast = FastTokenizer.from_file(str(path))
+        except Exception as error:
+            raise Damaged(f"The tokenizer {path} cannot be read: {error}.", "Fetch the encoder again.") from error
+        self._fast.no_padding()
+        self._fast.no_truncation()
+        self.pad_id = int(source.config.get("pad_token_id") or 0)
+        self.limit = int(source.config.get("max_position_embeddings", 512))
+        self._overhead = {pair: self._fast.num_special_tokens_to_add(pair) for pair in (False, True)}
+
+    @property
+    def vocabulary_size(self) -> int:
+        """How many token ids there are."""
+        return int(self._fast.get_vocab_size())
+
+    def encode(self, texts: Sequence[Text], max_tokens: int) -> TokenRows:
+        """Tokenise texts or pairs of texts.
+
+        Args:
+            texts: each a text or two texts.
+            max_tokens: longer inputs are cut (the longer text of a pair first); never above what the encoder takes.
+        """
+        limit = min(max_tokens, self.limit)
+        encoded = self._fast.encode_batch_fast(list(texts), add_special_tokens=False) if _all_single(texts) else None
+        if encoded is not None:
+            return self._singles(encoded, limit)
+        rows = [self._pair(text, limit) for text in texts]
+        return TokenRows(
+            [row[0] for row in rows],
+            np.array([row[1] for row in rows], dtype=np.int64),
+            np.array([row[2] for row in rows], dtype=np.int64),
+        )
+
+    def _singles(self, encoded: Sequence[Any], limit: int) -> TokenRows:
+        first, last = self._special
+        room = limit - len(first) - len(last)
+        ids = [np.array([*first, *item.ids[:room], *last], dtype=np.int64) for item in encoded]
+        cut = np.array([max(0, len(item.ids) - room) for item in encoded], dtype=np.int64)
+        return TokenRows(ids, np.array([len(row) for row in ids], dtype=np.int64), cut)
+
+    @property
+    def _special(self) -> tuple[list[int], list[int]]:
+        """The special tokens before and after a single text."""
+        probe = self._fast.encode("a", add_special_tokens=True)
+        inner = [at for at, special in enumerate(probe.special_tokens_mask) if not special]
+        return probe.ids[: inner[0]], probe.ids[inner[-1] + 1 :]
+
+    def _pair(self, text: Text, limit: int) -> tuple[np.ndarray, int, int]:
+        first, second = (text, None) if isinstance(text, str) else text
+        whole = self._fast.encode(first, second, add_special_tokens=True)
+        over = len(whole.ids) - limit
+        if over > 0:
+            self._fast.enable_truncation(limit, strategy="longest_first")
+            whole = self._fast.encode(first, second, add_special_tokens=True)
+            self._fast.no_truncation()
+        ids = np.array(whole.ids, dtype=np.int64)
+        begins = whole.type_ids.index(1) if 1 in whole.type_ids else len(ids)
+        return ids, begins, max(0, over)
+
+
+def _all_single(texts: Sequence[Text]) -> bool:
+    return all(isinstance(text, str) for text in texts)
