@@ -31,6 +31,7 @@ from .contract import (
     Prediction,
     Predictions,
     Preparation,
+    Progress,
     Recipe,
     SettingsError,
     StorageError,
@@ -57,7 +58,7 @@ _LAZY = {
 __all__ = [
     "BadInput", "BadRows", "Batch", "Command", "Conflict", "CurrentVertical", "Dataset", "Document", "Endpoints",
     "Event", "EventKind", "Evidence", "FitJob", "FitReport", "Hit", "Host", "Index", "NotFound", "Page",
-    "PlatformError", "PluginError", "Prediction", "Predictions", "Preparation", "Recipe", "ServedVertical",
+    "PlatformError", "PluginError", "Prediction", "Predictions", "Preparation", "Progress", "Recipe", "ServedVertical",
     "SettingsError", "StorageError", "TaskHead", "Unavailable", "Vertical", "hookimpl",
 ]  # fmt: skip
 

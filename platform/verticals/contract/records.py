@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from types import MappingProxyType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
+if TYPE_CHECKING:
+    from .recipe import Recipe
+
 SPLITS = ("train", "validation", "test")
 
 
@@ -102,6 +103,27 @@ class Preparation(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far long work has come.
+
+    Args:
+        stage: what is done now, as ``training`` or ``encoding``.
+        done, total: in ``unit``.
+        rate: units per second, over the stage so far.
+        seconds_left: of the stage.
+        metrics: the newest figures, by name.
+    """
+
+    stage: str
+    done: int
+    total: int
+    unit: str = "rows"
+    rate: float = 0.0
+    seconds_left: float = 0.0
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class FitJob:
     """One training job, as the ``fit`` hook sees it.
 
@@ -113,7 +135,8 @@ class FitJob:
         recipe: how to train, already completed by the caller's choices.
         dataset_version: of the data set it learns from.
         run: id of the run that keeps the log and the checkpoint.
-        engine: the host's own training entry, for wrappers that want to train differently and again.
+        resume: whether to go on from the run's checkpoint.
+        progress: called now and then with a `Progress`.
     """
 
     vertical: str
@@ -121,10 +144,13 @@ class FitJob:
     objective: str
     examples: Mapping[str, list[dict[str, Any]]]
     labels: tuple[str, ...]
-    recipe: Any
+    recipe: Recipe
     dataset_version: str
     run: str
-    engine: Any = None
+    inputs: tuple[str, ...] = ("text",)
+    target: str = "label"
+    resume: bool = False
+    progress: Callable[[Progress], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +175,12 @@ class FitReport:
 
 @dataclass(slots=True)
 class Batch:
-    """Inputs of one head, as the ``predict`` hook sees them. ``answer`` is the host's own way to predict."""
+    """Inputs of one head, as the ``predict`` hook sees them."""
 
     vertical: str
     head: str
     version: str
     inputs: list[Any]
-    answer: Any = None
 
 
 @dataclass(slots=True)

@@ -8,5 +8,6 @@ from .checksum import sha256_file, sha256_folder
 from .lock import FileLock
 
 __all__ = [
-    "FileLock", "explained", "numbered_folders", "publish_folder", "remove_abandoned", "sha256_file", "sha256_folder", "write_file",
+    "FileLock", "explained", "numbered_folders", "publish_folder", "remove_abandoned", "sha256_file", "sha256_folder",
+    "write_file",
 ]  # fmt: skip

@@ -1,0 +1,16 @@
+"""What must not be forgotten: events, training runs, trained versions and their promotions, in one database.
+
+`Store` is the database (SQLite in the home folder, or PostgreSQL by URL); `Registry` joins its rows with the folders
+of trained heads on disk.
+"""
+
+from .events import EventLog
+from .registry import Registry, VersionFolder
+from .runs import RunLog, RunRecord
+from .store import Store
+from .versions import Promotion, VersionRecord, VersionTable
+
+__all__ = [
+    "EventLog", "Promotion", "Registry", "RunLog", "RunRecord", "Store", "VersionFolder", "VersionRecord",
+    "VersionTable",
+]  # fmt: skip
