@@ -49,6 +49,7 @@ class BankedLinear(nn.Module):
         self.ranks = [0] * slots
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        """The layer's output with each row's own update, [rows, length, outputs]."""
         output = functional.linear(hidden, self.weight, self.bias)
         adapter = self.routing.training
         if adapter is not None:

@@ -31,16 +31,17 @@ class Embeddings(nn.Module):
         self.LayerNorm = nn.LayerNorm(width, eps=config.get("layer_norm_eps", 1e-12))
 
     def forward(self, batch: TokenBatch) -> torch.Tensor:
+        """Vectors [rows, length, width]."""
         positions = torch.arange(batch.ids.shape[1], device=batch.ids.device)
-        segments = (positions >= batch.second[:, None]).long() if self.token_type_embeddings.num_embeddings > 1 else 0
         vectors = self.word_embeddings(batch.ids) + self.position_embeddings(positions)
-        if isinstance(segments, int):
-            vectors = vectors + self.token_type_embeddings.weight[0]
+        table = self.token_type_embeddings.weight
+        if len(table) > 1:
+            in_second = positions >= batch.second[:, None]
+            vectors = vectors + torch.where(in_second[..., None], table[1], table[0])
         else:
-            # A lookup in a table of two rows, written so that its gradient needs no scatter.
-            table = self.token_type_embeddings.weight
-            vectors = vectors + torch.where(segments[..., None] == 0, table[0], table[1])
-        return self.LayerNorm(vectors)
+            vectors = vectors + table[0]
+        normalised: torch.Tensor = self.LayerNorm(vectors)
+        return normalised
 
 
 class SelfAttention(nn.Module):
@@ -56,6 +57,7 @@ class SelfAttention(nn.Module):
         self.value = nn.Linear(width, width)
 
     def forward(self, hidden: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        """Attended values [rows, length, width]; ``mask`` is true where a token may be looked at."""
         rows, length, width = hidden.shape
 
         def split(tensor: torch.Tensor) -> torch.Tensor:
@@ -78,7 +80,9 @@ class Residual(nn.Module):
         self.dropout = nn.Dropout(config.get("hidden_dropout_prob", 0.0))
 
     def forward(self, hidden: torch.Tensor, residual: torch.Tensor) -> torch.Tensor:
-        return self.LayerNorm(self.dropout(self.dense(hidden)) + residual)
+        """Normalised sum [rows, length, width]."""
+        normalised: torch.Tensor = self.LayerNorm(self.dropout(self.dense(hidden)) + residual)
+        return normalised
 
 
 class Layer(nn.Module):
@@ -95,8 +99,10 @@ class Layer(nn.Module):
         self.activation = _ACTIVATIONS[config.get("hidden_act", "gelu")]
 
     def forward(self, hidden: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        """Hidden states [rows, length, width]."""
         hidden = self.attention["output"](self.attention["self"](hidden, mask), hidden)
-        return self.output(self.activation(self.intermediate["dense"](hidden)), hidden)
+        output: torch.Tensor = self.output(self.activation(self.intermediate["dense"](hidden)), hidden)
+        return output
 
 
 class Bert(nn.Module):
@@ -105,19 +111,20 @@ class Bert(nn.Module):
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__()
         self.embeddings = Embeddings(config)
-        self.encoder = nn.ModuleDict()
-        self.encoder["layer"] = nn.ModuleList(Layer(config) for _ in range(config["num_hidden_layers"]))
+        layers = nn.ModuleList(Layer(config) for _ in range(config["num_hidden_layers"]))
+        self.encoder = nn.ModuleDict({"layer": layers})
         self.width = int(config["hidden_size"])
 
     def forward(self, batch: TokenBatch) -> torch.Tensor:
         """Hidden states [rows, length, width]."""
         length = batch.ids.shape[1]
         mask = None
-        if int(batch.lengths.min()) < length if not batch.ids.is_cuda else True:
+        # On a GPU the mask is always made: looking whether it is needed would wait for the device.
+        if batch.ids.is_cuda or int(batch.lengths.min()) < length:
             positions = torch.arange(length, device=batch.ids.device)
             mask = (positions < batch.lengths[:, None])[:, None, None, :]
-        hidden = self.embeddings(batch)
-        for layer in self.encoder["layer"]:
+        hidden: torch.Tensor = self.embeddings(batch)
+        for layer in self.encoder["layer"].children():
             hidden = layer(hidden, mask)
         return hidden
 

@@ -110,7 +110,8 @@ class Encoder:
     def embed(self, texts: Sequence[Text], max_tokens: int = 256) -> np.ndarray:
         """Normalised vectors, float32 [n, dimension]."""
         features = self.encode(self.tokens(texts, max_tokens))
-        return functional.normalize(features, dim=1).numpy()
+        vectors: np.ndarray = functional.normalize(features, dim=1).numpy()
+        return vectors
 
     def state(self) -> dict[str, Any]:
         """The model's weights by their usual names."""

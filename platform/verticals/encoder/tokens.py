@@ -39,7 +39,7 @@ class TokenRows:
 
 
 class Tokenizer:
-    """The encoder's own tokenizer, used directly from its file (the transformers library would cost a start of seconds).
+    """The encoder's own tokenizer, read from its file: importing the transformers library would take seconds.
 
     Args:
         source: the encoder it belongs to.

@@ -1,0 +1,83 @@
+"""What every head can do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from verticals.contract import BadInput, Prediction
+from verticals.encoder.tokens import Text
+
+
+class Head(nn.Module, ABC):
+    """A task on top of the encoder's features.
+
+    Args:
+        dimension: of the features.
+        fields: the input fields; two make a pair of texts.
+        dropout: on the features, in training.
+    """
+
+    def __init__(self, dimension: int, fields: Sequence[str] = ("text",), dropout: float = 0.0) -> None:
+        super().__init__()
+        self.dimension, self.fields = dimension, tuple(fields)
+        self.dropout = nn.Dropout(dropout)
+
+    @abstractmethod
+    def config(self) -> dict[str, Any]:
+        """What `build_head` needs to make this head again, in JSON's types."""
+
+    @abstractmethod
+    def texts(self, value: Any) -> list[Text]:
+        """The texts that must be encoded to answer one input; raises `BadInput` for one that does not fit."""
+
+    @abstractmethod
+    def answer(self, features: torch.Tensor, values: Sequence[Any]) -> list[Prediction]:
+        """Predictions for ``values``, whose texts have the ``features`` [texts, dimension], in order."""
+
+    def save(self, folder: Path) -> None:
+        """Write ``head.safetensors``."""
+        from safetensors.torch import save_file
+
+        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
+        save_file(tensors, folder / "head.safetensors", metadata={"format": "pt"})
+
+    def load(self, folder: Path) -> None:
+        """Read ``head.safetensors``."""
+        from safetensors.torch import load_file
+
+        self.load_state_dict(load_file(folder / "head.safetensors"))
+
+
+def texts_of(value: Any, fields: Sequence[str]) -> Text:
+    """One text, or a pair where a head reads two fields, from a string, a sequence or a mapping of the fields.
+
+    Raises:
+        BadInput: a field is missing, is no text, or holds nothing but spaces.
+    """
+    if isinstance(value, Mapping):
+        missing = [name for name in fields if name not in value]
+        if missing:
+            raise BadInput(f"The input has no {missing[0]!r}.", f"It needs: {', '.join(fields)}.")
+        parts = [value[name] for name in fields]
+    elif isinstance(value, str):
+        parts = [value]
+    elif isinstance(value, Sequence):
+        parts = list(value)
+    else:
+        raise BadInput(
+            f"The input is a {type(value).__name__}.", "Give a text, or a mapping of the head's input fields."
+        )
+    if len(parts) != len(fields):
+        raise BadInput(f"The input has {len(parts)} texts; this head reads {len(fields)}: {', '.join(fields)}.")
+    for name, part in zip(fields, parts, strict=True):
+        if not isinstance(part, str):
+            raise BadInput(f"{name!r} is a {type(part).__name__}, not a text.")
+        if not part.strip():
+            raise BadInput(f"{name!r} is empty.", "Give some text.")
+    return (parts[0], parts[1]) if len(parts) == 2 else " ".join(parts)

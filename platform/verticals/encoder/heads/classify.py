@@ -1,0 +1,89 @@
+"""One of several labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from verticals.contract import Prediction
+from verticals.encoder.tokens import Text
+
+from .base import Head, texts_of
+
+
+class ClassifyHead(Head):
+    """A linear layer on the normalised features.
+
+    Probabilities are calibrated by one temperature (Guo et al., 2017, arXiv:1706.04599). An input abstains when its
+    features lie farther from every label's mean than those of all but a few familiar inputs: a score of distance,
+    which an over-confident softmax cannot give.
+
+    Args:
+        labels: in order.
+        temperature: divides the logits.
+        threshold: least familiarity (cosine to the nearest label mean) that is answered.
+    """
+
+    def __init__(
+        self,
+        dimension: int,
+        labels: Sequence[str],
+        temperature: float = 1.0,
+        threshold: float = -1.0,
+        fields: Sequence[str] = ("text",),
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__(dimension, fields, dropout)
+        self.labels = tuple(labels)
+        self.temperature, self.threshold = temperature, threshold
+        self.linear = nn.Linear(dimension, len(self.labels))
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+        self.register_buffer("means", torch.zeros(len(self.labels), dimension))
+        self.means: torch.Tensor
+
+    def config(self) -> dict[str, Any]:
+        """See `Head.config`."""
+        return {
+            "labels": list(self.labels), "temperature": self.temperature, "threshold": self.threshold,
+            "fields": list(self.fields),
+        }  # fmt: skip
+
+    def texts(self, value: Any) -> list[Text]:
+        """See `Head.texts`."""
+        return [texts_of(value, self.fields)]
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Logits [rows, labels]."""
+        logits: torch.Tensor = self.linear(self.dropout(self.scaled(features)))
+        return logits
+
+    def scaled(self, features: torch.Tensor) -> torch.Tensor:
+        """Features of unit variance: what the linear layer reads."""
+        return functional.normalize(features, dim=-1) * math.sqrt(self.dimension)
+
+    def familiarity(self, features: torch.Tensor) -> torch.Tensor:
+        """Cosine to the nearest label mean, [rows]."""
+        return (functional.normalize(features, dim=-1) @ self.means.T).amax(dim=-1)
+
+    def answer(self, features: torch.Tensor, values: Sequence[Any]) -> list[Prediction]:
+        """See `Head.answer`."""
+        probabilities = torch.softmax(self(features) / self.temperature, dim=-1)
+        ordered, places = probabilities.sort(dim=-1, descending=True)
+        return [
+            Prediction(
+                label=self.labels[place[0]],
+                confidence=row[0],
+                ranking=tuple((self.labels[at], probability) for at, probability in zip(place, row, strict=True)),
+                abstained=near < self.threshold,
+                familiarity=near,
+            )
+            for row, place, near in zip(
+                ordered.tolist(), places.tolist(), self.familiarity(features).tolist(), strict=True
+            )
+        ]
