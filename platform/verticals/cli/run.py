@@ -1,0 +1,57 @@
+"""``platform run``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from verticals.contract import BadInput
+
+from .output import facts, heading, note
+from .session import Session, pass_session
+from .targets import VerticalType
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="VERTICAL…", type=VerticalType())
+@click.option("--host", "address", help="Address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.  [default: 8000]")
+@click.option("--no-pages", is_flag=True, help="Serve the API only.")
+@pass_session
+def run(session: Session, names: tuple[str, ...], address: str | None, port: int | None, no_pages: bool) -> None:
+    """Serve verticals: their API under /v1/<vertical> and their pages under /<vertical>.
+
+    All of them share one encoder. A head that has no live version is first trained on the starter data (seconds).
+    Ctrl-C stops, after the requests under way are answered.
+
+    \b
+    Examples:
+      platform run customer-service
+      platform run customer-service financial-sentiment --host 0.0.0.0 --port 8080
+    """
+    given: dict[str, Any] = {name: value for name, value in (("host", address), ("port", port)) if value is not None}
+    host = session.host(given)
+    if not names:
+        known = ", ".join(vertical.name for vertical in host.verticals)
+        raise BadInput("Which vertical?", f"Name one or more: {known}." if known else "No plugin is loaded yet.")
+    for name in names:
+        host[name]
+    from verticals.web.server import serve
+
+    served = list(dict.fromkeys(names))
+    note(f"Starting {', '.join(served)} …")
+    serve(
+        host,
+        served,
+        host.settings.host,
+        host.settings.port,
+        pages=not no_pages,
+        ready=lambda url: _announce(url, served, pages=not no_pages),
+    )
+
+
+def _announce(url: str, names: list[str], *, pages: bool) -> None:
+    lines = [(name, f"{url}/{name}") for name in names] if pages else []
+    heading("Ready. Ctrl-C stops.")
+    facts([*lines, ("API", f"{url}/docs")], indent="  ")
