@@ -26,7 +26,7 @@ def create(folder: Path, seed: int = 0) -> Path:
     alphabet = "abcdefghijklmnopqrstuvwxyz0123456789.,;:!?'\"-()$%&/@#+*"
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *alphabet, *(f"##{letter}" for letter in alphabet)]
     pieces += [f"{first}{second}" for first in "aeioustrn" for second in "abcdefghijklmnopqrstuvwxyz"]
-    tokenizer = Tokenizer(models.WordPiece({piece: at for at, piece in enumerate(pieces)}, unk_token="[UNK]"))
+    tokenizer = Tokenizer(models.WordPiece({piece: at for at, piece in enumerate(pieces)}, unk_token="[UNK]"))  # noqa: S106
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.post_processor = processors.TemplateProcessing(

@@ -1,0 +1,95 @@
+"""Measuring a head on rows it has not learned from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from verticals.contract import BadInput, FitJob
+from verticals.encoder import Encoder
+from verticals.encoder.heads import ClassifyHead, Head
+
+from .objectives import Classify, objective_of
+from .prepared import prepare
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Figures of one version on one split.
+
+    Args:
+        version: the version measured, as ``v3``.
+        split: the rows' split.
+        rows: how many rows.
+        metric: the name of the figure that versions are compared by.
+        metrics: all figures by name.
+        per_label: for a classifier ``(label, precision, recall, f1, support)``, in label order.
+        confusions: for a classifier ``(true label, said label, count)`` of the errors, most frequent first.
+        seconds: wall time.
+    """
+
+    version: str
+    split: str
+    rows: int
+    metric: str
+    metrics: Mapping[str, float]
+    per_label: tuple[tuple[str, float, float, float, int], ...] = ()
+    confusions: tuple[tuple[str, str, int], ...] = ()
+    seconds: float = 0.0
+
+
+def evaluate(
+    job: FitJob, examples: Sequence[Mapping[str, Any]], split: str, version: str, head: Head, encoder: Encoder,
+    slot: int = 0,
+) -> Evaluation:  # fmt: skip
+    """Measure a head.
+
+    Args:
+        job: names the objective, the fields and the labels; its training rows are not read.
+        examples: the rows to measure on.
+        head, encoder, slot: the version, loaded.
+
+    Raises:
+        BadInput: there are no rows.
+    """
+    if not examples:
+        raise BadInput(
+            f"{job.vertical}/{job.head}: the data set has no rows in the split {split!r}.",
+            "Choose another with --split, or import some with `platform data import … --split test`.",
+        )
+    started = time.monotonic()
+    objective = objective_of(job.objective)(job)
+    prepared = prepare(objective, examples, encoder, job.recipe.max_tokens)
+    with torch.inference_mode():
+        features = encoder.encode(prepared.rows, [slot] * len(prepared.rows)).view(len(prepared), prepared.views, -1)
+        metrics = objective.metrics(head, features, prepared.targets)
+        per_label, confusions = (
+            _by_label(head, features, prepared.targets) if isinstance(objective, Classify) else ((), ())
+        )
+    seconds = time.monotonic() - started
+    return Evaluation(version, split, len(prepared), objective.metric, metrics, per_label, confusions, seconds)
+
+
+def _by_label(
+    head: Head, features: torch.Tensor, targets: torch.Tensor
+) -> tuple[tuple[tuple[str, float, float, float, int], ...], tuple[tuple[str, str, int], ...]]:
+    assert isinstance(head, ClassifyHead)  # noqa: S101  # Classify makes no other
+    labels, known = head.labels, targets >= 0
+    said, truth = head(features[known, 0]).argmax(dim=-1), targets[known]
+    matrix = torch.bincount(truth * len(labels) + said, minlength=len(labels) ** 2).view(len(labels), -1)
+    rows = []
+    for place, label in enumerate(labels):
+        right, predicted, actual = (
+            int(value) for value in (matrix[place, place], matrix[:, place].sum(), matrix[place].sum())
+        )
+        precision = right / predicted if predicted else 0.0
+        recall = right / actual if actual else 0.0
+        f1 = 2 * precision * recall / (precision + recall) if right else 0.0
+        rows.append((label, precision, recall, f1, actual))
+    errors = matrix.clone().fill_diagonal_(0)
+    pairs = [(labels[at], labels[to], int(errors[at, to])) for at, to in errors.nonzero().tolist()]
+    return tuple(rows), tuple(sorted(pairs, key=lambda pair: (-pair[2], pair)))

@@ -1,0 +1,233 @@
+"""From prepared examples to a saved version."""
+
+from __future__ import annotations
+
+import dataclasses
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+
+from verticals.contract import BadInput, FitJob, FitReport, Progress, Recipe
+from verticals.encoder import Encoder, LoraAdapter
+from verticals.encoder.heads import Head
+from verticals.store import Registry
+
+from .card import model_card
+from .linear import fit_head
+from .loop import through, train
+from .methods import choose_method
+from .objectives import Objective, objective_of
+from .prepared import Prepared, features_of, hold_out, prepare
+
+_FAMILIAR_PER_LABEL = 30  # training rows per label that the label means are taken from
+
+
+@dataclass(slots=True)
+class Workshop:
+    """What training needs from its surroundings.
+
+    Args:
+        encoder: the shared encoder.
+        registry: where the version is saved.
+        runs: folder that keeps each run's checkpoint.
+        provenance: plugin, its version and the host's, for the manifest.
+        stop: set it to end training at the next step with a checkpoint.
+    """
+
+    encoder: Encoder
+    registry: Registry
+    runs: Path
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+def fit(job: FitJob, workshop: Workshop) -> FitReport:
+    """Train one head as its recipe says, calibrate it, and save it as a new version.
+
+    The head alone is always trained first, on cached features: it is the floor to beat and the start of the rest
+    (Kumar et al., 2022, arXiv:2202.10054). If the chosen method does not beat that floor on the held-out rows, the
+    floor is what is saved, and the report says so.
+
+    Raises:
+        BadInput: the examples don't fit the objective.
+        Interrupted: stopped; the run's checkpoint holds all that is needed to go on.
+    """
+    recipe, shared = job.recipe, workshop.encoder
+    objective = objective_of(job.objective)(job)
+    say = job.progress or (lambda progress: None)
+    started = time.monotonic()
+    data, held_out, notes = _splits(job, objective, shared)
+    method, why = choose_method(recipe, len(data), len(job.labels) or len(getattr(objective, "labels", ())))
+    notes.append(f"method {method}: {why}")
+    head = objective.head(shared.dimension, recipe)
+    body: Encoder = shared
+    adapter: LoraAdapter | None = None
+    with _stopped_by_signals(workshop.stop):
+        total = len(data) * data.views
+        features = features_of(data, shared, _counter(say, "encoding", total))
+        held_features = features_of(held_out, shared)
+        history = fit_head(head, objective, (features, data.targets), (held_features, held_out.targets), recipe)
+        floor = max(figures[objective.metric] for figures in history)
+        outcome = "done"
+        if method != "head":
+            floor_state = {name: tensor.clone() for name, tensor in head.state_dict().items()}
+            if method == "lora":
+                generator = torch.Generator().manual_seed(recipe.seed)
+                adapter = LoraAdapter(shared.bank.shapes, recipe.lora_rank, recipe.lora_alpha, generator)
+                adapter.to(shared.precision.device)
+            else:
+                body = shared.private_copy()
+            state, outcome = train(
+                body, adapter, head, objective, data, held_out, recipe, workshop.runs / job.run / "checkpoint.pt",
+                resume=job.resume, stop=workshop.stop, report=say,
+            )  # fmt: skip
+            if outcome == "interrupted":
+                return FitReport("", {}, tuple(state.history), time.monotonic() - started, outcome, tuple(notes))
+            history = state.history
+            if state.best_figure < floor:
+                notes.append(
+                    f"{method} reached {state.best_figure:.4f} {objective.metric} on the held-out rows, below the "
+                    f"{floor:.4f} of the head alone; the head alone was saved"
+                )
+                head.load_state_dict(floor_state)
+                method, body, adapter = "head", shared, None
+    metrics = _calibrate(objective, head, body, adapter, data, held_out, recipe)
+    metrics["floor"] = floor
+    seconds = time.monotonic() - started
+    report = FitReport("", metrics, tuple(history), seconds, outcome, tuple(notes))
+    manifest = _manifest(job, objective, head, method, metrics, shared, workshop.provenance)
+    manifest["notes"], manifest["seconds"] = notes, round(seconds, 1)
+    manifest["rows"] = {"train": len(data), "held_out": len(held_out)}
+
+    def write(folder: Path) -> None:
+        head.save(folder)
+        if adapter is not None:
+            adapter.save(folder, shared.source.name)
+        if body is not shared:
+            _save_weights(body, folder)
+        (folder / "README.md").write_text(model_card(manifest, history), encoding="utf-8")
+
+    say(Progress("saving", 0, 1, "version"))
+    record = workshop.registry.save(job.vertical, job.head, manifest, write, run=job.run)
+    (workshop.runs / job.run / "checkpoint.pt").unlink(missing_ok=True)
+    return dataclasses.replace(report, version=record.version)
+
+
+def _splits(job: FitJob, objective: Objective, encoder: Encoder) -> tuple[Prepared, Prepared, list[str]]:
+    """Training and held-out rows; where the data set names none for validation, a share of the training rows."""
+    recipe, notes = job.recipe, []
+    data = prepare(objective, job.examples["train"], encoder, recipe.max_tokens)
+    if job.examples.get("validation"):
+        held_out = prepare(objective, job.examples["validation"], encoder, recipe.max_tokens)
+    else:
+        kept, held = hold_out(data.targets, recipe.validation, recipe.seed)
+        if not len(held):
+            raise BadInput(
+                f"{job.vertical}/{job.head}: {len(data)} training rows leave none to hold out.",
+                "Give more rows, or some in the split 'validation'.",
+            )
+        notes.append(f"{len(held)} of {len(data)} training rows were held out: the data set has no validation rows")
+        data, held_out = data.part(kept), data.part(held)
+    cut = int((data.rows.cut > 0).sum())
+    if cut:
+        notes.append(
+            f"{cut} of {len(data.rows)} training texts were longer than {recipe.max_tokens} tokens and were cut"
+        )
+    return data, held_out, notes
+
+
+def _calibrate(
+    objective: Objective,
+    head: Head,
+    body: Encoder,
+    adapter: LoraAdapter | None,
+    data: Prepared,
+    held_out: Prepared,
+    recipe: Recipe,
+) -> dict[str, float]:
+    """Calibrate on the held-out rows, set when to abstain, and measure."""
+    with torch.inference_mode():
+        features = through(body, adapter, held_out)
+        objective.calibrate(head, features, held_out.targets)
+        some = data.part(_some_of_each(data.targets, recipe.seed))
+        objective.familiarise(head, (through(body, adapter, some), some.targets), features, recipe.coverage)
+        return objective.metrics(head, features, held_out.targets)
+
+
+def _some_of_each(targets: torch.Tensor, seed: int) -> np.ndarray:
+    """Places of up to 30 random rows of each label, or of 1000 rows where the targets are no labels."""
+    generator = np.random.default_rng(seed)
+    order = generator.permutation(len(targets))
+    if targets.is_floating_point():
+        return np.sort(order[:1000])
+    values = targets.numpy()[order]
+    taken = [order[np.flatnonzero(values == value)[:_FAMILIAR_PER_LABEL]] for value in np.unique(values)]
+    return np.sort(np.concatenate(taken))
+
+
+def _manifest(
+    job: FitJob,
+    objective: Objective,
+    head: Head,
+    method: str,
+    metrics: Mapping[str, float],
+    encoder: Encoder,
+    provenance: Mapping[str, str],
+) -> dict[str, Any]:
+    config = head.config()
+    return {
+        "vertical": job.vertical, "head": job.head, "objective": job.objective, "metric": objective.metric,
+        "method": method, "recipe": job.recipe.to_dict(), "labels": config.get("labels", []), "config": config,
+        "inputs": list(job.inputs), "target": job.target, "dataset_version": job.dataset_version,
+        "seed": job.recipe.seed, "metrics": dict(metrics), "temperature": config.get("temperature"),
+        "thresholds": {"familiarity": config.get("threshold")}, "tokenizer_sha256": encoder.source.tokenizer_sha256,
+        "encoder": {"name": encoder.source.name, "sha256": encoder.source.sha256, "pooling": encoder.source.pooling},
+        **provenance,
+    }  # fmt: skip
+
+
+def _save_weights(body: Encoder, folder: Path) -> None:
+    from safetensors.torch import save_file
+
+    save_file(body.state(), folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def _counter(say: Callable[[Progress], None], stage: str, total: int) -> Callable[[int], None]:
+    started, done = time.monotonic(), 0
+
+    def count(rows: int) -> None:
+        nonlocal done
+        done += rows
+        speed = done / max(time.monotonic() - started, 1e-9)
+        say(Progress(stage, done, total, "texts", speed, (total - done) / speed))
+
+    return count
+
+
+@contextmanager
+def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM asks training to stop after its step; a second Ctrl-C ends it at once."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,62 @@
+"""What an objective must say for its heads to be trained, calibrated and measured."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import torch
+
+from verticals.contract import BadInput, FitJob, Recipe
+from verticals.encoder.heads import Head
+from verticals.encoder.tokens import Text
+
+Example = Mapping[str, Any]
+
+
+class Objective(ABC):
+    """One kind of task. Features come as [rows, views, dimension]: the encoder's vectors of an example's texts.
+
+    Args:
+        job: what is trained; it holds the examples, their fields and the labels.
+    """
+
+    metric: ClassVar[str]  # the figure that versions are compared by; higher is better
+    views: ClassVar[int] = 1  # texts per example
+
+    def __init__(self, job: FitJob) -> None:
+        self.job = job
+        if not job.examples.get("train"):
+            raise BadInput(
+                f"{job.vertical}/{job.head} has no training rows.", "Import some with `platform data import`."
+            )
+
+    @abstractmethod
+    def head(self, dimension: int, recipe: Recipe) -> Head:
+        """A new head that fits the data."""
+
+    @abstractmethod
+    def texts(self, example: Example) -> list[Text]:
+        """The ``views`` texts of one example."""
+
+    @abstractmethod
+    def targets(self, examples: Sequence[Example]) -> torch.Tensor:
+        """What should be predicted, [rows]."""
+
+    @abstractmethod
+    def loss(self, head: Any, features: torch.Tensor, targets: torch.Tensor, recipe: Recipe) -> torch.Tensor:
+        """Mean loss of a batch."""
+
+    @abstractmethod
+    def metrics(self, head: Any, features: torch.Tensor, targets: torch.Tensor) -> dict[str, float]:
+        """Figures on held-out features, ``metric`` among them."""
+
+    @abstractmethod
+    def calibrate(self, head: Any, features: torch.Tensor, targets: torch.Tensor) -> None:
+        """Set what turns the head's outputs into probabilities, from held-out features."""
+
+    def familiarise(
+        self, head: Any, train: tuple[torch.Tensor, torch.Tensor], held_out: torch.Tensor, coverage: float
+    ) -> None:
+        """Set when the head abstains, from training features with targets and held-out features; optional."""

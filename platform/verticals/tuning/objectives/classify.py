@@ -1,0 +1,101 @@
+"""Training of `ClassifyHead`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import torch
+from torch.nn import functional
+
+from verticals.contract import BadInput, FitJob, Recipe, suggest
+from verticals.encoder.heads import ClassifyHead, texts_of
+from verticals.encoder.tokens import Text
+
+from .base import Example, Objective
+
+
+class Classify(Objective):
+    """One of several labels; compared by accuracy."""
+
+    metric = "accuracy"
+
+    def __init__(self, job: FitJob) -> None:
+        super().__init__(job)
+        found = Counter(str(example[job.target]) for example in job.examples["train"])
+        self.labels = tuple(job.labels) or tuple(sorted(found))
+        unknown = sorted(set(found) - set(self.labels))
+        if unknown:
+            raise BadInput(
+                f"{job.target}: {unknown[0]!r} is not a label of this head.", suggest(unknown[0], self.labels)
+            )
+        if len(found) < 2:
+            raise BadInput(
+                f"{job.vertical}/{job.head}: every training row has the label {next(iter(found))!r}.",
+                "A classifier needs rows of at least two labels.",
+            )
+        self._places = {label: place for place, label in enumerate(self.labels)}
+
+    def head(self, dimension: int, recipe: Recipe) -> ClassifyHead:
+        """See `Objective.head`."""
+        return ClassifyHead(dimension, self.labels, fields=self.job.inputs, dropout=recipe.dropout)
+
+    def texts(self, example: Example) -> list[Text]:
+        """See `Objective.texts`."""
+        return [texts_of(example, self.job.inputs)]
+
+    def targets(self, examples: Sequence[Example]) -> torch.Tensor:
+        """Places of the labels; -100, which no loss or figure counts, for a label that training never saw."""
+        places = [self._places.get(str(example[self.job.target]), -100) for example in examples]
+        return torch.tensor(places, dtype=torch.long)
+
+    def loss(self, head: ClassifyHead, features: torch.Tensor, targets: torch.Tensor, recipe: Recipe) -> torch.Tensor:
+        """Cross entropy."""
+        return functional.cross_entropy(head(features[:, 0]), targets, label_smoothing=recipe.label_smoothing)
+
+    def metrics(self, head: ClassifyHead, features: torch.Tensor, targets: torch.Tensor) -> dict[str, float]:
+        """Accuracy, macro F1, negative log likelihood and expected calibration error (15 equal bins)."""
+        known = targets >= 0
+        probabilities = torch.softmax(head(features[known, 0]) / head.temperature, dim=-1)
+        truth = targets[known]
+        confidence, said = probabilities.max(dim=-1)
+        right = (said == truth).float()
+        bins = (confidence * 15).long().clamp(max=14)
+        gaps = [
+            (right[bins == place].mean() - confidence[bins == place].mean()).abs() * (bins == place).float().mean()
+            for place in bins.unique()
+        ]
+        return {
+            # A label that training never saw counts as an error.
+            "accuracy": float(right.sum() / len(targets)),
+            "macro_f1": macro_f1(said, truth, len(self.labels)),
+            "log_loss": float(functional.nll_loss(probabilities.clamp_min(1e-12).log(), truth)),
+            "calibration_error": float(sum(gaps)),
+        }
+
+    def calibrate(self, head: ClassifyHead, features: torch.Tensor, targets: torch.Tensor) -> None:
+        """Find the temperature of least log loss."""
+        known = targets >= 0
+        logits, truth = head(features[known, 0]).detach(), targets[known]
+        candidates = torch.logspace(-1.3, 1.0, 93).tolist()
+        head.temperature = min(candidates, key=lambda value: float(functional.cross_entropy(logits / value, truth)))
+
+    def familiarise(
+        self, head: ClassifyHead, train: tuple[torch.Tensor, torch.Tensor], held_out: torch.Tensor, coverage: float
+    ) -> None:
+        """Take the mean direction of each label, and the familiarity that ``coverage`` of held-out rows reach."""
+        features, targets = train
+        directions = functional.normalize(features[:, 0], dim=-1)
+        for place in range(len(self.labels)):
+            rows = directions[targets == place]
+            if len(rows):
+                head.means[place] = functional.normalize(rows.mean(dim=0), dim=0)
+        head.threshold = float(torch.quantile(head.familiarity(held_out[:, 0]), 1 - coverage))
+
+
+def macro_f1(said: torch.Tensor, truth: torch.Tensor, labels: int) -> float:
+    """Mean over the labels that occur of the harmonic mean of precision and recall."""
+    matrix = torch.bincount(truth * labels + said, minlength=labels * labels).view(labels, labels).float()
+    right, predicted, actual = matrix.diag(), matrix.sum(dim=0), matrix.sum(dim=1)
+    occurs = (predicted + actual) > 0
+    return float((2 * right / (predicted + actual).clamp_min(1))[occurs].mean())

@@ -1,0 +1,105 @@
+"""Training of `RankHead`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch.nn import functional
+
+from verticals.contract import FitJob, Recipe
+from verticals.encoder.heads import RankHead, texts_of
+from verticals.encoder.tokens import Text
+
+from .base import Example, Objective
+
+_SHARPNESS = 20.0  # cosines times this are the logits of the contrastive loss
+
+
+class Rank(Objective):
+    """Which candidate belongs to a query; compared by NDCG@10 among all candidates of the split.
+
+    The loss is symmetric cross entropy over the candidates of the batch (InfoNCE, van den Oord et al., 2018,
+    arXiv:1807.03748); a candidate that is the right one of another row is not held against it.
+    """
+
+    metric = "ndcg@10"
+    views = 2
+
+    def __init__(self, job: FitJob) -> None:
+        super().__init__(job)
+        self._candidates: dict[str, int] = {}
+
+    def head(self, dimension: int, recipe: Recipe) -> RankHead:
+        """See `Objective.head`."""
+        return RankHead(dimension, fields=self.job.inputs, dropout=recipe.dropout)
+
+    def texts(self, example: Example) -> list[Text]:
+        """Query and candidate."""
+        return [texts_of(example, self.job.inputs), texts_of(example, (self.job.target,))]
+
+    def targets(self, examples: Sequence[Example]) -> torch.Tensor:
+        """A number for each distinct candidate text."""
+        places = [
+            self._candidates.setdefault(str(example[self.job.target]), len(self._candidates)) for example in examples
+        ]
+        return torch.tensor(places, dtype=torch.long)
+
+    def loss(self, head: RankHead, features: torch.Tensor, targets: torch.Tensor, recipe: Recipe) -> torch.Tensor:
+        """In-batch contrastive loss, both ways."""
+        logits = head(features[:, 0], features[:, 1]) * _SHARPNESS
+        same = targets[:, None] == targets[None, :]
+        same.fill_diagonal_(False)
+        logits = logits.masked_fill(same, float("-inf"))
+        right = torch.arange(len(targets), device=logits.device)
+        smoothing = recipe.label_smoothing
+        if not smoothing:
+            return (functional.cross_entropy(logits, right) + functional.cross_entropy(logits.T, right)) / 2
+        # Smoothing spreads mass over every candidate, so the excluded ones must stay finite.
+        logits = logits.clamp_min(-1e4)
+        return functional.cross_entropy(logits, right, label_smoothing=smoothing)
+
+    def metrics(self, head: RankHead, features: torch.Tensor, targets: torch.Tensor) -> dict[str, float]:
+        """Hit rate and NDCG at 10, and mean reciprocal rank, of the right one among the split's distinct candidates."""
+        distinct, places = _first_of_each(targets)
+        scores = head(features[:, 0], features[distinct, 1])
+        own = scores.gather(1, places[:, None])
+        ranks = (scores > own).sum(dim=1) + 1.0
+        near = ranks <= 10
+        return {
+            "ndcg@10": float((near / torch.log2(ranks + 1)).mean()),
+            "hit_rate@10": float(near.float().mean()),
+            "mrr": float((1 / ranks).mean()),
+            "candidates": float(len(distinct)),
+        }
+
+    def calibrate(self, head: RankHead, features: torch.Tensor, targets: torch.Tensor) -> None:
+        """Fit the logistic curve on each row's right candidate against one random other."""
+        if len(targets) < 2:
+            return
+        scores = head(features[:, 0], features[:, 1]).detach()
+        other = torch.roll(torch.arange(len(targets)), 1)
+        different = targets != targets[other]
+        matches = torch.cat([scores.diag(), scores[torch.arange(len(targets)), other][different]]).double()
+        truth = torch.cat([torch.ones(len(targets)), torch.zeros(int(different.sum()))]).double()
+        curve = torch.tensor([head.slope, head.offset], dtype=torch.double, requires_grad=True)
+        solver = torch.optim.LBFGS([curve], max_iter=100, line_search_fn="strong_wolfe")
+
+        def closure() -> torch.Tensor:
+            solver.zero_grad()
+            # A little pull towards the start keeps the curve finite when the two sides separate perfectly.
+            value = functional.binary_cross_entropy_with_logits(matches * curve[0] + curve[1], truth)
+            value = value + 1e-4 * (curve - torch.tensor([10.0, -5.0])).square().sum()
+            value.backward()
+            return value
+
+        solver.step(closure)
+        head.slope, head.offset = curve.tolist()
+
+
+def _first_of_each(targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The first row of each distinct target, and for every row the place of its target among them."""
+    values, places = targets.unique(return_inverse=True)
+    first = torch.full((len(values),), len(targets), dtype=torch.long)
+    first.scatter_reduce_(0, places, torch.arange(len(targets)), reduce="amin")
+    return first, places

@@ -1,0 +1,68 @@
+"""Training of `ScoreHead`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch.nn import functional
+
+from verticals.contract import BadInput, FitJob, Recipe
+from verticals.encoder.heads import ScoreHead, texts_of
+from verticals.encoder.tokens import Text
+
+from .base import Example, Objective
+
+
+class Score(Objective):
+    """A number; compared by the share of variance explained."""
+
+    metric = "r2"
+
+    def __init__(self, job: FitJob) -> None:
+        super().__init__(job)
+        for split, examples in job.examples.items():
+            for at, example in enumerate(examples):
+                value = example[job.target]
+                if not isinstance(value, int | float) or not math.isfinite(value):
+                    raise BadInput(
+                        f"{job.vertical}/{job.head}: {job.target} of {split} row {at + 1} is {value!r}, not a finite number."
+                    )
+        values = torch.tensor([float(example[job.target]) for example in job.examples["train"]])
+        self._mean, self._deviation = float(values.mean()), float(values.std(unbiased=False)) or 1.0
+
+    def head(self, dimension: int, recipe: Recipe) -> ScoreHead:
+        """See `Objective.head`."""
+        return ScoreHead(dimension, self._mean, self._deviation, fields=self.job.inputs, dropout=recipe.dropout)
+
+    def texts(self, example: Example) -> list[Text]:
+        """See `Objective.texts`."""
+        return [texts_of(example, self.job.inputs)]
+
+    def targets(self, examples: Sequence[Example]) -> torch.Tensor:
+        """Standardised values."""
+        values = torch.tensor([float(example[self.job.target]) for example in examples])
+        return (values - self._mean) / self._deviation
+
+    def loss(self, head: ScoreHead, features: torch.Tensor, targets: torch.Tensor, recipe: Recipe) -> torch.Tensor:
+        """Mean squared error of the standardised values."""
+        return functional.mse_loss(head(features[:, 0]), targets)
+
+    def metrics(self, head: ScoreHead, features: torch.Tensor, targets: torch.Tensor) -> dict[str, float]:
+        """Variance explained, root mean square and mean absolute error (target's unit), Pearson's correlation."""
+        said = head(features[:, 0])
+        error = said - targets
+        spread = float(targets.var(unbiased=False)) or 1.0
+        both = torch.stack([said, targets])
+        related = float(torch.corrcoef(both)[0, 1]) if float(both.std(dim=1).min()) > 0 else 0.0
+        return {
+            "r2": 1.0 - float(error.square().mean()) / spread,
+            "rmse": float(error.square().mean().sqrt()) * self._deviation,
+            "mae": float(error.abs().mean()) * self._deviation,
+            "pearson": related,
+        }
+
+    def calibrate(self, head: ScoreHead, features: torch.Tensor, targets: torch.Tensor) -> None:
+        """Keep the error on held-out rows with the head."""
+        head.error = self.metrics(head, features, targets)["rmse"]
