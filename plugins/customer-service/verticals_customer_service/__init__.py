@@ -1,0 +1,84 @@
+"""Customer-service dialogue: understand a question, answer it with the article it rests on, or say that one cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any
+
+from verticals import Dataset, Endpoints, EventKind, Index, Page, TaskHead, hookimpl
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+
+@hookimpl
+def register_settings() -> type[BaseModel]:
+    """Shop name, greeting, support address and thresholds."""
+    from .settings import Settings
+
+    return Settings
+
+
+@hookimpl
+def register_datasets() -> Iterator[Dataset]:
+    """What customers write, with the intent behind it."""
+    yield Dataset(
+        name="utterances",
+        row="verticals_customer_service.data:Utterance",
+        load="verticals_customer_service.data:utterances",
+        description="What customers write, each with its intent",
+    )
+
+
+@hookimpl
+def register_heads() -> Iterator[TaskHead]:
+    """The intent of a message."""
+    yield TaskHead(
+        name="intent",
+        dataset="utterances",
+        objective="classify",
+        inputs=("text",),
+        target="intent",
+        description="What the customer wants",
+        example="where is my parcel?",
+    )
+
+
+@hookimpl
+def register_indexes() -> Iterator[Index]:
+    """The articles that answers rest on."""
+    yield Index(
+        name="knowledge",
+        documents="verticals_customer_service.data:articles",
+        description="Help articles; every answer cites one",
+    )
+
+
+@hookimpl
+def register_events() -> Iterator[EventKind]:
+    """A session is its events; nothing else is stored."""
+    module = "verticals_customer_service.events"
+    yield EventKind("session-started", f"{module}:SessionStarted", "A conversation began")
+    yield EventKind("message", f"{module}:Message", "One turn of a conversation, of the customer or the assistant")
+    yield EventKind("feedback", f"{module}:Feedback", "A thumb up or down for one answer")
+
+
+@hookimpl
+def register_endpoints() -> Iterator[Endpoints]:
+    """Sessions, messages and feedback."""
+    yield Endpoints(router="verticals_customer_service.api:router")
+
+
+@hookimpl
+def register_pages() -> Iterator[Page]:
+    """The chat."""
+    yield Page(title="Chat", render="verticals_customer_service.pages:chat", icon="forum")
+
+
+@hookimpl
+def lifespan(vertical: Any) -> AbstractAsyncContextManager[None]:
+    """Reads the answer templates before the first customer comes."""
+    from .conversation import ready
+
+    return ready(vertical)

@@ -1,0 +1,98 @@
+"""``/v1/customer-service``: sessions, messages and feedback."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from verticals import CurrentVertical
+
+from .conversation import Conversations, Reply, Turn
+from .data import LONGEST
+from .events import Feedback, SessionStarted
+
+router = APIRouter()
+
+_EXAMPLE_REPLY = {
+    "text": "You can follow your parcel with the link in our dispatch e-mail, or under Account > Orders.",
+    "action": "answer",
+    "intent": "track_parcel",
+    "confidence": 0.97,
+    "ranking": [{"label": "track_parcel", "probability": 0.97}, {"label": "parcel_late", "probability": 0.01}],
+    "evidence": [
+        {
+            "kind": "article",
+            "id": "where-is-my-parcel",
+            "text": "Where is my parcel?\n\nAs soon as your order leaves our warehouse we e-mail you a tracking link.",
+            "source": "delivery/where-is-my-parcel.md",
+            "score": 0.71,
+            "span": [21, 92],
+        }
+    ],
+    "template": "track-parcel-general",
+    "slots": {},
+    "topics": [],
+    "version": "intent@v1",
+    "session": "k3Jm0xQ2vT8Zr1aB",
+    "offset": 3,
+}
+
+
+class Question(BaseModel):
+    """A customer's message."""
+
+    text: str = Field(
+        description="The customer's words", examples=["where is my parcel?"],
+        json_schema_extra={"minLength": 1, "maxLength": LONGEST},
+    )  # fmt: skip
+    key: str | None = Field(
+        None, min_length=1, max_length=100, examples=["5f0c2a"],
+        description="Idempotency key: a request repeated with it gives the same answer and writes nothing",
+    )  # fmt: skip
+
+
+class Thumb(BaseModel):
+    """What the customer thinks of an answer."""
+
+    offset: int = Field(description="Of the answer", examples=[3])
+    thumb: Literal["up", "down"]
+    comment: str = Field("", max_length=LONGEST)
+
+
+class FeedbackNoted(BaseModel):
+    """The feedback, as an event."""
+
+    offset: int = Field(description="Of the feedback itself")
+    at: datetime
+    feedback: Feedback
+
+
+@router.post("/sessions", status_code=201)
+async def start_session(vertical: CurrentVertical) -> SessionStarted:
+    """Begin a conversation."""
+    return await Conversations(vertical).start()
+
+
+@router.post(
+    "/sessions/{session}/messages", responses={200: {"content": {"application/json": {"example": _EXAMPLE_REPLY}}}}
+)
+async def send_message(session: str, question: Question, vertical: CurrentVertical) -> Reply:
+    """Say something, and get the answer with intent, confidence, ranking and evidence."""
+    return await Conversations(vertical).reply(session, question.text, question.key)
+
+
+@router.get("/sessions/{session}/messages")
+async def list_messages(session: str, vertical: CurrentVertical) -> list[Turn]:
+    """The conversation so far, oldest message first."""
+    return await Conversations(vertical).history(session)
+
+
+@router.post("/sessions/{session}/feedback", status_code=201)
+async def give_feedback(session: str, thumb: Thumb, vertical: CurrentVertical) -> FeedbackNoted:
+    """A thumb up or down for one answer; the latest one counts."""
+    feedback = Feedback(session=session, **thumb.model_dump())
+    event = await Conversations(vertical).feedback(feedback)
+    return FeedbackNoted(offset=event.offset, at=event.at, feedback=feedback)

@@ -1,0 +1,54 @@
+"""Rows and documents, and where the starter ones come from."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
+
+from verticals import Document
+
+STARTER = Path(__file__).parent / "starter"
+LONGEST = 2000  # characters of one message
+
+
+def snake_case(value: object) -> object:
+    """``"Card arrival?"`` as ``"card_arrival"``; what is no string is left for validation to refuse."""
+    return re.sub(r"[^\w]+|_+", "_", value.strip().lower()).strip("_") if isinstance(value, str) else value
+
+
+Intent = Annotated[str, BeforeValidator(snake_case), StringConstraints(pattern=r"^[^\W_]\w*$", max_length=64)]
+
+
+class Utterance(BaseModel):
+    """What a customer wrote, and the intent behind it."""
+
+    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST)] = Field(
+        examples=["where is my parcel?"]
+    )
+    intent: Intent = Field(description="In snake_case; other spellings are brought to it", examples=["track_parcel"])
+
+
+def utterances() -> Iterator[Utterance]:
+    """The starter utterances."""
+    with (STARTER / "utterances.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            yield Utterance.model_validate(row)
+
+
+def articles() -> Iterator[Document]:
+    """The starter articles, one file each: the title in the first line, the folder is the topic."""
+    folder = STARTER / "articles"
+    for path in sorted(folder.glob("*/*.md")):
+        title, _, text = path.read_text(encoding="utf-8").partition("\n")
+        yield Document(
+            id=path.stem,
+            title=title.removeprefix("# ").strip(),
+            text=text.strip(),
+            source=path.relative_to(folder).as_posix(),
+            metadata={"topic": path.parent.name},
+        )

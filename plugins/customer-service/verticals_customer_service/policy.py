@@ -1,0 +1,186 @@
+"""What to answer: one pure function from what is known about a message to an answer.
+
+Two witnesses are heard: the intent head says what the customer wants, the index says which article speaks of it. In
+order:
+
+1. The message gives the detail that was just asked for: the question that was open is answered.
+2. The intent is known: its best template is said, or the template's question is asked, and its article is cited.
+3. The intent is not known but an article is near: its passage is quoted.
+4. Neither: the assistant says so, and offers the nearest topics and a person. It never guesses.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from verticals import Hit, Prediction
+
+from . import passages, slots
+from .answers import Answer, Ranked
+from .templates import Template, Templates
+
+RANKED = 5  # intents shown with an answer
+OFFERED = 3  # topics offered when there is no answer
+# Details that stay true for the whole conversation; a date or a sum belongs to the question it came with.
+LASTING = ("order_number", "email")
+
+_DOES_NOT_KNOW = re.compile(
+    r"\b(?:no|nope|none|not|don'?t|dont|can'?t|cannot|never|haven'?t|without|lost|unsure|idea|unknown)\b", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Situation:
+    """All that an answer depends on.
+
+    Args:
+        text: the customer's message.
+        prediction: what the intent head says of it.
+        hits: what the index finds for it, best first.
+        today: the date, for words like "tomorrow".
+        previous: the assistant's last answer in this session.
+    """
+
+    text: str
+    prediction: Prediction
+    today: date
+    hits: Sequence[Hit] = ()
+    previous: Answer | None = None
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How a shop answers.
+
+    Args:
+        templates: what it says per intent.
+        confidence: least confidence in an intent to answer from its templates.
+        similarity: least similarity of an article to be quoted, or to stand by an uncertain intent.
+    """
+
+    templates: Templates
+    confidence: float = 0.5
+    similarity: float = 0.4
+
+    def answer(self, now: Situation) -> Answer:
+        """The answer to one message; see the module for the order of the rules."""
+        asked = self._open_question(now.previous)
+        found = slots.find(now.text, now.today, expected=asked.slots if asked else ())
+        known = self._known_slots(now, asked, found)
+        if asked and (answer := self._resumed(now, asked, found, known)):
+            return answer
+        if self._certain(now) and (template := self._best(now, found, known)):
+            return self._said(now, template, known)
+        if now.hits and (now.hits[0].similarity or 0.0) >= self.similarity:
+            return self._quoted(now, now.hits[0], known)
+        return self._abstained(now, known)
+
+    # 1. An open question
+
+    def _open_question(self, previous: Answer | None) -> Template | None:
+        return self.templates.named(previous.template) if previous and previous.action == "ask" else None
+
+    def _known_slots(self, now: Situation, asked: Template | None, found: Mapping[str, str]) -> dict[str, str]:
+        before = now.previous.slots if now.previous else {}
+        same_matter = asked is not None or (now.previous and now.previous.intent == now.prediction.label)
+        kept = {name: value for name, value in before.items() if same_matter or name in LASTING}
+        return {**kept, **found}
+
+    def _resumed(
+        self, now: Situation, asked: Template, found: Mapping[str, str], known: Mapping[str, str]
+    ) -> Answer | None:
+        """The answer to the question that was open, if the message gives the detail or says that it cannot."""
+        gives = any(slot in found for slot in asked.slots)
+        words = len(now.text.split())
+        another = now.prediction.label != asked.intent and self._certain(now) and words > (8 if gives else 3)
+        declines = words <= 12 and bool(_DOES_NOT_KNOW.search(now.text))
+        if another or not (gives or declines):
+            return None
+        if gives and not asked.missing(known):
+            return self._said(now, asked, known, intent=asked.intent)
+        general = [t for t in self.templates.of(asked.intent) if not t.missing(known)]
+        general.sort(key=lambda template: template.article != asked.article)
+        return self._said(now, general[0], known, intent=asked.intent) if general else None
+
+    # 2. A known intent
+
+    def _certain(self, now: Situation) -> bool:
+        """Whether the intent may be taken as known: the head is sure, or it is half sure and the index agrees."""
+        prediction = now.prediction
+        if prediction.abstained or prediction.label is None:
+            return False
+        if prediction.confidence >= self.confidence:
+            return True
+        articles = {template.article for template in self.templates.of(prediction.label)}
+        best = now.hits[0] if now.hits else None
+        agreed = best is not None and best.document.id in articles and (best.similarity or 0.0) >= self.similarity
+        return agreed and prediction.confidence >= self.confidence / 2
+
+    def _best(self, now: Situation, found: Mapping[str, str], known: Mapping[str, str]) -> Template | None:
+        """Of the intent's templates: of the article found first, the one that uses most of what the customer gave."""
+        group = self.templates.of(now.prediction.label)
+        if not group:
+            return None
+        places = {hit.document.id: place for place, hit in enumerate(now.hits)}
+        article = min((t.article for t in group), key=lambda name: places.get(name or "", len(places)))
+        group = tuple(template for template in group if template.article == article)
+        personal = [
+            template
+            for template in group
+            if not template.missing(known) and any(slot in found or slot == "order_number" for slot in template.slots)
+        ]
+        return max(personal, key=lambda template: len(template.slots)) if personal else group[0]
+
+    def _said(
+        self, now: Situation, template: Template, known: Mapping[str, str], *, intent: str | None = None
+    ) -> Answer:
+        missing = template.missing(known)
+        text = self.templates.say(template.ask if missing else template.text, known)
+        action = "ask" if missing else "answer" if template.article else "smalltalk"
+        hit = next((hit for hit in now.hits if hit.document.id == template.article), None)
+        cited = [passages.evidence(hit.document, hit.span, hit.similarity)] if hit else []
+        return self._answer(
+            now, text=text, action=action, intent=intent or now.prediction.label, template=template.id,
+            evidence=cited, slots=dict(known),
+        )  # fmt: skip
+
+    # 3. A near article
+
+    def _quoted(self, now: Situation, hit: Hit, known: Mapping[str, str]) -> Answer:
+        words, span = passages.quote(hit)
+        text = f"Our help article “{hit.document.title or hit.document.id}” says:\n\n{words}"
+        cited = [passages.evidence(hit.document, span, hit.similarity)]
+        return self._answer(now, text=text, action="search", evidence=cited, slots=dict(known))
+
+    # 4. No answer
+
+    def _abstained(self, now: Situation, known: Mapping[str, str]) -> Answer:
+        text = self.templates.say(
+            "I'm sorry, I don't have an answer to that. You could put it in other words, choose one of the nearest "
+            "topics, or write to {support_email}, where a person reads it."
+        )
+        return self._answer(now, text=text, action="abstain", topics=self._topics(now), slots=dict(known))
+
+    def _topics(self, now: Situation) -> list[str]:
+        """The nearest intents that an article can speak to."""
+        return [
+            label
+            for label, _ in now.prediction.ranking
+            if any(template.article for template in self.templates.of(label)) or not self.templates.of(label)
+        ][:OFFERED]
+
+    def _answer(self, now: Situation, **fields: object) -> Answer:
+        prediction = now.prediction
+        ranking = [Ranked(label=label, probability=p) for label, p in prediction.ranking[:RANKED]]
+        return Answer.model_validate(
+            {
+                "intent": prediction.label,
+                "confidence": prediction.confidence,
+                "ranking": ranking,
+                "version": prediction.version,
+                **fields,
+            }
+        )
