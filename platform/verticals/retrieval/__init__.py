@@ -1,0 +1,12 @@
+"""Retrieval: documents that are found by meaning and by words, and are never lost.
+
+The truth is one SQLite file per index: documents, metadata and vectors, with a growing change number. The dense part
+(FAISS) and the lexical part (tantivy) are derived from it: each says the last change it contains, replays what came
+after, and is built again from nothing where its snapshot is missing or damaged. One process writes, any number read.
+The libraries are imported when an index opens.
+"""
+
+from .embedding import Embed
+from .index import Changes, DocumentIndex
+
+__all__ = ["Changes", "DocumentIndex", "Embed"]

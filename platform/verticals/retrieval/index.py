@@ -1,0 +1,353 @@
+"""Searchable documents: the face of this room."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from verticals.contract import BadInput, Conflict, Document, Hit, NotFound, StorageError, suggest
+from verticals.files import FileLock
+from verticals.files.atomic import explained
+
+from .embedding import Embed, Embedder, digest, embedded_text
+from .filters import encode_metadata
+from .fusion import reciprocal_rank_fusion
+from .libraries import load_faiss, load_tantivy
+from .replica import Replica
+from .schema import no_index
+from .spans import best_span
+from .truth import Truth
+
+_LOG = logging.getLogger(__name__)
+_MODES = ("hybrid", "dense", "lexical")
+
+# One commit takes so many documents or characters, whichever comes first.
+_BATCH = 512
+_BATCH_CHARACTERS = 4_000_000
+# In a long upsert the writer brings its own parts level after so many documents.
+_REPLAY_EVERY = 4_096
+# So many candidates of each ranking are fused, and at least twice as many as are asked for.
+_CANDIDATES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What an `upsert` did, in documents."""
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+
+
+class DocumentIndex:
+    """Documents that can be found by meaning and by words; made by `DocumentIndex.open`.
+
+    One process may have an index open for writing, any number for reading. All methods may be called from any thread,
+    and a search sees every change that was committed before it began, in whatever process.
+    """
+
+    def __init__(self, folder: Path, truth: Truth, replica: Replica, embedder: Embedder, lock: FileLock | None) -> None:
+        self.folder = folder
+        self._truth = truth
+        self._replica = replica
+        self._embedder = embedder
+        self._lock = lock
+        self._writing = threading.RLock()
+
+    @classmethod
+    def open(
+        cls, folder: Path, embed: Embed, *, language: str = "en", embedding: str = "", writable: bool = True
+    ) -> DocumentIndex:
+        """Open the index in ``folder``; for writing, create it where there is none.
+
+        Args:
+            folder: where it is kept.
+            embed: turns texts into vectors, float32 [n, dimension].
+            language: ISO 639-1 code that chooses the stemmer of the lexical part.
+            embedding: names what ``embed`` computes. Where the stored vectors have another name, a writer computes
+                them all again before this returns; killed meanwhile, the next one goes on where it stopped.
+            writable: whether to write or only to read.
+
+        Raises:
+            Conflict: another process writes to it, a newer release wrote it, or, for a reader, its vectors are of
+                another embedding.
+            NotFound: there is nothing to read yet.
+            Damaged: the documents themselves cannot be read.
+            StorageError: the folder cannot be written, or the disk is full.
+            Unavailable: FAISS or tantivy is not installed.
+        """
+        load_faiss()
+        load_tantivy()
+        path = folder / "documents.db"
+        embedder = Embedder(embed, embedding)
+        with contextlib.ExitStack() as opened:
+            lock = None
+            if writable:
+                lock = FileLock(folder / "writer.lock", f"The index {folder}")
+                with explained(folder):
+                    opened.enter_context(lock)
+            elif not path.exists():
+                raise no_index(folder)
+            truth = opened.enter_context(contextlib.closing(Truth(path, create=writable)))
+            if writable:
+                embedder.take_over(truth)
+            with truth.reading() as reading:
+                embedder.check(reading)
+            replica = Replica(folder, truth, language)
+            opened.pop_all()
+        return cls(folder, truth, replica, embedder, lock)
+
+    def upsert(self, documents: Iterable[Document]) -> Changes:
+        """Add documents, or replace those that have the same ids; of several with one id the last counts.
+
+        Documents are committed in batches of 512, each of them whole and durable; when this returns, all are, and
+        searches find them. Only documents whose title or text changed are embedded.
+
+        Raises:
+            BadInput: a document cannot be stored; the batches before it are.
+            StorageError: the disk is full; the batches before are stored.
+        """
+        self._check_writable()
+        added = updated = unchanged = waiting = 0
+        with self._writing:
+            for batch in _batches(documents):
+                changes = self._upsert_batch(batch)
+                added, updated = added + changes.added, updated + changes.updated
+                unchanged += changes.unchanged
+                waiting += changes.added + changes.updated
+                if waiting >= _REPLAY_EVERY:
+                    self._replica.keep_up()
+                    waiting = 0
+            if waiting:
+                self._replica.keep_up()
+        return Changes(added, updated, unchanged)
+
+    def _upsert_batch(self, batch: Mapping[str, Document]) -> Changes:
+        digests = {identity: digest(document.title, document.text) for identity, document in batch.items()}
+        metadata = {identity: encode_metadata(identity, document.metadata) for identity, document in batch.items()}
+        with self._truth.reading() as reading:
+            known = reading.known(batch)
+            same_text = {
+                identity: stored.row for identity, stored in known.items() if stored.digest == digests[identity]
+            }
+            same = {
+                identity
+                for identity in same_text
+                if known[identity].title == batch[identity].title
+                and known[identity].source == batch[identity].source
+                and known[identity].metadata == metadata[identity]
+            }
+            kept = reading.vectors_in([row for identity, row in same_text.items() if identity not in same])
+            dimension = reading.dimension
+        vectors = {identity: kept[row] for identity, row in same_text.items() if row in kept}
+        new = [document for identity, document in batch.items() if identity not in same_text]
+        if new:
+            computed = self._embedder([embedded_text(document.title, document.text) for document in new], dimension)
+            vectors |= {document.id: vector for document, vector in zip(new, computed, strict=True)}
+        if vectors:
+            with self._truth.writing() as writing:
+                for identity, vector in vectors.items():
+                    if identity in known:
+                        writing.remove(known[identity].row)
+                    writing.put(batch[identity], metadata[identity], digests[identity], vector)
+        updated = sum(identity in known for identity in vectors)
+        return Changes(added=len(vectors) - updated, updated=updated, unchanged=len(same))
+
+    def delete(self, ids: Iterable[str]) -> int:
+        """Delete the documents that have these ids; how many there were.
+
+        Raises:
+            BadInput: ``ids`` is one string instead of several.
+        """
+        self._check_writable()
+        if isinstance(ids, str):
+            raise BadInput("delete takes several ids, not one string.", "Put it into a list.")
+        with self._writing:
+            with self._truth.reading() as reading:
+                known = reading.known(ids)
+            if known:
+                with self._truth.writing() as writing:
+                    for stored in known.values():
+                        writing.remove(stored.row)
+                self._replica.keep_up()
+        return len(known)
+
+    def get(self, id: str) -> Document:  # noqa: A002
+        """The document that has this id.
+
+        Raises:
+            NotFound: there is none.
+        """
+        with self._truth.reading() as reading:
+            document = reading.document(_valid_unicode(id))
+        if document is None:
+            raise NotFound(f"There is no document {id!r} in the index {self.folder.name!r}.", "Ids are case-sensitive.")
+        return document
+
+    def count(self) -> int:
+        """How many documents there are."""
+        with self._truth.reading() as reading:
+            return reading.count()
+
+    def documents(self, after: str = "", limit: int = 100) -> list[Document]:
+        """Up to ``limit`` documents in the order of their ids, from the first one behind the id ``after``."""
+        with self._truth.reading() as reading:
+            return reading.documents(after, limit)
+
+    def search(
+        self,
+        text: str,
+        *,
+        k: int = 10,
+        where: Mapping[str, Any] | None = None,
+        mode: str = "hybrid",
+        minimum_similarity: float | None = None,
+    ) -> list[Hit]:
+        """The ``k`` documents that answer ``text`` best, best first; fewer where there are fewer.
+
+        Args:
+            text: the query, any text: it has no syntax. An empty one finds nothing.
+            k: how many hits at most.
+            where: metadata that hits must have, ``{"topic": "returns"}`` or ``{"topic": ["returns", "refunds"]}``;
+                the search is among these documents only.
+            mode: ``hybrid`` fuses both rankings; ``dense`` is by meaning only, ``lexical`` by words only.
+            minimum_similarity: leave out hits whose cosine with the query is lower.
+
+        Raises:
+            BadInput: a parameter cannot be used.
+            Conflict: a writer replaced the embedding since this index was opened.
+        """
+        _check_search(text, k, mode, minimum_similarity)
+        text = _valid_unicode(text)
+        if not text.strip():
+            return []
+        with self._truth.reading() as reading:
+            dimension = reading.dimension
+        query = self._embedder([text], dimension)[0] if mode != "lexical" else None
+        candidates = max(_CANDIDATES, 2 * k)
+        with self._replica.current() as (reading, dense, lexical):
+            self._embedder.check(reading)
+            allowed = reading.matching(where) if where else None
+            words = lexical.words(text)
+            by_meaning = dict(dense.search(query, candidates, allowed)) if query is not None else {}
+            by_words = dict(lexical.search(words, candidates, allowed)) if mode != "dense" else {}
+            ranking = reciprocal_rank_fusion([list(by_meaning), list(by_words)])
+            similarities = by_meaning
+            if query is not None:
+                ranking = ranking if minimum_similarity is not None else ranking[:k]
+                others = reading.vectors_in([row for row, _ in ranking if row not in by_meaning])
+                similarities = by_meaning | {row: float(vector @ query) for row, vector in others.items()}
+            if minimum_similarity is not None:
+                ranking = [(row, score) for row, score in ranking if similarities[row] >= minimum_similarity]
+            ranking = ranking[:k]
+            documents = reading.documents_in([row for row, _ in ranking])
+        weights = lexical.weights(words)
+        dense_ranks = {row: rank for rank, row in enumerate(by_meaning, start=1)}
+        lexical_ranks = {row: rank for rank, row in enumerate(by_words, start=1)}
+        return [
+            Hit(
+                document=documents[row],
+                score=score,
+                similarity=max(-1.0, min(1.0, similarities[row])) if row in similarities else None,
+                dense_rank=dense_ranks.get(row),
+                lexical_rank=lexical_ranks.get(row),
+                span=best_span(documents[row].text, weights, lexical.tokens),
+            )
+            for row, score in ranking
+        ]
+
+    def snapshot(self) -> None:
+        """Save the derived parts as they are now, so that the next start has nothing to replay.
+
+        Happens by itself when the index is closed, and when much has changed.
+
+        Raises:
+            StorageError: the disk is full or not writable; no document is lost.
+        """
+        self._check_writable()
+        self._replica.snapshot()
+
+    def close(self) -> None:
+        """Save what a restart would have to replay, and let the next writer in; harmless when it is closed."""
+        if self._truth.closed:
+            return
+        with self._writing:
+            try:
+                if self._lock is not None and self._replica.unsaved:
+                    self._replica.snapshot()
+            except StorageError as error:
+                # The snapshot only makes the next start faster; the documents are safe.
+                _LOG.warning("The index %s was closed without a snapshot: %s", self.folder, error)
+            finally:
+                self._replica.close()
+                self._truth.close()
+                if self._lock is not None:
+                    self._lock.release()
+
+    def __enter__(self) -> DocumentIndex:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _check_writable(self) -> None:
+        if self._lock is None:
+            raise Conflict(f"The index {self.folder} is open for reading only.", "Open it with writable=True.")
+
+
+def _batches(documents: Iterable[Document]) -> Iterator[dict[str, Document]]:
+    """Checked documents by id, in batches for one commit each."""
+    batch: dict[str, Document] = {}
+    characters = 0
+    for number, document in enumerate(documents, start=1):
+        _check_document(number, document)
+        batch.pop(document.id, None)
+        batch[document.id] = document
+        characters += len(document.text)
+        if len(batch) >= _BATCH or characters >= _BATCH_CHARACTERS:
+            yield batch
+            batch, characters = {}, 0
+    if batch:
+        yield batch
+
+
+def _check_document(number: int, document: Document) -> None:
+    where = f"Document {number}"
+    if not isinstance(document, Document):
+        raise BadInput(f"{where} is a {type(document).__name__}.", "Give verticals.Document objects.")
+    for name in ("id", "text", "title", "source"):
+        value = getattr(document, name)
+        if not isinstance(value, str):
+            raise BadInput(f"{where} ({document.id!r}): {name} is not a string but {value!r}.")
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise BadInput(
+                f"{where} ({document.id!r}): {name} is not valid Unicode: {error}.", "Decode it with errors='replace'."
+            ) from error
+    if not document.id:
+        raise BadInput(f"{where} has an empty id.", "Give every document an id of its own.")
+
+
+def _valid_unicode(text: str) -> str:
+    """JSON can carry half a surrogate pair, which neither database can be asked for."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _check_search(text: str, k: int, mode: str, minimum_similarity: float | None) -> None:
+    if not isinstance(text, str):
+        raise BadInput(f"The query is not a string but {text!r}.")
+    if not isinstance(k, int) or k < 1:
+        raise BadInput(f"k is {k!r}.", "Give a whole number of at least 1.")
+    if mode not in _MODES:
+        raise BadInput(f"There is no search mode {mode!r}.", suggest(str(mode), _MODES))
+    if minimum_similarity is not None and mode == "lexical":
+        raise BadInput("A lexical search has no similarity to ask a minimum of.", "Use the mode hybrid or dense.")

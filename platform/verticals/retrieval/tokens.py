@@ -1,0 +1,79 @@
+"""Words of a text as the lexical part sees them: stemmed where scripts have spaces, bigrams where they have none."""
+
+from __future__ import annotations
+
+import functools
+import re
+import unicodedata
+from typing import Any
+
+from verticals.contract import BadInput
+
+from .libraries import load_tantivy
+
+#: Goes into every lexical snapshot: a snapshot of other tokens is of no use. Raise it with every change here.
+VERSION = 1
+
+STEMMERS = {
+    "ar": "arabic", "da": "danish", "de": "german", "el": "greek", "en": "english", "es": "spanish", "fi": "finnish",
+    "fr": "french", "hu": "hungarian", "it": "italian", "nl": "dutch", "no": "norwegian", "pt": "portuguese",
+    "ro": "romanian", "ru": "russian", "sv": "swedish", "ta": "tamil", "tr": "turkish",
+}  # fmt: skip
+
+_UNSPACED = re.compile(
+    "["
+    "\u0e00-\u0eff"  # Thai, Lao
+    "\u1000-\u109f\u1780-\u17ff"  # Burmese, Khmer
+    "\u1100-\u11ff\uac00-\ud7af"  # Hangul: spaced, but a word carries its particles
+    "\u3005-\u3007\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3105-\u312f\u31f0-\u31ff"  # kana, Bopomofo
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
+    "]+"
+)
+_LONGEST = 128
+
+
+def _characters_and_pairs(match: re.Match[str]) -> str:
+    run = match[0]
+    pairs = (run[at : at + 2] for at in range(len(run) - 1))
+    return f" {' '.join(run)} {' '.join(pairs)} "
+
+
+def prepare(text: str) -> str:
+    """Normalise ``text`` (NFKC) and lay the characters and character bigrams of unspaced scripts out as words.
+
+    Single characters are kept beside the bigrams (as Lucene's ``CJKBigramFilter`` can do), so a query of one
+    character finds something.
+    """
+    return _UNSPACED.sub(_characters_and_pairs, unicodedata.normalize("NFKC", text))
+
+
+class Tokens:
+    """The analyser of one language.
+
+    Args:
+        language: ISO 639-1 code; a language without a stemmer is lower-cased and folded only.
+
+    Raises:
+        BadInput: that is no language code.
+    """
+
+    def __init__(self, language: str) -> None:
+        if not re.fullmatch("[a-z]{2}", language):
+            raise BadInput(f"{language!r} is not a language code.", "Give an ISO 639-1 code such as 'en' or 'zh'.")
+        self.language = language
+        self.analyzer = _analyzer(language)
+
+    def __call__(self, text: str) -> list[str]:
+        """The words of ``text``, in order, repeated as they are repeated."""
+        words: list[str] = self.analyzer.analyze(prepare(text))
+        return words
+
+
+@functools.cache
+def _analyzer(language: str) -> Any:
+    tantivy = load_tantivy()
+    builder = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.regex(r"[\p{L}\p{M}\p{N}]+"))
+    builder = builder.filter(tantivy.Filter.remove_long(_LONGEST)).filter(tantivy.Filter.lowercase())
+    if language in STEMMERS:
+        builder = builder.filter(tantivy.Filter.stemmer(STEMMERS[language]))
+    return builder.filter(tantivy.Filter.ascii_fold()).build()

@@ -1,0 +1,260 @@
+"""The documents, their metadata and vectors, in one SQLite file with a growing change number."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from verticals.contract import Document, Unavailable
+
+from .filters import attributes, restriction
+from .schema import connect, create_or_check, explained
+
+Rows = npt.NDArray[np.int64]
+Vectors = npt.NDArray[np.float32]
+
+_DOCUMENT = "id, text, title, source, metadata"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What is known of a document that is there already; enough to see whether another one differs."""
+
+    row: int
+    digest: bytes
+    title: str
+    source: str
+    metadata: str
+
+
+class Truth:
+    """The database of one index. Thread-safe; one writer at a time, any number of readers in any process.
+
+    Args:
+        path: the SQLite file.
+        create: make it where there is none.
+
+    Raises:
+        Damaged: the file is broken. StorageError: it cannot be opened. Conflict: a newer release wrote it.
+        NotFound: there is none, and it is not to be made.
+    """
+
+    def __init__(self, path: Path, *, create: bool) -> None:
+        self.path = path
+        self.closed = False
+        self._idle: deque[sqlite3.Connection] = deque()
+        with self._connection() as connection:
+            create_or_check(connection, path, create=create)
+
+    @contextlib.contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        if self.closed:
+            raise Unavailable(f"The index {self.path.parent} is closed.", "Open it again.")
+        with explained(self.path):
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                connection = connect(self.path)
+            try:
+                yield connection
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                if self.closed:
+                    connection.close()
+                else:
+                    self._idle.append(connection)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Reading]:
+        """One unchanging state of the truth, the newest one at the time of the call."""
+        with self._connection() as connection:
+            connection.execute("BEGIN")
+            yield Reading(connection)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Writing]:
+        """One change: durable as a whole when the block ends, gone as a whole when it raises."""
+        with self._connection() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            writing = Writing(connection)
+            yield writing
+            connection.execute("UPDATE about SET change = ?", (writing.change,))
+            connection.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the connections; harmless when they are."""
+        self.closed = True
+        while self._idle:
+            self._idle.pop().close()
+
+
+class Reading:
+    """Questions to one state of the truth.
+
+    ``change`` is its number, ``identity`` names the database, ``embedding`` the model whose vectors it holds,
+    ``embedding_number`` grows whenever they are all replaced, ``dimension`` is their width if there are any.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        row = connection.execute("SELECT identity, change, embedding, embedding_number, dimension FROM about")
+        self.identity: str
+        self.change: int
+        self.embedding: str
+        self.embedding_number: int
+        self.dimension: int | None
+        self.identity, self.change, self.embedding, self.embedding_number, self.dimension = row.fetchone()
+
+    def count(self) -> int:
+        """How many documents there are."""
+        (count,) = self._connection.execute("SELECT count(*) FROM documents").fetchone()
+        return int(count)
+
+    def document(self, identity: str) -> Document | None:
+        """The document of this id."""
+        found = self._connection.execute(f"SELECT {_DOCUMENT} FROM documents WHERE id = ?", (identity,)).fetchone()  # noqa: S608
+        return _document(*found) if found else None
+
+    def documents(self, after: str, limit: int) -> list[Document]:
+        """Up to ``limit`` documents in the order of their ids, from the first one behind ``after``."""
+        query = f"SELECT {_DOCUMENT} FROM documents WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608
+        return [_document(*found) for found in self._connection.execute(query, (after, limit))]
+
+    def documents_in(self, rows: Sequence[int]) -> dict[int, Document]:
+        """The documents in these rows."""
+        query = f"SELECT row, {_DOCUMENT} FROM documents WHERE row IN (SELECT value FROM json_each(?))"  # noqa: S608
+        return {row: _document(*found) for row, *found in self._connection.execute(query, (json.dumps(rows),))}
+
+    def vectors_in(self, rows: Sequence[int]) -> dict[int, Vectors]:
+        """The vectors in these rows, each [dimension]."""
+        query = "SELECT row, vector FROM vectors WHERE row IN (SELECT value FROM json_each(?))"
+        found = self._connection.execute(query, (json.dumps(rows),))
+        return {row: np.frombuffer(vector, np.float32) for row, vector in found}
+
+    def known(self, identities: Iterable[str]) -> dict[str, Stored]:
+        """What is stored under those of these ids that there are."""
+        query = (
+            "SELECT id, row, digest, title, source, metadata FROM documents "
+            "WHERE id IN (SELECT value FROM json_each(?))"
+        )
+        found = self._connection.execute(query, (json.dumps(list(identities)),))
+        return {identity: Stored(*rest) for identity, *rest in found}
+
+    def matching(self, where: Mapping[str, Any]) -> Rows:
+        """The rows of the documents that match ``where``, ascending.
+
+        Raises:
+            BadInput: a key or value that no filter can have.
+        """
+        query, parameters = restriction(where)
+        return np.fromiter((row for (row,) in self._connection.execute(query, parameters)), np.int64)
+
+    def texts_after(self, change: int) -> Iterator[tuple[int, str, str]]:
+        """``(row, title, text)`` of what was written after ``change`` and is still there, rows ascending."""
+        query = "SELECT row, title, text FROM documents WHERE change > ? ORDER BY row"
+        yield from self._connection.execute(query, (change,))
+
+    def vectors_after(self, change: int) -> tuple[Rows, Vectors]:
+        """Rows [n], ascending, and vectors [n, dimension] of what was written after ``change`` and is still there."""
+        query = "SELECT row, vector FROM documents JOIN vectors USING (row) WHERE change > ? ORDER BY row"
+        rows: list[int] = []
+        joined = bytearray()
+        for row, vector in self._connection.execute(query, (change,)):
+            rows.append(row)
+            joined += vector
+        vectors = np.frombuffer(joined, np.float32).reshape(len(rows), self.dimension or 0)
+        return np.array(rows, np.int64), vectors
+
+    def removed_after(self, change: int) -> Rows:
+        """The rows that were given up after ``change``, ascending."""
+        query = "SELECT row FROM removed WHERE change > ? ORDER BY row"
+        return np.fromiter((row for (row,) in self._connection.execute(query, (change,))), np.int64)
+
+    def texts_without_new_vector(self, limit: int) -> list[tuple[int, str, str]]:
+        """``(row, title, text)`` of documents that a re-embedding under way has yet to do."""
+        query = (
+            "SELECT row, title, text FROM documents WHERE row > (SELECT coalesce(max(row), 0) FROM vectors_new) "
+            "ORDER BY row LIMIT ?"
+        )
+        return self._connection.execute(query, (limit,)).fetchall()
+
+    def new_dimension(self) -> int | None:
+        """The width of the vectors that a re-embedding under way has computed so far."""
+        found = self._connection.execute("SELECT length(vector) / 4 FROM vectors_new LIMIT 1").fetchone()
+        return int(found[0]) if found else None
+
+
+class Writing(Reading):
+    """The changes of one transaction; ``change`` is the number it will have."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        super().__init__(connection)
+        self.change += 1
+
+    def put(self, document: Document, metadata: str, digest: bytes, vector: Vectors) -> None:
+        """Add a document whose id is free. ``metadata`` is its JSON, ``vector`` [dimension] of length 1."""
+        if self.dimension is None:
+            self.dimension = len(vector)
+            self._connection.execute("UPDATE about SET dimension = ?", (self.dimension,))
+        row = self._connection.execute(
+            "INSERT INTO documents (change, id, title, text, source, metadata, digest) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (self.change, document.id, document.title, document.text, document.source, metadata, digest),
+        ).lastrowid
+        self._connection.execute("INSERT INTO vectors VALUES (?, ?)", (row, vector.tobytes()))
+        self._connection.executemany(
+            "INSERT INTO attributes VALUES (?, ?, ?)",
+            [(row, key, value) for key, value in attributes(json.loads(metadata))],
+        )
+
+    def remove(self, row: int) -> None:
+        """Give up a row."""
+        for table in ("documents", "vectors", "attributes"):
+            self._connection.execute(f"DELETE FROM {table} WHERE row = ?", (row,))  # noqa: S608
+        self._connection.execute("INSERT INTO removed VALUES (?, ?)", (row, self.change))
+
+    def name_embedding(self, embedding: str) -> None:
+        """Say which model makes the vectors of an index that has none yet."""
+        self._connection.execute("UPDATE about SET embedding = ?, dimension = NULL", (embedding,))
+
+    def begin_vectors(self, embedding: str) -> None:
+        """Make room for another model's vectors beside the present ones; what it had before is kept."""
+        tables = "SELECT 1 FROM sqlite_master WHERE name = 'vectors_new_about'"
+        if self._connection.execute(tables).fetchone():
+            if self._connection.execute("SELECT embedding FROM vectors_new_about").fetchone() == (embedding,):
+                return
+            self._connection.execute("DROP TABLE vectors_new")
+            self._connection.execute("DROP TABLE vectors_new_about")
+        self._connection.execute("CREATE TABLE vectors_new (row INTEGER PRIMARY KEY, vector BLOB NOT NULL)")
+        self._connection.execute("CREATE TABLE vectors_new_about (embedding TEXT NOT NULL)")
+        self._connection.execute("INSERT INTO vectors_new_about VALUES (?)", (embedding,))
+
+    def put_new_vectors(self, rows: Sequence[int], vectors: Vectors) -> None:
+        """Add some of the other model's vectors [n, dimension]."""
+        entries = [(row, vector.tobytes()) for row, vector in zip(rows, vectors, strict=True)]
+        self._connection.executemany("INSERT INTO vectors_new VALUES (?, ?)", entries)
+
+    def switch_vectors(self, embedding: str) -> None:
+        """Let the other model's vectors take the place of the present ones."""
+        self._connection.execute("DELETE FROM vectors_new WHERE row NOT IN (SELECT row FROM documents)")
+        self._connection.execute("DROP TABLE vectors")
+        self._connection.execute("ALTER TABLE vectors_new RENAME TO vectors")
+        self._connection.execute("DROP TABLE vectors_new_about")
+        self._connection.execute(
+            "UPDATE about SET embedding = ?, embedding_number = embedding_number + 1, "
+            "dimension = (SELECT length(vector) / 4 FROM vectors LIMIT 1)",
+            (embedding,),
+        )
+
+
+def _document(identity: str, text: str, title: str, source: str, metadata: str) -> Document:
+    return Document(id=identity, text=text, title=title, source=source, metadata=json.loads(metadata))
