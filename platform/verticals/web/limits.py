@@ -1,0 +1,47 @@
+"""No request body grows without bound."""
+
+from __future__ import annotations
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .problems import problem
+
+MAX_BODY_BYTES = 10 * 1024 * 1024
+
+
+class BodyLimit:
+    """Pure ASGI middleware: 413 for a body above the limit.
+
+    A declared length is refused before anything is read; a body that comes in pieces is counted as it comes.
+
+    Args:
+        app: the application behind.
+        limit: bytes.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int = MAX_BODY_BYTES) -> None:
+        self._app = app
+        self._limit = limit
+        self._detail = f"The body of a request may have at most {limit:,} bytes."
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        declared = dict(scope["headers"]).get(b"content-length", b"")
+        if declared.isdigit() and int(declared) > self._limit:
+            await problem(413, "too-large", self._detail)(scope, receive, send)
+            return
+        received = 0
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._limit:
+                raise HTTPException(413, self._detail)
+            return message
+
+        await self._app(scope, counted, send)

@@ -1,0 +1,104 @@
+"""What surrounds every page: the skip link, the header with its navigation, and the place for the content."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+
+from nicegui import html, ui
+
+import verticals
+from verticals.web.api.verticals import page_path
+from verticals.web.site import Site
+from verticals.web.ui import empty, heading
+
+_STATIC = Path(__file__).parent.parent / "static"
+_THEMES = (("system", "contrast"), ("light", "light_mode"), ("dark", "dark_mode"))
+
+
+@contextmanager
+def frame(site: Site, path: str, vertical: str) -> Iterator[ui.element]:
+    """The frame of one page.
+
+    Args:
+        site: what is served.
+        path: of this page, marked in the navigation.
+        vertical: that the page belongs to; empty for the platform's own.
+
+    Yields:
+        The element that holds the page's content.
+    """
+    ui.add_head_html(_head())
+    html.a("Skip to content", href="#content").classes("p-skip")
+    with html.header().classes("p-header"), html.div().classes("p-header-row"):
+        with html.a(href="/", **{"aria-label": "Verticals, overview"}).classes("p-brand"):
+            _mark()
+            html.span("Verticals")
+        with html.nav(**{"aria-label": "Main"}).classes("p-nav"):
+            _link("Overview", "/", current=path == "/")
+            for one in site.verticals:
+                if one.pages:
+                    _link(one.title, page_path(one.name, one.pages[0].path), current=one.name == vertical)
+        with html.div().classes("p-tools"):
+            _link("API", "/docs", current=path == "/docs")
+            _theme_button()
+    if vertical:
+        _pages_of(site, path, vertical)
+    content = html.main(id="content", tabindex="-1").classes("p-main")
+    with content:
+        yield content
+    with html.footer().classes("p-footer"):
+        html.span(f"Verticals {verticals.__version__}")
+        html.a("openapi.json", href="/openapi.json")
+        html.a("Metrics", href="/metrics")
+
+
+def failed(message: str, remedy: str) -> None:
+    """Stands where a page could not be built."""
+    heading("This did not work")
+    empty(message, remedy, icon="healing")
+
+
+def missing(path: str) -> None:
+    """Stands where there is no page."""
+    heading("There is no such page")
+    empty(f"Nothing answers at {path}.", "The navigation above leads to every page there is.", icon="explore")
+
+
+def _pages_of(site: Site, path: str, vertical: str) -> None:
+    """The second row of the navigation, for a vertical with several pages."""
+    pages = site.host[vertical].pages
+    if len(pages) < 2:
+        return
+    with html.nav(**{"aria-label": f"Pages of {vertical}"}).classes("p-subnav"):
+        for page in pages:
+            where = page_path(vertical, page.path)
+            _link(page.title, where, current=where == path)
+
+
+def _link(text: str, href: str, *, current: bool) -> None:
+    html.a(text, href=href, **({"aria-current": "page"} if current else {}))
+
+
+def _theme_button() -> None:
+    with html.button(type="button", **{"data-theme-toggle": "", "aria-label": "Colours"}).classes("p-icon-button"):
+        for theme, icon in _THEMES:
+            ui.icon(icon).classes(f"p-theme-{theme}").props("aria-hidden=true")
+
+
+def _mark() -> None:
+    """The product's sign: three columns, as in the favicon."""
+    with html.span(**{"aria-hidden": "true"}).classes("p-mark"):
+        for _ in range(3):
+            html.i()
+
+
+@cache
+def _head() -> str:
+    def address(name: str) -> str:
+        return f"/_static/{name}?{sha256((_STATIC / name).read_bytes()).hexdigest()[:12]}"
+
+    return f'<script src="{address("platform.js")}"></script><link rel="stylesheet" href="{address("platform.css")}">'

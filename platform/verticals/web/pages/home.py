@@ -1,0 +1,173 @@
+"""The home page: what runs here, how good it is, what happened last, and what to do next."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+from nicegui import html
+
+from verticals.web.api.heads import HeadSummary
+from verticals.web.api.runs import Run
+from verticals.web.api.verticals import VerticalSummary
+from verticals.web.site import Site
+from verticals.web.ui import Tone, badge, command, data_table, empty, grid, heading, notice, section, stats
+
+from .overview import Overview, ago, duration, gather, main_metric
+
+_STAGES: dict[str, Tone] = {"live": "success", "candidate": "info", "retired": "neutral"}
+_STATUSES: dict[str, Tone] = {
+    "finished": "success",
+    "running": "info",
+    "interrupted": "warning",
+    "failed": "error",
+}
+_STATES: dict[str, Tone] = {"loaded": "neutral", "blocked": "neutral", "incompatible": "warning", "failed": "error"}
+
+
+async def render(site: Site) -> None:
+    """Build the page."""
+    overview = await asyncio.to_thread(gather, site)
+    heading("Overview", "What runs here, how good it is, and what happened last.")
+    _figures(overview)
+    for plugin in overview.others:
+        if plugin.state in ("failed", "incompatible"):
+            notice(plugin.cause, _STATES[plugin.state], title=f"The plugin {plugin.name} is {plugin.state}.")
+    _verticals(site, overview)
+    _heads(overview)
+    _versions(overview)
+    _runs(overview)
+    _next(overview)
+
+
+def _figures(overview: Overview) -> None:
+    live = [head for head in overview.heads if head.live]
+    rows = sum(dataset.newest.rows for dataset in overview.datasets if dataset.newest)
+    candidates = sum(version.stage == "candidate" for version in overview.versions)
+    running = sum(run.status == "running" for run in overview.runs)
+    stats(
+        [
+            ("Verticals", len(overview.served), "served here"),
+            ("Heads", len(overview.heads), f"{len(live)} live"),
+            ("Versions", len(overview.versions), f"{candidates} waiting" if candidates else "none waiting"),
+            ("Rows", rows, f"in {len(overview.datasets)} data sets"),
+            ("Training", running or "idle", "running now" if running else "no run at the moment"),
+        ]
+    )
+
+
+def _verticals(site: Site, overview: Overview) -> None:
+    with section("Verticals"):
+        with grid():
+            for one in overview.served:
+                _card(one, ready=site.ready)
+        others = [one for one in overview.others if one.state in ("loaded", "blocked")]
+        if others:
+            with html.p("Installed, but not served here: ").classes("p-muted p-inline"):
+                for one in others:
+                    html.span(one.name)
+                    if one.state != "loaded":
+                        badge(one.state, _STATES[one.state])
+
+
+def _card(one: VerticalSummary, *, ready: bool) -> None:
+    with html.article().classes("p-card"):
+        with html.header():
+            html.h3(one.title)
+            badge("serving" if ready else "starting", "success" if ready else "info")
+        html.p(one.summary)
+        parts = [f"{len(one.heads)} heads", f"{len(one.datasets)} data sets", f"{len(one.indexes)} indexes"]
+        html.p(" · ".join(part[:-1] if part.startswith("1 ") else part for part in parts)).classes("p-muted")
+        with html.footer():
+            for page in one.pages:
+                html.a(page.title, href=page.path).classes("p-button")
+            html.a("API", href=f"/docs#{one.name}").classes("p-quiet-link")
+
+
+def _heads(overview: Overview) -> None:
+    with section("Heads", "What each head answers with now."):
+        if not overview.heads:
+            empty("No head is declared.", "The verticals that are served here train nothing.", icon="hub")
+            return
+        with data_table(("Head", "Vertical", "Objective", "Live version", "Main metric", "Data set"), caption="Heads"):
+            for head in overview.heads:
+                _head_row(head)
+
+
+def _head_row(head: HeadSummary) -> None:
+    with html.tr():
+        html.th(head.head, scope="row", title=head.description)
+        html.td(head.vertical)
+        html.td(head.objective)
+        with html.td():
+            badge(head.live.version, "success") if head.live else badge("not trained", "warning")
+        html.td((main_metric(head.live.metrics) if head.live else "") or "–").classes("p-figures")
+        html.td(f"{head.dataset} {head.live.dataset_version}" if head.live else head.dataset)
+
+
+def _versions(overview: Overview) -> None:
+    with section("Versions", "Every version that was trained, newest first."):
+        if not overview.versions:
+            commands = [f"platform train {head.vertical}/{head.head}" for head in overview.heads[:1]]
+            empty("Nothing has been trained yet.", "A run ends with a version:", commands=commands, icon="inventory_2")
+            return
+        with data_table(("Version", "Stage", "Main metric", "Data set", "Plugin", "Created"), caption="Versions"):
+            for version in overview.versions:
+                with html.tr():
+                    html.th(version.reference, scope="row")
+                    with html.td():
+                        badge(version.stage, _STAGES.get(version.stage, "neutral"))
+                    html.td(main_metric(version.metrics) or "–").classes("p-figures")
+                    html.td(version.dataset_version)
+                    html.td(f"{version.plugin} {version.plugin_version}".strip())
+                    _time(version.created)
+
+
+def _runs(overview: Overview) -> None:
+    with section("Recent runs"):
+        if not overview.runs:
+            empty("No run yet.", "Training shows up here while it goes on, and stays when it is done.", icon="timeline")
+            return
+        with data_table(("Run", "Head", "Status", "Result", "Duration", "Started"), caption="Recent runs"):
+            for run in overview.runs:
+                with html.tr():
+                    html.th(run.id, scope="row").classes("p-mono")
+                    html.td(f"{run.vertical}/{run.head}")
+                    with html.td():
+                        badge(run.status, _STATUSES.get(run.status, "neutral"))
+                    html.td(_result(run), title=run.error or "").classes("p-figures")
+                    html.td(duration(run.started, run.updated)).classes("p-figures")
+                    _time(run.started)
+
+
+def _result(run: Run) -> str:
+    if run.error:
+        return run.error.splitlines()[0]
+    return " · ".join(part for part in (run.version, main_metric(run.metrics)) if part) or "–"
+
+
+def _next(overview: Overview) -> None:
+    head = next(iter(overview.heads), None)
+    if head is None:
+        return
+    where = f"{head.vertical}/{head.head}"
+    steps = (
+        ("Put in your own rows", f"platform data import {head.vertical}/{head.dataset} rows.csv"),
+        ("Train on them", f"platform train {where}"),
+        ("Compare with what is live", f"platform evaluate {where}"),
+        ("Make the new version live", f"platform models promote {where}"),
+        ("Take it back", f"platform models rollback {where}"),
+    )
+    with (
+        section("What to do next", "From your own data to a better answer, in a terminal."),
+        html.ol().classes("p-steps"),
+    ):
+        for title, line in steps:
+            with html.li():
+                html.h3(title)
+                command(line)
+
+
+def _time(moment: datetime) -> None:
+    with html.td():
+        html.time(ago(moment), datetime=moment.isoformat(), title=f"{moment:%Y-%m-%d %H:%M:%S} UTC")

@@ -1,0 +1,129 @@
+"""Puts the pages of one application into place.
+
+NiceGUI keeps its pages in one object per process. So a page function here holds nothing: it asks the request which
+application it came through, and an application made later in the same process takes the paths over without harm.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import HTTPException
+from nicegui import Client, ui
+from nicegui import app as nicegui_app
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match, Mount
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from verticals.contract import Page, PlatformError, resolve
+from verticals.web import problems
+from verticals.web.api.verticals import page_path
+from verticals.web.site import Site
+
+from . import frame, home, reference
+
+STATIC = Path(__file__).parent.parent / "static"
+_SITE = "verticals.site"
+_API = ("/v1/", "/v1", "/healthz", "/readyz", "/metrics", "/openapi.json", "/_static")
+_RESPONSE_SECONDS = 30.0
+_log = logging.getLogger("verticals.web")
+
+
+def mount(app: FastAPI, site: Site) -> None:
+    """Mount the platform's pages, the verticals' pages and the static files on ``app``."""
+    nicegui_app.middleware_stack = None
+    nicegui_app.user_middleware.clear()
+    nicegui_app.colors(primary="var(--accent)", positive="var(--success)", negative="var(--error)")
+    nicegui_app.add_exception_handler(404, _not_found)
+    for path in ("/", "/docs", *(page_path(v.name, page.path) for v in site.verticals for page in v.pages)):
+        ui.page(path, response_timeout=_RESPONSE_SECONDS)(_show)
+    app.mount("/_static", StaticFiles(directory=STATIC))
+    ui.run_with(
+        app,
+        title="Verticals",
+        favicon=STATIC / "favicon.svg",
+        dark=None,
+        show_welcome_message=False,
+        gzip_middleware_factory=None,
+    )
+    mounted = app.router.routes.pop()
+    app.router.routes.append(_PagesMount(site, app, getattr(mounted, "app", nicegui_app)))
+
+
+class _PagesMount(Mount):
+    """All that is not the API; tells pages which site they belong to."""
+
+    def __init__(self, site: Site, parent: FastAPI, pages: Any) -> None:
+        super().__init__("/", app=pages)
+        self._known = {_SITE: site, "verticals.app": parent}
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope.get("path", "").startswith(_API):
+            return Match.NONE, {}
+        match, child = super().matches(scope)
+        return match, {**child, **self._known}
+
+
+async def _show(request: Request) -> None:
+    """Any page: find out which one it is, and build it inside the frame."""
+    site: Site = request.scope[_SITE]
+    path = request.scope["path"].rstrip("/") or "/"
+    if path == "/":
+        await _framed(site, path, "Overview", lambda: home.render(site))
+        return
+    if path == "/docs":
+        await _framed(site, path, "API", lambda: reference.render(request.scope["verticals.app"].openapi()))
+        return
+    vertical, page = _find(site, path)
+    await _framed(site, path, page.title, lambda: resolve(page.render)(site.running(vertical)), vertical)
+
+
+def _find(site: Site, path: str) -> tuple[str, Page]:
+    for vertical in site.verticals:
+        for page in vertical.pages:
+            if page_path(vertical.name, page.path) == path:
+                return vertical.name, page
+    raise HTTPException(404, f"There is no page at {path}.")
+
+
+async def _framed(
+    site: Site, path: str, title: str, build: Callable[[], Awaitable[None] | None], vertical: str = ""
+) -> None:
+    """Build a page; when that fails, say so in its place, and keep the trace for the log."""
+    client = ui.context.client
+    client.title = f"{title} · Verticals"
+    with frame.frame(site, path, vertical) as content:
+        try:
+            built = build()
+            if inspect.isawaitable(built):
+                await built
+        except PlatformError as error:
+            client.status_code = error.status
+            content.clear()
+            frame.failed(error.message, error.remedy)
+        except Exception as error:  # noqa: BLE001 - a page's fault must not take the frame with it
+            client.status_code = 500
+            trace_id = uuid.uuid4().hex
+            _log.error("trace %s: page %s: %s: %s", trace_id, path, type(error).__name__, error, exc_info=error)
+            content.clear()
+            frame.failed("This page could not be built.", f"Look for trace {trace_id} in the server's log.")
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    """A path that is no page: a page for people, a problem for programs."""
+    if not isinstance(error, StarletteHTTPException) or "text/html" not in request.headers.get("accept", ""):
+        return problems.http_error(request, error)
+    with Client(ui.page(""), request=request) as client:
+        client.title = "Not found · Verticals"
+        with frame.frame(request.scope[_SITE], request.scope["path"], ""):
+            frame.missing(request.scope["path"])
+    return client.build_response(request, 404)

@@ -1,0 +1,162 @@
+"""Runs one application until it is asked to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import signal
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from verticals.contract import Conflict, SettingsError
+
+from .app import create_app
+from .site import Site
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from verticals.host import Host
+
+_GRACE_SECONDS = 10
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+def serve(
+    host: Host,
+    names: Sequence[str],
+    address: str = "127.0.0.1",
+    port: int = 8000,
+    *,
+    pages: bool = True,
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve verticals until SIGINT or SIGTERM; then let requests end, for ten seconds at most, and stop.
+
+    Args:
+        host: an open host.
+        names: of the verticals.
+        address: to listen on; other machines can connect only if it is not the default.
+        port: to listen on; 0 takes a free one.
+        pages: serve pages too, not the API alone.
+        ready: called with the URL once requests may come.
+
+    Raises:
+        Conflict: the port is in use.
+        SettingsError: the address or port cannot be listened on.
+    """
+    # A signal while the verticals are still starting cancels the start; there is nothing more to say then.
+    with listen(address, port) as listening, contextlib.suppress(asyncio.CancelledError):
+        asyncio.run(_serve(create_app(host, names, pages=pages), listening, ready))
+
+
+async def _serve(app: FastAPI, listening: socket.socket, ready: Callable[[str], None] | None) -> None:
+    config = uvicorn.Config(
+        app, lifespan="off", log_level="warning", access_log=False, timeout_graceful_shutdown=_GRACE_SECONDS
+    )
+    config.load()
+    server = _Server(config, app.state.site, ready)
+    with server.signals():
+        # Entered here, not by uvicorn: what fails while starting then reaches the caller as it was raised.
+        async with app.router.lifespan_context(app):
+            await server.serve(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, but says when it is ready, and stops being ready before anything else stops."""
+
+    def __init__(self, config: uvicorn.Config, site: Site, ready: Callable[[str], None] | None) -> None:
+        super().__init__(config)
+        self._site = site
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        except OSError as error:  # another process began to listen between our bind and now
+            address, port = (sockets or [])[0].getsockname()[:2]
+            raise _explained(error, address, port) from error
+        if self._ready is not None and sockets:
+            self._ready(url(sockets[0]))
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._site.ready = False
+        super().handle_exit(sig, frame)
+
+    def capture_signals(self) -> _Captured:  # type: ignore[override]
+        """Nothing: `signals` has them already, from before the verticals start until after they have stopped."""
+        return _Captured({})
+
+    def signals(self) -> _Captured:
+        """While starting, a signal cancels the start; while serving, it ends serving."""
+        task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+
+        def stop(sig: int, frame: FrameType | None) -> None:
+            if self.started:
+                self.handle_exit(sig, frame)
+            elif task is not None:
+                loop.call_soon_threadsafe(task.cancel)
+
+        return _Captured(dict.fromkeys(_STOPPING, stop))
+
+
+class _Captured:
+    """Signal handlers for the length of a block; only the main thread can set them."""
+
+    def __init__(self, handlers: dict[signal.Signals, Callable[[int, FrameType | None], None]]) -> None:
+        self._handlers = handlers if threading.current_thread() is threading.main_thread() else {}
+
+    def __enter__(self) -> None:
+        self._former = {sig: signal.signal(sig, handler) for sig, handler in self._handlers.items()}
+
+    def __exit__(self, *_: object) -> None:
+        for sig, handler in self._former.items():
+            signal.signal(sig, handler)
+
+
+def listen(address: str, port: int) -> socket.socket:
+    """A socket bound to the address and port.
+
+    Raises:
+        Conflict: the port is in use.
+        SettingsError: the address is not one of this machine, or the port may not be used.
+    """
+    try:
+        family, _, _, _, where = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+    except (socket.gaierror, UnicodeError, OverflowError) as error:
+        raise SettingsError(
+            f"{address!r} is not an address to listen on.", "Use 127.0.0.1, or 0.0.0.0 for all networks."
+        ) from error
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(where)
+    except (OSError, OverflowError) as error:
+        listening.close()
+        raise _explained(error, address, port) from error
+    return listening
+
+
+def _explained(error: OSError | OverflowError, address: str, port: int) -> Conflict | SettingsError:
+    number = error.errno if isinstance(error, OSError) else None
+    if number == errno.EADDRINUSE:
+        return Conflict(f"Port {port} on {address} is in use.", f"Choose another one, for example --port {port + 1}.")
+    if number == errno.EACCES:
+        return SettingsError(f"Port {port} may not be used by this user.", "Choose one above 1023 with --port.")
+    if number == errno.EADDRNOTAVAIL:
+        return SettingsError(f"{address} is no address of this machine.", "Use 127.0.0.1, or 0.0.0.0 for all networks.")
+    return SettingsError(f"Port {port} on {address} cannot be used: {error}.", "Choose a --port from 1 to 65535.")
+
+
+def url(listening: socket.socket) -> str:
+    """Where a browser on this machine finds what listens there."""
+    address, port = listening.getsockname()[:2]
+    shown = "localhost" if address in ("0.0.0.0", "::") else f"[{address}]" if ":" in address else address  # noqa: S104
+    return f"http://{shown}:{port}"

@@ -1,0 +1,82 @@
+"""What one running application knows: its host, the verticals it serves, and whether it is ready."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from verticals.contract import NotFound, TaskHead, Unavailable
+
+if TYPE_CHECKING:
+    from verticals.host import Host, ServedVertical, Vertical
+
+
+@dataclass(slots=True)
+class Site:
+    """The state of one application.
+
+    Args:
+        host: where everything comes from.
+        names: of the verticals that are served, in the order of the navigation.
+        served: their running faces; empty before the application has started and after it has stopped.
+        ready: requests may come.
+    """
+
+    host: Host
+    names: tuple[str, ...]
+    served: dict[str, ServedVertical] = field(default_factory=dict)
+    ready: bool = False
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def verticals(self) -> Sequence[Vertical]:
+        """The served verticals' declarations."""
+        return [self.host[name] for name in self.names]
+
+    def vertical(self, name: str) -> Vertical:
+        """What a served vertical declares.
+
+        Raises:
+            NotFound: no vertical of this name is served here.
+        """
+        if name not in self.names:
+            raise NotFound.named("vertical", name, self.names)
+        return self.host[name]
+
+    def task(self, vertical: str, head: str) -> TaskHead:
+        """The declaration of one head.
+
+        Raises:
+            NotFound: no such vertical, or it has no such head.
+        """
+        heads = self.vertical(vertical).heads
+        if head not in heads:
+            raise NotFound.named(f"head of {vertical}", head, heads)
+        task: TaskHead = heads[head]
+        return task
+
+    def running(self, name: str) -> ServedVertical:
+        """A served vertical's running face.
+
+        Raises:
+            NotFound: no vertical of this name is served here.
+            Unavailable: it is still starting, or already stopping.
+        """
+        self.vertical(name)
+        if name not in self.served:
+            raise Unavailable(f"{name} is not running at the moment.", "Try again when /readyz answers 200.")
+        return self.served[name]
+
+
+def current_site(connection: HTTPConnection) -> Site:
+    """The site of the application that got the request."""
+    site: Site = connection.app.state.site
+    return site
+
+
+CurrentSite = Annotated[Site, Depends(current_site)]
