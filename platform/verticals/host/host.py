@@ -1,0 +1,338 @@
+"""The host: one home, one set of plugins, and the parts they share, each opened on first need."""
+
+from __future__ import annotations
+
+import difflib
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import pluggy
+
+import verticals
+from verticals.contract import (
+    Batch,
+    FitJob,
+    FitReport,
+    NotFound,
+    PluginError,
+    Predictions,
+    SettingsError,
+    Unavailable,
+    hookimpl,
+    suggest,
+)
+from verticals.files import explained
+
+from .discovery import discover
+from .loading import PluginState, load_plugins, new_manager
+from .settings import Settings
+from .training import provenance
+from .vertical import Vertical
+
+if TYPE_CHECKING:
+    from verticals.data import DatasetStore
+    from verticals.encoder import Encoder
+    from verticals.inference import Engine, Queue
+    from verticals.store import Registry, Store, VersionRecord
+    from verticals.tuning import Evaluation
+
+    from .head import Head
+    from .served import ServedVertical
+
+T = TypeVar("T")
+_PROBE_BYTES = 64 * 1024
+
+
+class Host:
+    """Loads plugins and gives them what they share. Several hosts may live in one process; nothing is global.
+
+    Args:
+        settings: in force.
+
+    Attributes:
+        home: the folder that holds all state, absolute. It is made when something is first kept there.
+        plugins: what became of each plugin, by name.
+        manager: pluggy's, of this host alone.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.home = settings.home.absolute()
+        self.manager: pluggy.PluginManager = new_manager()
+        discovered = discover(settings.plugins_dir)
+        self._refuse_misspelt_tables(discovered)
+        states = load_plugins(self.manager, discovered, settings.blocked, verticals.__version__)
+        self.plugins: Mapping[str, PluginState] = MappingProxyType(states)
+        self.manager.register(_Last(self), "host")
+        self._verticals = {name: Vertical(self, state) for name, state in states.items() if state.state == "loaded"}
+        self._parts: dict[str, Any] = {}
+        self._compute: ContextVar[Callable[[Batch], Predictions] | None] = ContextVar("compute", default=None)
+        self._lock = threading.RLock()
+        self._closed = False
+
+    @classmethod
+    def open(
+        cls,
+        home: Path | str | None = None,
+        *,
+        plugins_dir: Path | str | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> Host:
+        """Read the settings and load the plugins; the store, the encoder and all else wait for their first use.
+
+        Args:
+            home: the home folder; ``PLATFORM_HOME``, then ``.platform`` when not given.
+            plugins_dir: a folder of one-file plugins besides the installed ones.
+            settings: any of `Settings`, by name, above every other source.
+
+        Raises:
+            SettingsError: a setting is unknown or has a value that cannot be used.
+        """
+        flags = {**(settings or {})}
+        flags |= {name: value for name, value in (("home", home), ("plugins_dir", plugins_dir)) if value is not None}
+        return cls(Settings.load(flags))
+
+    def __getitem__(self, name: str) -> Vertical:
+        """A vertical.
+
+        Raises:
+            NotFound: no plugin has this name; the nearest is suggested.
+            PluginError: the plugin is not loaded; its cause is in the message, its traceback in a note.
+            SettingsError: the plugin's settings cannot be used.
+        """
+        state = self.plugins.get(name)
+        if state is None:
+            raise NotFound.named("vertical", str(name), self._verticals)
+        if state.state != "loaded":
+            raise state.error()
+        vertical = self._verticals[name]
+        _ = vertical.settings  # asked for by name: its settings must be right
+        return vertical
+
+    @property
+    def verticals(self) -> list[Vertical]:
+        """All loaded verticals, in order of name."""
+        return list(self._verticals.values())
+
+    def head_of(self, version: VersionRecord) -> Head:
+        """The head that a version in the registry belongs to.
+
+        Raises:
+            PluginError: its plugin is gone or not loaded, or declares the head no longer; the message says which.
+        """
+        made_by = f"{version.plugin} {version.plugin_version}".strip()
+        state = self.plugins.get(version.vertical)
+        if state is None:
+            raise PluginError(
+                f"{version.reference} was made by the plugin {version.vertical!r} ({made_by}), which is not installed.",
+                "Install it again.",
+            )
+        if state.state != "loaded":
+            raise state.error()
+        if version.head not in state.nouns.heads:
+            raise PluginError(
+                f"{version.reference} was made by {made_by}; the plugin {version.vertical!r} now has no head "
+                f"{version.head!r}.",
+                suggest(version.head, state.nouns.heads),
+            )
+        return self._verticals[version.vertical].head(version.head)
+
+    @property
+    def store(self) -> Store:
+        """The database.
+
+        Raises:
+            StorageError: the home folder or the database cannot be written.
+        """
+        return self._part("store", self._open_store)
+
+    @property
+    def registry(self) -> Registry:
+        """The trained versions."""
+
+        def make() -> Registry:
+            from verticals.store import Registry
+
+            return Registry(self.store, self._kept_in("models"))
+
+        return self._part("registry", make)
+
+    @property
+    def datasets(self) -> DatasetStore:
+        """The rows of all data sets."""
+
+        def make() -> DatasetStore:
+            from verticals.data import DatasetStore
+
+            return DatasetStore(self._kept_in("datasets"))
+
+        return self._part("datasets", make)
+
+    @property
+    def encoder(self) -> Encoder:
+        """The shared encoder; its first use loads it."""
+
+        def make() -> Encoder:
+            from verticals.encoder import Encoder, locate
+            from verticals.encoder.precision import set_threads
+
+            set_threads(self.settings.threads)
+            return Encoder.open(locate(self.settings.encoder), self.settings.precision, self.settings.device)
+
+        return self._part("encoder", make)
+
+    @property
+    def engine(self) -> Engine:
+        """What answers for all heads on the shared encoder."""
+
+        def make() -> Engine:
+            from verticals.inference import Engine
+
+            return Engine(self.registry, lambda: self.encoder)
+
+        return self._part("engine", make)
+
+    def new_queue(self) -> Queue:
+        """A queue that turns concurrent requests into few batches for the engine; not started yet."""
+        from verticals.inference import Queue
+
+        return Queue(self.engine)
+
+    def fit(self, job: FitJob) -> FitReport:
+        """The host's own way to train, which the innermost ``fit`` hook calls."""
+        from verticals.tuning import Workshop, fit
+
+        head = self[job.vertical].head(job.head)
+        return fit(job, Workshop(self.encoder, self.registry, self._kept_in("runs"), provenance(head)))
+
+    def predict(self, batch: Batch) -> Predictions:
+        """The host's own way to predict, which the innermost ``predict`` hook calls."""
+        compute = self._compute.get()
+        if compute is not None:
+            return compute(batch)
+        return Predictions(self.engine.predict(batch.vertical, batch.head, batch.version, batch.inputs))
+
+    @contextmanager
+    def computing_by(self, compute: Callable[[Batch], Predictions]) -> Iterator[None]:
+        """Predictions asked for in this block, by this thread, are computed by ``compute`` (a serving queue)."""
+        token = self._compute.set(compute)
+        try:
+            yield
+        finally:
+            self._compute.reset(token)
+
+    def evaluate(self, head: Head, version: VersionRecord, examples: list[dict[str, Any]], split: str) -> Evaluation:
+        """Measure a version on examples."""
+        return self.engine.evaluate(head.noun, version, examples, split)
+
+    def serve(self, names: Sequence[str]) -> AbstractAsyncContextManager[dict[str, ServedVertical]]:
+        """Serve verticals together, by name, for the length of an ``async with`` block.
+
+        Every head that has no live version gets a first one, indexes are opened, then each vertical's lifespan is
+        entered; at the end lifespans are left in reverse order and the queue is drained.
+
+        Raises:
+            NotFound, PluginError, SettingsError: a vertical cannot be used, as by ``host[name]``.
+        """
+        from .serving import serving
+
+        return serving(self, names)
+
+    def own_hook(self, plugin: str, hook: str) -> Any:
+        """The caller of a hook that reaches the implementations of one plugin only."""
+        own = self.manager.get_plugin(plugin)
+        return self.manager.subset_hook_caller(
+            hook, [other for other in self.manager.get_plugins() if other is not own]
+        )
+
+    @property
+    def predict_is_wrapped(self) -> bool:
+        """Whether any plugin has a part in predictions; if not, they need not pass through a thread."""
+        return len(self.manager.hook.predict.get_hookimpls()) > 1
+
+    def close(self) -> None:
+        """Close what was opened; harmless when called again."""
+        with self._lock:
+            self._closed = True
+            for vertical in self.verticals:
+                vertical.close()
+            if store := self._parts.get("store"):
+                store.close()
+            self._parts.clear()
+
+    def __enter__(self) -> Host:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Host({str(self.home)!r})"
+
+    def _part(self, name: str, make: Callable[[], T]) -> T:
+        """A shared part, made once; a part that is there is found without waiting for one in the making."""
+        if name not in self._parts:
+            with self._lock:
+                if self._closed:
+                    raise Unavailable("The host is closed.", "Open it again with Host.open.")
+                if name not in self._parts:
+                    self._parts[name] = make()
+        return cast(T, self._parts[name])
+
+    def _open_store(self) -> Store:
+        from verticals.store import Store
+
+        home = self._kept_in()
+        database = self.settings.database
+        return Store.open(database.get_secret_value() if database else f"sqlite:///{home / 'platform.db'}")
+
+    def _kept_in(self, *parts: str) -> Path:
+        """A folder in the home, made where it is missing.
+
+        Raises:
+            StorageError: it cannot be written, or the disk is full.
+        """
+        folder = self.home.joinpath(*parts)
+        with explained(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            if not parts:
+                probe = folder / ".probe"
+                try:
+                    probe.write_bytes(bytes(_PROBE_BYTES))
+                finally:
+                    probe.unlink(missing_ok=True)
+        return folder
+
+    def _refuse_misspelt_tables(self, discovered: Mapping[str, Any]) -> None:
+        """A table of a plugin that is not installed may stay; one that is nearly the name of another is a slip."""
+        for table in self.settings.plugins:
+            if table not in discovered and difflib.get_close_matches(table, discovered, cutoff=0.8):
+                raise SettingsError(
+                    f"There is no plugin for the settings [plugins.{table}].", suggest(table, discovered)
+                )
+
+
+class _Last:
+    """The host's own implementations of the verbs: they come after all plugins'.
+
+    Args:
+        host: that computes.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    @hookimpl(trylast=True)
+    def fit(self, job: FitJob) -> FitReport:
+        return self._host.fit(job)
+
+    @hookimpl(trylast=True)
+    def predict(self, batch: Batch) -> Predictions:
+        return self._host.predict(batch)

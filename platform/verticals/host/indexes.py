@@ -1,0 +1,151 @@
+"""One index of one vertical: opened when it is first needed, with the plugin's starter documents in it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from verticals.contract import Conflict, Document, Hit, Index, NotFound, PlatformError, PluginError, resolve
+from verticals.files import write_file
+
+if TYPE_CHECKING:
+    from verticals.retrieval import Changes, DocumentIndex
+
+    from .vertical import Vertical
+
+_STARTER = "starter.json"
+
+
+class IndexHandle:
+    """An index bound to its vertical. Its methods open it; opening loads the encoder.
+
+    Args:
+        vertical: that declares it.
+        noun: the declaration.
+    """
+
+    def __init__(self, vertical: Vertical, noun: Index) -> None:
+        self.vertical, self.noun, self.name = vertical, noun, noun.name
+        self._opened: DocumentIndex | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def opened(self) -> DocumentIndex:
+        """The index itself, opened on first use; for reading only while another process writes to it."""
+        with self._lock:
+            if self._opened is None:
+                self._opened = self._open()
+            return self._opened
+
+    def search(
+        self, text: str, *, k: int = 10, where: Mapping[str, Any] | None = None, mode: str = "hybrid", **options: Any
+    ) -> list[Hit]:
+        """The best ``k`` hits, best first; see `verticals.retrieval.DocumentIndex.search`."""
+        return self.opened.search(text, k=k, where=where, mode=mode, **options)
+
+    def get(self, id: str) -> Document:  # noqa: A002 - the field's own name
+        """One document.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        return self.opened.get(id)
+
+    def upsert(self, documents: Iterable[Document]) -> Changes:
+        """Add or replace documents; durable when this returns, and searchable at once."""
+        return self.opened.upsert(documents)
+
+    def delete(self, ids: Iterable[str]) -> int:
+        """Remove documents; how many there were."""
+        return self.opened.delete(ids)
+
+    def documents(self, after: str = "", limit: int = 100) -> list[Document]:
+        """Up to ``limit`` documents in the order of their ids, from the first one behind the id ``after``."""
+        return self.opened.documents(after, limit)
+
+    def snapshot(self) -> None:
+        """Write what was derived from the documents to the disk, so that the next start has nothing to catch up on."""
+        self.opened.snapshot()
+
+    def count(self) -> int:
+        """How many documents there are."""
+        return self.opened.count()
+
+    def close(self) -> None:
+        """Close the index if it is open."""
+        with self._lock:
+            if self._opened is not None:
+                self._opened.close()
+                self._opened = None
+
+    def _open(self) -> DocumentIndex:
+        from verticals.retrieval import DocumentIndex
+
+        host = self.vertical.host
+        folder = host.home / "indexes" / self.vertical.name / self.name
+        about = {"language": self.noun.language, "embedding": host.encoder.identity}
+        try:
+            index = DocumentIndex.open(folder, host.encoder.embed, **about)
+        except Conflict:
+            return DocumentIndex.open(folder, host.encoder.embed, **about, writable=False)
+        try:
+            load_starters(index, self._starters(), folder / _STARTER)
+        except BaseException:
+            index.close()
+            raise
+        return index
+
+    def _starters(self) -> list[Document]:
+        try:
+            documents = list(resolve(self.noun.documents)())
+        except PlatformError:
+            raise
+        except Exception as error:
+            told = f"{type(error).__name__}: {error}"
+            raise PluginError(
+                f"The starter documents of {self.vertical.name}/{self.name} cannot be had: {told}."
+            ) from error
+        for document in documents:
+            if not isinstance(document, Document):
+                raise PluginError(
+                    f"A starter document of {self.vertical.name}/{self.name} is a {type(document).__name__}.",
+                    "Yield objects of type Document.",
+                )
+        return documents
+
+
+def load_starters(index: DocumentIndex, starters: Iterable[Document], memory: Path) -> None:
+    """Bring the starter documents of an index up to what the plugin now has, and leave the user's alone.
+
+    A document is the user's when no starter put it there, or when it was changed or deleted since. What was loaded
+    is remembered by content, in the file ``memory``.
+    """
+    remembered: dict[str, str] = json.loads(memory.read_text(encoding="utf-8")) if memory.is_file() else {}
+    wanted = {document.id: document for document in starters}
+    digests = {name: _digest(document) for name, document in wanted.items()}
+    if digests == remembered:
+        return
+    changed = [name for name in wanted if digests[name] != remembered.get(name)]
+    fresh = [wanted[name] for name in changed if _present(index, name) == remembered.get(name)]
+    gone = [name for name in remembered if name not in wanted and _present(index, name) == remembered[name]]
+    index.upsert(fresh)
+    index.delete(gone)
+    write_file(memory, json.dumps(digests, indent=0, sort_keys=True).encode())
+
+
+def _present(index: DocumentIndex, id: str) -> str | None:  # noqa: A002
+    """The digest of the document that the index holds, if it does."""
+    try:
+        return _digest(index.get(id))
+    except NotFound:
+        return None
+
+
+def _digest(document: Document) -> str:
+    content = [document.text, document.title, document.source, dict(document.metadata)]
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()

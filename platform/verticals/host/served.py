@@ -1,0 +1,253 @@
+"""A vertical while it serves: the same things with async faces, for routers, pages and lifespans.
+
+Whatever blocks runs in worker threads, never on the event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from verticals.contract import Batch, Document, Event, Hit, Prediction, Predictions
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from verticals.inference import Queue
+    from verticals.retrieval import Changes
+    from verticals.store import VersionRecord
+
+    from .events import VerticalEvents
+    from .head import Head
+    from .indexes import IndexHandle
+    from .vertical import Vertical
+
+T = TypeVar("T")
+_POLL_SECONDS = 0.5
+
+
+async def in_thread(call: Callable[..., T], *arguments: Any, **options: Any) -> T:
+    """Run a blocking call in a worker thread."""
+    from anyio import to_thread
+
+    return await to_thread.run_sync(partial(call, *arguments, **options))
+
+
+class ServedVertical:
+    """A running vertical.
+
+    Args:
+        vertical: that is served.
+        queue: turns concurrent requests into few batches.
+
+    Attributes:
+        state: where the vertical may keep things while it serves.
+    """
+
+    def __init__(self, vertical: Vertical, queue: Queue) -> None:
+        self._vertical = vertical
+        self.name, self.title, self.settings = vertical.name, vertical.title, vertical.settings
+        self.events = ServedEvents(vertical.events)
+        self.state: dict[str, Any] = {}
+        self._heads = {name: ServedHead(vertical.head(name), queue) for name in vertical.heads}
+
+    def head(self, name: str) -> ServedHead:
+        """A head.
+
+        Raises:
+            NotFound: it is not declared; the nearest is suggested.
+        """
+        self._vertical.head(name)
+        return self._heads[name]
+
+    def index(self, name: str) -> ServedIndex:
+        """An index.
+
+        Raises:
+            NotFound: it is not declared; the nearest is suggested.
+        """
+        return ServedIndex(self._vertical.index(name))
+
+    async def rows(self, dataset: str) -> list[dict[str, Any]]:
+        """The rows of a data set's current version, as plain mappings with their ``split``.
+
+        Raises:
+            NotFound: it is not declared; the nearest is suggested.
+        """
+        handle = self._vertical.dataset(dataset)
+        return await in_thread(lambda: handle.current().read())
+
+    async def start(self) -> None:
+        """Make everything ready that the first request would wait for: live versions, indexes."""
+        for head in self._heads.values():
+            await head.start()
+        for name in self._vertical.indexes:
+            await in_thread(getattr, self._vertical.index(name), "opened")
+
+    def __repr__(self) -> str:
+        return f"ServedVertical({self.name!r})"
+
+
+class ServedHead:
+    """A head of a running vertical.
+
+    Args:
+        head: that answers.
+        queue: that batches.
+
+    Attributes:
+        version: the version that answered last, or will answer first, as ``vertical/head@v3``; `None` before.
+    """
+
+    def __init__(self, head: Head, queue: Queue) -> None:
+        self._head, self._queue = head, queue
+        self.name = head.name
+        self.version: str | None = None
+
+    async def predict(self, input: Any, *, tenant: str = "default") -> Prediction:  # noqa: A002 - the field's word
+        """Answer one input: a text, a tuple of two texts, or a mapping of fields.
+
+        Args:
+            input: as the head's objective takes it.
+            tenant: whose input it is.
+
+        Raises:
+            Unavailable: no version is live, or too much is waiting already.
+        """
+        return (await self.predict_many([input], tenant=tenant))[0]
+
+    async def predict_many(self, inputs: list[Any], *, tenant: str = "default") -> list[Prediction]:
+        """Answer several inputs by one version, in their order."""
+        if not inputs:
+            return []
+        record = await in_thread(self._live)
+        self.version = record.reference
+        if not self._head.vertical.host.predict_is_wrapped:
+            return await self._queue.predict(record.vertical, record.head, record.version, list(inputs))
+        return await in_thread(self._answer_by_queue, record, inputs)
+
+    async def start(self) -> None:
+        """See that a version is live; where none is, a first one is trained on the data there is, and promoted."""
+        self.version = (await in_thread(self._first)).reference
+
+    def _first(self) -> VersionRecord:
+        record = self._head.live
+        if record is None:
+            report = self._head.train(changes={"method": "head"})
+            record = self._head.promote(report.version, why="the first version, trained when serving began")
+        return record
+
+    def _live(self) -> VersionRecord:
+        record = self._head.live
+        if record is None:
+            raise self._head.not_live()
+        return record
+
+    def _answer_by_queue(self, record: VersionRecord, inputs: list[Any]) -> list[Prediction]:
+        from anyio import from_thread
+
+        def compute(batch: Batch) -> Predictions:
+            return Predictions(
+                from_thread.run(self._queue.predict, batch.vertical, batch.head, batch.version, batch.inputs)
+            )
+
+        with self._head.vertical.host.computing_by(compute):
+            return self._head.answer(record, inputs)
+
+
+class ServedIndex:
+    """An index of a running vertical.
+
+    Args:
+        index: that is searched.
+    """
+
+    def __init__(self, index: IndexHandle) -> None:
+        self._index = index
+
+    async def search(
+        self, text: str, *, k: int = 10, where: Mapping[str, Any] | None = None, mode: str = "hybrid", **options: Any
+    ) -> list[Hit]:
+        """The best ``k`` hits, best first; see `verticals.retrieval.DocumentIndex.search`."""
+        return await in_thread(self._index.search, text, k=k, where=where, mode=mode, **options)
+
+    async def get(self, id: str) -> Document:  # noqa: A002 - the field's own name
+        """One document.
+
+        Raises:
+            NotFound: there is none of this id.
+        """
+        return await in_thread(self._index.get, id)
+
+    async def upsert(self, documents: Iterable[Document]) -> Changes:
+        """Add or replace documents; durable when this returns, and searchable at once."""
+        return await in_thread(self._index.upsert, documents)
+
+    async def delete(self, ids: Iterable[str]) -> int:
+        """Remove documents; how many there were."""
+        return await in_thread(self._index.delete, ids)
+
+    async def count(self) -> int:
+        """How many documents there are."""
+        return await in_thread(self._index.count)
+
+
+class ServedEvents:
+    """The events of a running vertical.
+
+    Args:
+        events: of the vertical.
+    """
+
+    def __init__(self, events: VerticalEvents) -> None:
+        self._events = events
+        self._waiting: set[Any] = set()
+
+    async def append(
+        self, kind: str, payload: Mapping[str, Any] | BaseModel, *, key: str | None = None, tenant: str = "default"
+    ) -> Event:
+        """Write one event; see `verticals.host.events.VerticalEvents.append`."""
+        event = await in_thread(self._events.append, kind, payload, key=key, tenant=tenant)
+        for waiting in self._waiting:
+            waiting.set()
+        return event
+
+    async def read(
+        self,
+        *,
+        after: int = 0,
+        limit: int = 100,
+        kinds: Iterable[str] | None = None,
+        where: Mapping[str, Any] | None = None,
+        tenant: str = "default",
+    ) -> list[Event]:
+        """Events after an offset, oldest first."""
+        return await in_thread(self._events.read, after=after, limit=limit, kinds=kinds, where=where, tenant=tenant)
+
+    async def last_offset(self, tenant: str = "default") -> int:
+        """Offset of the newest event, 0 where there is none."""
+        return await in_thread(self._events.last_offset, tenant)
+
+    async def follow(
+        self, after: int = 0, *, kinds: Iterable[str] | None = None, tenant: str = "default"
+    ) -> AsyncIterator[Event]:
+        """Events after an offset and then each new one as it is written, in this process or another; never ends."""
+        import anyio
+
+        kinds = None if kinds is None else tuple(kinds)
+        written = anyio.Event()
+        try:
+            while True:
+                self._waiting.discard(written)
+                written = anyio.Event()
+                self._waiting.add(written)
+                events = await self.read(after=after, kinds=kinds, tenant=tenant)
+                for event in events:
+                    yield event
+                    after = event.offset
+                if not events:
+                    with anyio.move_on_after(_POLL_SECONDS):  # another process may write too
+                        await written.wait()
+        finally:
+            self._waiting.discard(written)

@@ -1,0 +1,60 @@
+"""Starting and stopping verticals that serve together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+from verticals.contract import PlatformError, PluginError
+
+from .served import ServedVertical, in_thread
+
+if TYPE_CHECKING:
+    from .host import Host
+
+
+@asynccontextmanager
+async def serving(host: Host, names: Sequence[str]) -> AsyncIterator[dict[str, ServedVertical]]:
+    """See `Host.serve`."""
+    verticals = [host[name] for name in dict.fromkeys(names)]
+    queue = await in_thread(host.new_queue)
+    async with AsyncExitStack() as running:
+        await queue.start()
+        running.push_async_callback(queue.stop)
+        served = {vertical.name: ServedVertical(vertical, queue) for vertical in verticals}
+        for vertical in served.values():
+            await vertical.start()
+            for lifespan in _lifespans(host, vertical):
+                await _enter(running, lifespan, vertical.name)
+        yield served
+
+
+def _lifespans(host: Host, vertical: ServedVertical) -> list[AbstractAsyncContextManager[None]]:
+    """The vertical's own lifespan, not entered yet; other plugins' are not called."""
+    try:
+        lifespans: list[AbstractAsyncContextManager[None]] = host.own_hook(vertical.name, "lifespan")(vertical=vertical)
+    except PlatformError:
+        raise
+    except Exception as error:
+        raise _failed(vertical.name, error) from error
+    for lifespan in lifespans:
+        if not isinstance(lifespan, AbstractAsyncContextManager):
+            raise PluginError(
+                f"The lifespan of {vertical.name!r} gave an object of type {type(lifespan).__name__}.",
+                "Return an async context manager, such as a function with @asynccontextmanager makes.",
+            )
+    return lifespans
+
+
+async def _enter(running: AsyncExitStack, lifespan: AbstractAsyncContextManager[None], name: str) -> None:
+    try:
+        await running.enter_async_context(lifespan)
+    except PlatformError:
+        raise
+    except Exception as error:
+        raise _failed(name, error) from error
+
+
+def _failed(name: str, error: Exception) -> PluginError:
+    return PluginError(f"The lifespan of {name!r} failed: {type(error).__name__}: {error}.", "Correct the plugin.")
