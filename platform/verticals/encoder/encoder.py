@@ -74,10 +74,12 @@ class Encoder:
         with self.precision.autocast():
             hidden = self.model(batch)
         if self._cls:
-            return hidden[:, 0].float()
+            first: torch.Tensor = hidden[:, 0].float()
+            return first
         positions = torch.arange(batch.ids.shape[1], device=batch.ids.device)
         weights = (positions < batch.lengths[:, None]).to(hidden.dtype) / batch.lengths[:, None].to(hidden.dtype)
-        return torch.einsum("rlw,rl->rw", hidden, weights).float()
+        pooled: torch.Tensor = torch.einsum("rlw,rl->rw", hidden, weights).float()
+        return pooled
 
     def encode(
         self,

@@ -63,6 +63,7 @@ def evaluate(
         )
     started = time.monotonic()
     objective = objective_of(job.objective)(job)
+    objective.adopt(head)
     prepared = prepare(objective, examples, encoder, job.recipe.max_tokens)
     with torch.inference_mode():
         features = encoder.encode(prepared.rows, [slot] * len(prepared.rows)).view(len(prepared), prepared.views, -1)

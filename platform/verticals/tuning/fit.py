@@ -63,6 +63,7 @@ def fit(job: FitJob, workshop: Workshop) -> FitReport:
     """
     recipe, shared = job.recipe, workshop.encoder
     objective = objective_of(job.objective)(job)
+    objective.learn()
     say = job.progress or (lambda progress: None)
     started = time.monotonic()
     data, held_out, notes = _splits(job, objective, shared)

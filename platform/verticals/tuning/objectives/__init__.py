@@ -1,4 +1,7 @@
-"""The training side of each objective. `OBJECTIVES` is a registry that plugins extend, next to `encoder.heads.HEADS`."""
+"""The training side of each objective.
+
+`OBJECTIVES` is a registry that plugins extend, next to `encoder.heads.HEADS`.
+"""
 
 from __future__ import annotations
 

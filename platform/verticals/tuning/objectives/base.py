@@ -27,10 +27,20 @@ class Objective(ABC):
 
     def __init__(self, job: FitJob) -> None:
         self.job = job
-        if not job.examples.get("train"):
-            raise BadInput(
-                f"{job.vertical}/{job.head} has no training rows.", "Import some with `platform data import`."
-            )
+
+    def learn(self) -> None:
+        """Take what there is to know before training from the training rows, and check them all.
+
+        Raises:
+            BadInput: they don't fit the objective.
+        """
+        if not self.job.examples.get("train"):
+            name = f"{self.job.vertical}/{self.job.head}"
+            raise BadInput(f"{name} has no training rows.", "Import some with `platform data import`.")
+
+    @abstractmethod
+    def adopt(self, head: Any) -> None:
+        """Take the same from a trained head, to measure it."""
 
     @abstractmethod
     def head(self, dimension: int, recipe: Recipe) -> Head:
@@ -59,4 +69,8 @@ class Objective(ABC):
     def familiarise(
         self, head: Any, train: tuple[torch.Tensor, torch.Tensor], held_out: torch.Tensor, coverage: float
     ) -> None:
-        """Set when the head abstains, from training features with targets and held-out features; optional."""
+        """Set when the head abstains, from training features with targets and held-out features.
+
+        Objectives whose heads never abstain leave it as it is.
+        """
+        return

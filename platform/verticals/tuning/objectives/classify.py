@@ -22,8 +22,15 @@ class Classify(Objective):
 
     def __init__(self, job: FitJob) -> None:
         super().__init__(job)
+        self.labels: tuple[str, ...] = ()
+        self._places: dict[str, int] = {}
+
+    def learn(self) -> None:
+        """See `Objective.learn`."""
+        super().learn()
+        job = self.job
         found = Counter(str(example[job.target]) for example in job.examples["train"])
-        self.labels = tuple(job.labels) or tuple(sorted(found))
+        self._take(tuple(job.labels) or tuple(sorted(found)))
         unknown = sorted(set(found) - set(self.labels))
         if unknown:
             raise BadInput(
@@ -34,7 +41,14 @@ class Classify(Objective):
                 f"{job.vertical}/{job.head}: every training row has the label {next(iter(found))!r}.",
                 "A classifier needs rows of at least two labels.",
             )
-        self._places = {label: place for place, label in enumerate(self.labels)}
+
+    def adopt(self, head: ClassifyHead) -> None:
+        """See `Objective.adopt`."""
+        self._take(head.labels)
+
+    def _take(self, labels: tuple[str, ...]) -> None:
+        self.labels = labels
+        self._places = {label: place for place, label in enumerate(labels)}
 
     def head(self, dimension: int, recipe: Recipe) -> ClassifyHead:
         """See `Objective.head`."""

@@ -30,6 +30,9 @@ class Rank(Objective):
         super().__init__(job)
         self._candidates: dict[str, int] = {}
 
+    def adopt(self, head: RankHead) -> None:
+        """See `Objective.adopt`; there is nothing to take."""
+
     def head(self, dimension: int, recipe: Recipe) -> RankHead:
         """See `Objective.head`."""
         return RankHead(dimension, fields=self.job.inputs, dropout=recipe.dropout)

@@ -22,15 +22,24 @@ class Score(Objective):
 
     def __init__(self, job: FitJob) -> None:
         super().__init__(job)
+        self._mean, self._deviation = 0.0, 1.0
+
+    def learn(self) -> None:
+        """See `Objective.learn`."""
+        super().learn()
+        job = self.job
         for split, examples in job.examples.items():
             for at, example in enumerate(examples):
                 value = example[job.target]
                 if not isinstance(value, int | float) or not math.isfinite(value):
-                    raise BadInput(
-                        f"{job.vertical}/{job.head}: {job.target} of {split} row {at + 1} is {value!r}, not a finite number."
-                    )
+                    where = f"{job.vertical}/{job.head}: {job.target} of {split} row {at + 1}"
+                    raise BadInput(f"{where} is {value!r}, not a finite number.")
         values = torch.tensor([float(example[job.target]) for example in job.examples["train"]])
         self._mean, self._deviation = float(values.mean()), float(values.std(unbiased=False)) or 1.0
+
+    def adopt(self, head: ScoreHead) -> None:
+        """See `Objective.adopt`."""
+        self._mean, self._deviation = head.mean, head.deviation
 
     def head(self, dimension: int, recipe: Recipe) -> ScoreHead:
         """See `Objective.head`."""
