@@ -41,6 +41,10 @@ _EXAMPLE_REPLY = {
 }
 
 
+def _json(example: object) -> dict[str, object]:
+    return {"application/json": {"example": example}}
+
+
 class Question(BaseModel):
     """A customer's message."""
 
@@ -76,9 +80,7 @@ async def start_session(vertical: CurrentVertical) -> SessionStarted:
     return await Conversations(vertical).start()
 
 
-@router.post(
-    "/sessions/{session}/messages", responses={200: {"content": {"application/json": {"example": _EXAMPLE_REPLY}}}}
-)
+@router.post("/sessions/{session}/messages", responses={200: {"content": _json(_EXAMPLE_REPLY)}})
 async def send_message(session: str, question: Question, vertical: CurrentVertical) -> Reply:
     """Say something, and get the answer with intent, confidence, ranking and evidence."""
     return await Conversations(vertical).reply(session, question.text, question.key)

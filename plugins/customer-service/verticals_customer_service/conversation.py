@@ -49,6 +49,7 @@ async def ready(vertical: ServedVertical) -> AsyncIterator[None]:
     constants = {"shop_name": settings.shop_name, "support_email": settings.support_email}
     answers = await asyncio.to_thread(templates.load, settings.templates, constants)
     vertical.state["policy"] = Policy(answers, settings.confidence_threshold, settings.similarity_threshold)
+    await Conversations(vertical).answer(vertical.settings.suggestions[0] if vertical.settings.suggestions else "Hello")
     yield
 
 
@@ -96,14 +97,11 @@ class Conversations:
         for former in events:
             if former.kind == "message" and former.payload["reply_to"] == event.offset:
                 return _reply(former)
-        answer = await self._answer(text, _last_answer(events))
+        answer = await self.answer(text, _last_answer(events))
         said = Message(session=session, role="assistant", text=answer.text, reply_to=event.offset, answer=answer)
         # Two requests with one key may both come this far: the event's own key lets one answer win.
-        return _reply(
-            await self.vertical.events.append(
-                "message", said.model_dump(mode="json"), key=f"{session}:reply:{event.offset}"
-            )
-        )
+        once = f"{session}:reply:{event.offset}"
+        return _reply(await self.vertical.events.append("message", said.model_dump(mode="json"), key=once))
 
     async def history(self, session: str) -> list[Turn]:
         """All messages of a session, oldest first.
@@ -137,9 +135,11 @@ class Conversations:
                 f"The session has no answer at offset {feedback.offset}.",
                 f"Its answers are at {', '.join(map(str, answers))}." if answers else "It has no answer yet.",
             )
-        return await self.vertical.events.append("feedback", feedback.model_dump())
+        noted: Event = await self.vertical.events.append("feedback", feedback.model_dump())
+        return noted
 
-    async def _answer(self, text: str, previous: Answer | None) -> Answer:
+    async def answer(self, text: str, previous: Answer | None = None) -> Answer:
+        """What would be said to ``text`` after the ``previous`` answer; nothing is written."""
         policy: Policy = self.vertical.state["policy"]
         prediction, hits = await asyncio.gather(
             self.vertical.head("intent").predict(text), self.vertical.index("knowledge").search(text, k=HITS)

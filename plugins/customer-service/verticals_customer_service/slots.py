@@ -16,7 +16,7 @@ _SIX_DIGITS = r"\d(?:[ .\-]?\d){5}(?![ .\-]?\d)"
 _ORDER = re.compile(
     rf"(?<![a-z])l[ .]?l[ .]?[\-–—_.:#/]?\s?(?P<marked>{_SIX_DIGITS})"  # LL-123456, ll123456, LL 123 456
     rf"|\border\s*(?:number|num|no\.?|nr\.?|id|is|it's|#|:|\s)*\s*(?P<named>{_SIX_DIGITS})"
-    rf"|^\W*(?:(?:it'?s|it is|the number is|number|no\.?)\s+)?[#]?(?P<alone>{_SIX_DIGITS})\W*$",
+    rf"|^[^\w£€]*(?:(?:it'?s|it is|the number is|number|no\.?)\s+)?[#]?(?P<alone>{_SIX_DIGITS})\W*$",
     re.IGNORECASE,
 )
 _EMAIL = re.compile(r"[\w.+%\-]+\s?@\s?(?:[\w\-]+\.)+[a-z]{2,}", re.IGNORECASE)
@@ -36,6 +36,20 @@ _DATE = re.compile(
     rf"|\b(?P<ordinal>the\s+\d{{1,2}}(?:st|nd|rd|th))\b",
     re.IGNORECASE,
 )
+_MONTHS = {
+    "jan": "January",
+    "feb": "February",
+    "mar": "March",
+    "apr": "April",
+    "may": "May",
+    "jun": "June",
+    "jul": "July",
+    "aug": "August",
+    "sep": "September",
+    "oct": "October",
+    "nov": "November",
+    "dec": "December",
+}
 _RELATIVE = {"day after tomorrow": 2, "tomorrow": 1, "today": 0, "tonight": 0, "yesterday": -1}
 
 _NUMBER = r"\d{1,3}(?:,\d{3})+(?:\.\d{1,2})?|\d+(?:[.,]\d{1,2})?"
@@ -47,14 +61,15 @@ _AMOUNT = re.compile(
 )
 
 _NOUN = (
-    "apron|baking tray|basket|bath mat|bath towel|bed linen|bench|blanket|blender|board|book ?shelf|bowl|bread bin|"
-    "cake (?:stand|tin)|candle holder|casserole(?: dish)?|chair|clock|coffee (?:grinder|machine)|curtain|cushion(?: cover)?|"
-    "cutlery set|cutting board|dish|drying rack|duvet(?: cover)?|fan|fondue set|food processor|fork|frying pan|glass|"
-    "glasses|griddle|grinder|jar|jug|kettle|knife|knives|ladle|lamp(?: ?shade)?|lid|loaf tin|measuring spoon|"
-    "milk frother|mill|mirror|mixer|mug|napkin|oven gloves?|pan|pasta machine|pepper mill|pestle and mortar|pillow|"
-    "pizza stone|plate|platter|pot|rail|rug|salad spinner|salt mill|saucepan|scales?|scissors|sheet|shelf|skillet|"
-    "slippers|slow cooker|sofa|spatula|spoon|stand mixer|stock ?pot|stool|table ?cloth|tablecloth|teapot|tea towel|"
-    "throw|tin|toaster|towel|tray|vacuum flask|flask|vase|waffle iron|whisk|wine glass(?:es)?|wok|wooden spoon"
+    r"apron|baking tray|basket|bath mat|bath towel|bed linen|bench|blanket|blender|board|book ?shelf|bowl|"
+    r"bread bin|cake (?:stand|candle holder|casserole(?: dish)?|chair|clock|coffee (?:grinder|curtain|"
+    r"cushion(?: cover)?|cutlery set|cutting board|dish|drying rack|duvet(?: cover)?|fan|flask|fondue set|"
+    r"food processor|fork|frying pan|glass(?:es)?|griddle|grinder|jar|jug|kettle|knife|knives|ladle|"
+    r"lamp(?: ?shade)?|lid|loaf tin|machine)|measuring spoon|milk frother|mill|mirror|mixer|mug|napkin|"
+    r"oven gloves?|pan|pasta machine|pepper mill|pestle and mortar|pillow|pizza stone|plate|platter|pot|rail|rug|"
+    r"salad spinner|salt mill|saucepan|scales?|scissors|sheet|shelf|skillet|slippers|slow cooker|sofa|spatula|"
+    r"spoon|stand mixer|stock ?pot|stool|table ?cloth|tea towel|teapot|throw|tin|tin)|toaster|towel|tray|"
+    r"vacuum flask|vase|waffle iron|whisk|wok|wooden spoon"
 )
 _FILLER = (
     r"(?!(?:and|or|is|was|are|were|has|had|have|in|on|of|for|to|with|from|that|which|my|the|a|an|i|you|it|this|our|"
@@ -116,25 +131,6 @@ def _date(text: str, today: date) -> str | None:
         words = part["weekday"].split()
         return " ".join([*words[:-1], words[-1].capitalize()]).replace("Next", "next")
     return str(part["ordinal"]).lower()
-
-
-_MONTHS = {
-    name[:3].lower(): name
-    for name in [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ]
-}
 
 
 def _spoken(day: date, *, with_year: bool = False) -> str:

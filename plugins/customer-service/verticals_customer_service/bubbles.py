@@ -1,0 +1,112 @@
+"""How one turn of a conversation looks: its bubble, and below an answer its evidence, intent and thumbs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Literal
+
+from nicegui import html, ui
+
+from verticals.web import ui as blocks
+
+from . import passages
+from .answers import Answer
+
+Send = Callable[[str], Awaitable[None]]
+Rate = Callable[[Literal["up", "down"]], Awaitable[None]]
+_EMAIL = re.compile(r"([\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+)")
+_THUMBS: tuple[tuple[Literal["up", "down"], str], ...] = (("up", "This helped"), ("down", "This did not help"))
+
+
+def readable(label: str) -> str:
+    """``track_parcel`` as ``Track parcel``."""
+    return label.replace("_", " ").capitalize()
+
+
+def customer(text: str) -> None:
+    """What the customer wrote."""
+    with html.div().classes("cs-turn cs-customer"):
+        html.div(text).classes("cs-bubble")
+
+
+def assistant(text: str) -> ui.element:
+    """The assistant's bubble; the turn, to put more below."""
+    turn: ui.element = html.div().classes("cs-turn cs-assistant")
+    with turn, html.div().classes("cs-bubble"):
+        for part in _EMAIL.split(text):
+            if _EMAIL.fullmatch(part):
+                html.a(part, href=f"mailto:{part}")
+            elif part:
+                html.span(part)
+    return turn
+
+
+def answer(given: Answer, *, send: Send, rate: Rate, thumb: str | None = None) -> None:
+    """An answer with what it rests on.
+
+    Args:
+        given: the answer.
+        send: asks a question on the customer's behalf, for the topics offered.
+        rate: notes a thumb.
+        thumb: the thumb it has already.
+    """
+    with assistant(given.text):
+        if given.topics:
+            chips((readable(topic) for topic in given.topics), send=send, label="Nearest topics")
+        with html.div().classes("cs-under"):
+            for item in given.evidence:
+                blocks.evidence([item], label=passages.title(item))
+            _intent(given)
+            _thumbs(rate, thumb)
+
+
+def chips(texts: Iterable[str], *, send: Send, label: str) -> ui.element:
+    """Questions to pick from."""
+    row: ui.element = html.div(role="group", **{"aria-label": label}).classes("cs-chips")
+    with row:
+        for text in texts:
+            html.button(text, type="button").on("click", lambda _, text=text: send(text))
+    return row
+
+
+def typing() -> ui.element:
+    """Three dots while the answer is on its way."""
+    turn: ui.element = html.div(role="status", **{"aria-label": "An answer is on its way"}).classes(
+        "cs-turn cs-assistant"
+    )
+    with turn, html.div().classes("cs-bubble cs-typing"):
+        for _ in range(3):
+            html.i()
+    return turn
+
+
+def _intent(given: Answer) -> None:
+    """The intent and its confidence, small; the whole ranking behind it."""
+    if given.intent is None:
+        return
+    understood = given.action in ("answer", "ask", "smalltalk")
+    shown = f"{readable(given.intent) if understood else 'Intent unclear'} · {given.confidence:.0%}"
+    with html.button(type="button", title="How the message was understood", **{"aria-haspopup": "dialog"}) as button:
+        html.span(shown)
+        with ui.menu().classes("cs-ranking").props("no-parent-event") as menu:
+            html.p("How the message was understood")
+            blocks.ranking((readable(one.label), one.probability) for one in given.ranking)
+    button.classes("cs-intent").on("click", menu.toggle)
+
+
+def _thumbs(rate: Rate, thumb: str | None) -> None:
+    buttons: dict[str, ui.element] = {}
+
+    async def press(which: Literal["up", "down"]) -> None:
+        await rate(which)
+        for name, button in buttons.items():
+            button.props(f"aria-pressed={'true' if name == which else 'false'}")
+
+    with html.div(role="group", **{"aria-label": "Was this helpful?"}).classes("cs-thumbs"):
+        for name, label in _THUMBS:
+            pressed = "true" if thumb == name else "false"
+            button = html.button(type="button", title=label, **{"aria-label": label, "aria-pressed": pressed})
+            with button:
+                ui.icon(f"thumb_{name}").props("aria-hidden=true")
+            buttons[name] = button.on("click", lambda _, name=name: press(name))

@@ -1,0 +1,134 @@
+"""The chat page."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Literal
+
+from nicegui import html, ui
+from nicegui.events import GenericEventArguments
+
+from verticals import NotFound, PlatformError, ServedVertical
+from verticals.web import ui as blocks
+
+from . import bubbles
+from .answers import Answer
+from .conversation import Conversations, Reply
+from .events import Feedback
+
+_STYLE = (Path(__file__).parent / "static" / "chat.css").read_text(encoding="utf-8")
+# Keeps the newest turn in view. Enter sends, Shift+Enter begins a line; a word that is being composed is left alone.
+_FOLLOW = """
+const log = document.querySelector('.cs-log');
+const down = () => log.scrollTo({top: log.scrollHeight, behavior: 'smooth'});
+new MutationObserver(down).observe(log, {childList: true});
+log.scrollTop = log.scrollHeight;
+document.querySelector('.cs-box textarea').focus({preventScroll: true});
+"""
+_TAKE = "const area = document.querySelector('.cs-box textarea'); emit(area.value); area.value = ''; area.focus();"
+_ON_ENTER = f"(event) => {{ if (event.shiftKey || event.isComposing) return; event.preventDefault(); {_TAKE} }}"
+_ON_CLICK = f"() => {{ {_TAKE} }}"
+
+
+async def chat(vertical: ServedVertical) -> None:
+    """Talk with the assistant; ``?session=`` in the address brings a conversation back."""
+    ui.add_css(_STYLE)
+    page = _Chat(vertical)
+    request = ui.context.client.request
+    await page.build(request.query_params.get("session") if request else None)
+    ui.run_javascript(_FOLLOW)
+
+
+class _Chat:
+    """One browser window's conversation."""
+
+    def __init__(self, vertical: ServedVertical) -> None:
+        self._vertical = vertical
+        self._conversations = Conversations(vertical)
+        self._session: str | None = None
+        self._one_at_a_time = asyncio.Lock()
+
+    async def build(self, session: str | None) -> None:
+        """The page, with the turns of ``session`` if there is one."""
+        with html.div().classes("cs-chat"):
+            self._head()
+            self._log = html.div(role="log", tabindex="0", **{"aria-label": "Conversation", "aria-live": "polite"})
+            with self._log.classes("cs-log"):
+                bubbles.assistant(self._conversations.greeting)
+                with html.div() as self._beginning:
+                    bubbles.chips(self._vertical.settings.suggestions, send=self.send, label="Questions to begin with")
+                if session:
+                    await self._restore(session)
+            self._composer()
+
+    async def send(self, text: str) -> None:
+        """Ask a question and show its answer."""
+        text = text.strip()
+        if not text:
+            return
+        with self._log:
+            self._beginning.set_visibility(False)
+            bubbles.customer(text)
+            typing = bubbles.typing()
+            async with self._one_at_a_time:
+                try:
+                    reply = await self._ask(text)
+                except PlatformError as error:
+                    blocks.notice(f"{error.message} {error.remedy}".strip(), "error")
+                else:
+                    self._show(reply, reply.offset)
+                finally:
+                    typing.delete()
+
+    async def _ask(self, text: str) -> Reply:
+        if self._session is None:
+            self._session = (await self._conversations.start()).session
+            ui.navigate.history.replace(f"/{self._vertical.name}?session={self._session}")
+        return await self._conversations.reply(self._session, text)
+
+    async def _restore(self, session: str) -> None:
+        try:
+            turns = await self._conversations.history(session)
+        except NotFound:
+            blocks.notice("The conversation in this address is not known here, so a new one begins.", "warning")
+            return
+        self._session = session
+        self._beginning.set_visibility(not turns)
+        for turn in turns:
+            if turn.answer:
+                self._show(turn.answer, turn.offset, turn.feedback)
+            else:
+                bubbles.customer(turn.text)
+
+    def _show(self, answer: Answer, offset: int, thumb: str | None = None) -> None:
+        async def rate(which: Literal["up", "down"]) -> None:
+            await self._conversations.feedback(Feedback(session=self._session or "", offset=offset, thumb=which))
+
+        bubbles.answer(answer, send=self.send, rate=rate, thumb=thumb)
+
+    def _head(self) -> None:
+        shop: str = self._vertical.settings.shop_name
+        with html.header().classes("cs-head"):
+            html.span(shop[:1].upper(), **{"aria-hidden": "true"}).classes("cs-avatar")
+            with html.div():
+                html.h1(shop)
+                html.p("Assistant · every answer shows the article it rests on")
+            with html.a(href=f"/{self._vertical.name}", title="New conversation").classes("p-icon-button") as again:
+                ui.icon("edit_square").props("aria-hidden=true")
+            again.props('aria-label="New conversation"')
+
+    def _composer(self) -> None:
+        async def take(event: GenericEventArguments) -> None:
+            await self.send(str(event.args or ""))
+
+        with html.div().classes("cs-composer"):
+            with html.div().classes("cs-box"):
+                area = html.textarea(
+                    rows=1, placeholder="Ask a question", enterkeyhint="send", **{"aria-label": "Your message"}
+                )
+                area.on("keydown.enter", take, js_handler=_ON_ENTER)
+                with html.button(type="button", title="Send", **{"aria-label": "Send"}).classes("cs-send") as send:
+                    ui.icon("arrow_upward").props("aria-hidden=true")
+                send.on("click", take, js_handler=_ON_CLICK)
+            html.p("Enter sends, Shift + Enter begins a new line").classes("cs-hint")
