@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -208,5 +209,5 @@ def export(session: Session, target: str, file: Path, version: str | None) -> No
     click.echo(f"Wrote {count(current.rows, 'row')} of {chosen} {current.version} to {file}.")
 
 
-def _splits(splits: dict[str, int]) -> str:
+def _splits(splits: Mapping[str, int]) -> str:
     return ", ".join(f"{splits[name]:,} {name}" for name in SPLITS if splits.get(name)) or "empty"

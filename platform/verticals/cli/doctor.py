@@ -173,8 +173,9 @@ def disk(host: Host) -> Finding:
 
 def database(host: Host) -> Finding:
     """Whether the database opens, and its schema."""
-    store = host.store
-    return Finding("database", "ok", f"{store.address}, schema {store.schema}")
+    from verticals.store.schema import SCHEMA
+
+    return Finding("database", "ok", f"{host.store.address}, schema {SCHEMA}")
 
 
 def plugins(host: Host) -> Finding:

@@ -6,11 +6,12 @@ import click
 
 from verticals.contract import SPLITS
 
-from .output import count, figure, json_option, print_json, table
+from .output import count, duration, figure, json_option, print_json, table
 from .session import Session, pass_session
 from .targets import find, target_argument
 
-_WORST = 10
+_SHOWN = 5
+_FIELDS = ("split", "rows", "metric", "metrics", "per_label", "confusions", "seconds")
 
 
 @click.command()
@@ -31,12 +32,18 @@ def evaluate(session: Session, target: str, split: str, as_json: bool) -> None:
     record = host.registry.get(chosen.vertical.name, chosen.name, chosen.version or "live")
     evaluation = chosen.vertical.head(chosen.name).evaluate(record.version, split=split)
     if as_json:
-        print_json({"reference": record.reference, "split": split, "evaluation": evaluation})
+        print_json({"reference": record.reference, **{name: getattr(evaluation, name) for name in _FIELDS}})
         return
-    click.echo(f"{record.reference} on {count(evaluation.rows, f'{split} row')}:\n")
+    rows = count(evaluation.rows, f"{split} row")
+    click.echo(f"{record.reference} on {rows}, in {duration(evaluation.seconds)}:\n")
     table(["metric", "value"], [[name, figure(value)] for name, value in evaluation.metrics.items()])
-    worst = sorted(evaluation.per_class.items(), key=lambda item: item[1].get("f1", 0.0))[:_WORST]
+    worst = sorted((one for one in evaluation.per_label if one[4]), key=lambda one: one[3])[:_SHOWN]
     if worst:
-        click.echo(f"\nThe hardest of {count(len(evaluation.per_class), 'label')}:")
-        columns = list(worst[0][1])
-        table(["label", *columns], [[label, *(figure(scores[name]) for name in columns)] for label, scores in worst])
+        click.echo(f"\nThe hardest of {count(len(evaluation.per_label), 'label')}:")
+        table(
+            ["label", "precision", "recall", "F1", "rows"],
+            [[label, *map(figure, scores), f"{support:,}"] for label, *scores, support in worst],
+        )
+    if evaluation.confusions:
+        click.echo("\nThe most frequent errors:")
+        table(["is", "was taken for", "times"], evaluation.confusions[:_SHOWN])

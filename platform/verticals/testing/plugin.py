@@ -5,7 +5,8 @@ It is imported at the start of every pytest run, so it imports nothing but pytes
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ import pytest
 
 if TYPE_CHECKING:
     from verticals.host import Host
+
+    from .subject import Subject
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +33,19 @@ def verticals_host(tmp_path: Path, tiny_encoder: Path) -> Iterator[Host]:
 
     with open_host(tmp_path / "home", tiny_encoder) as host:
         yield host
+
+
+@pytest.fixture(scope="module")
+def verticals_subject() -> Iterator[Callable[[str], Subject]]:
+    """Gives the plugin under test by name or path; checks of one module share it."""
+    from .subject import Subject
+
+    with contextlib.ExitStack() as stack:
+        opened: dict[str, Subject] = {}
+
+        def subject(target: str) -> Subject:
+            if target not in opened:
+                opened[target] = stack.enter_context(Subject(target))
+            return opened[target]
+
+        yield subject
