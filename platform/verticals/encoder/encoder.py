@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,12 @@ class Encoder:
         twin.bank = Bank(twin.model)
         twin.lock = threading.RLock()
         return twin
+
+    def fill(self, weights: Path) -> None:
+        """Replace a private copy's weights by those of a safetensors file."""
+        from safetensors.torch import load_file
+
+        self.model.load_state_dict(load_file(weights), strict=True)
 
     def tokens(self, texts: Sequence[Text], max_tokens: int) -> TokenRows:
         """Tokenise texts."""

@@ -228,7 +228,10 @@ class Host:
 
     def evaluate(self, head: Head, version: VersionRecord, examples: list[dict[str, Any]], split: str) -> Evaluation:
         """Measure a version on examples."""
-        return self.engine.evaluate(head.noun, version, examples, split)
+        from verticals.tuning import evaluate
+
+        loaded = self.engine.load(version.vertical, version.head, version.version)
+        return evaluate(loaded.head, loaded.encoder, loaded.slot, version.version, head.noun, examples, split)
 
     def serve(self, names: Sequence[str]) -> AbstractAsyncContextManager[dict[str, ServedVertical]]:
         """Serve verticals together, by name, for the length of an ``async with`` block.

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from verticals.contract import BadInput, FitJob
+from verticals.contract import BadInput, TaskHead
 from verticals.encoder import Encoder
 from verticals.encoder.heads import ClassifyHead, Head
 
@@ -43,28 +43,33 @@ class Evaluation:
 
 
 def evaluate(
-    job: FitJob, examples: Sequence[Mapping[str, Any]], split: str, version: str, head: Head, encoder: Encoder,
-    slot: int = 0,
-) -> Evaluation:  # fmt: skip
-    """Measure a head.
+    head: Head,
+    encoder: Encoder,
+    slot: int,
+    version: str,
+    noun: TaskHead,
+    examples: Sequence[Mapping[str, Any]],
+    split: str,
+    max_tokens: int = 128,
+) -> Evaluation:
+    """Measure a loaded version.
 
     Args:
-        job: names the objective, the fields and the labels; its training rows are not read.
+        head, encoder, slot, version: the version, loaded.
+        noun: the head's declaration: its objective, fields and target.
         examples: the rows to measure on.
-        head, encoder, slot: the version, loaded.
+        split: their name, for the record.
+        max_tokens: longer inputs are cut here, as in training.
 
     Raises:
         BadInput: there are no rows.
     """
     if not examples:
-        raise BadInput(
-            f"{job.vertical}/{job.head}: the data set has no rows in the split {split!r}.",
-            "Choose another with --split, or import some with `platform data import … --split test`.",
-        )
+        raise BadInput(f"There are no rows in the split {split!r}.", "Choose another split, or import some rows.")
     started = time.monotonic()
-    objective = objective_of(job.objective)(job)
+    objective = objective_of(noun.objective)(noun.inputs, noun.target)
     objective.adopt(head)
-    prepared = prepare(objective, examples, encoder, job.recipe.max_tokens)
+    prepared = prepare(objective, examples, encoder, max_tokens)
     with torch.inference_mode():
         features = encoder.encode(prepared.rows, [slot] * len(prepared.rows)).view(len(prepared), prepared.views, -1)
         metrics = objective.metrics(head, features, prepared.targets)

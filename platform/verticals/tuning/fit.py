@@ -62,8 +62,10 @@ def fit(job: FitJob, workshop: Workshop) -> FitReport:
         Interrupted: stopped; the run's checkpoint holds all that is needed to go on.
     """
     recipe, shared = job.recipe, workshop.encoder
-    objective = objective_of(job.objective)(job)
-    objective.learn()
+    objective = objective_of(job.objective)(job.inputs, job.target)
+    if not job.examples.get("train"):
+        raise BadInput(f"{job.vertical}/{job.head} has no training rows.", "Import some with `platform data import`.")
+    objective.learn(job.examples["train"], job.labels)
     say = job.progress or (lambda progress: None)
     started = time.monotonic()
     data, held_out, notes = _splits(job, objective, shared)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from verticals.contract import BadInput, FitJob, Recipe
+from verticals.contract import Recipe
 from verticals.encoder.heads import Head
 from verticals.encoder.tokens import Text
 
@@ -19,24 +19,26 @@ class Objective(ABC):
     """One kind of task. Features come as [rows, views, dimension]: the encoder's vectors of an example's texts.
 
     Args:
-        job: what is trained; it holds the examples, their fields and the labels.
+        inputs, target: fields of an example, as its head declares them.
     """
 
     metric: ClassVar[str]  # the figure that versions are compared by; higher is better
     views: ClassVar[int] = 1  # texts per example
 
-    def __init__(self, job: FitJob) -> None:
-        self.job = job
+    def __init__(self, inputs: Sequence[str], target: str) -> None:
+        self.inputs, self.target = tuple(inputs), target
 
-    def learn(self) -> None:
-        """Take what there is to know before training from the training rows, and check them all.
+    @abstractmethod
+    def learn(self, examples: Sequence[Example], labels: Sequence[str]) -> None:
+        """Take what there is to know before training from the training examples, and check them all.
+
+        Args:
+            examples: at least one.
+            labels: the closed list of labels; empty where the data decides.
 
         Raises:
             BadInput: they don't fit the objective.
         """
-        if not self.job.examples.get("train"):
-            name = f"{self.job.vertical}/{self.job.head}"
-            raise BadInput(f"{name} has no training rows.", "Import some with `platform data import`.")
 
     @abstractmethod
     def adopt(self, head: Any) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 import torch
 from torch.nn import functional
 
-from verticals.contract import BadInput, FitJob, Recipe, suggest
+from verticals.contract import BadInput, Recipe, suggest
 from verticals.encoder.heads import ClassifyHead, texts_of
 from verticals.encoder.tokens import Text
 
@@ -20,25 +19,22 @@ class Classify(Objective):
 
     metric = "accuracy"
 
-    def __init__(self, job: FitJob) -> None:
-        super().__init__(job)
+    def __init__(self, inputs: Sequence[str], target: str) -> None:
+        super().__init__(inputs, target)
         self.labels: tuple[str, ...] = ()
         self._places: dict[str, int] = {}
 
-    def learn(self) -> None:
+    def learn(self, examples: Sequence[Example], labels: Sequence[str]) -> None:
         """See `Objective.learn`."""
-        super().learn()
-        job = self.job
-        found = Counter(str(example[job.target]) for example in job.examples["train"])
-        self._take(tuple(job.labels) or tuple(sorted(found)))
-        unknown = sorted(set(found) - set(self.labels))
+        found = {str(example[self.target]) for example in examples}
+        self._take(tuple(labels) or tuple(sorted(found)))
+        unknown = sorted(found - set(self.labels))
         if unknown:
-            raise BadInput(
-                f"{job.target}: {unknown[0]!r} is not a label of this head.", suggest(unknown[0], self.labels)
-            )
+            message = f"{self.target}: {unknown[0]!r} is not a label of this head."
+            raise BadInput(message, suggest(unknown[0], self.labels))
         if len(found) < 2:
             raise BadInput(
-                f"{job.vertical}/{job.head}: every training row has the label {next(iter(found))!r}.",
+                f"{self.target}: every training row has the label {next(iter(found))!r}.",
                 "A classifier needs rows of at least two labels.",
             )
 
@@ -52,15 +48,15 @@ class Classify(Objective):
 
     def head(self, dimension: int, recipe: Recipe) -> ClassifyHead:
         """See `Objective.head`."""
-        return ClassifyHead(dimension, self.labels, fields=self.job.inputs, dropout=recipe.dropout)
+        return ClassifyHead(dimension, self.labels, fields=self.inputs, dropout=recipe.dropout)
 
     def texts(self, example: Example) -> list[Text]:
         """See `Objective.texts`."""
-        return [texts_of(example, self.job.inputs)]
+        return [texts_of(example, self.inputs)]
 
     def targets(self, examples: Sequence[Example]) -> torch.Tensor:
         """Places of the labels; -100, which no loss or figure counts, for a label that training never saw."""
-        places = [self._places.get(str(example[self.job.target]), -100) for example in examples]
+        places = [self._places.get(str(example[self.target]), -100) for example in examples]
         return torch.tensor(places, dtype=torch.long)
 
     def loss(self, head: ClassifyHead, features: torch.Tensor, targets: torch.Tensor, recipe: Recipe) -> torch.Tensor:

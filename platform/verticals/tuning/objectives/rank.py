@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional
 
-from verticals.contract import FitJob, Recipe
+from verticals.contract import BadInput, Recipe
 from verticals.encoder.heads import RankHead, texts_of
 from verticals.encoder.tokens import Text
 
@@ -26,26 +26,31 @@ class Rank(Objective):
     metric = "ndcg@10"
     views = 2
 
-    def __init__(self, job: FitJob) -> None:
-        super().__init__(job)
+    def __init__(self, inputs: Sequence[str], target: str) -> None:
+        super().__init__(inputs, target)
         self._candidates: dict[str, int] = {}
+
+    def learn(self, examples: Sequence[Example], labels: Sequence[str]) -> None:
+        """See `Objective.learn`."""
+        if len({str(example[self.target]) for example in examples}) < 2:
+            raise BadInput(
+                f"{self.target}: every training row has the same candidate.", "Ranking needs rows of at least two."
+            )
 
     def adopt(self, head: RankHead) -> None:
         """See `Objective.adopt`; there is nothing to take."""
 
     def head(self, dimension: int, recipe: Recipe) -> RankHead:
         """See `Objective.head`."""
-        return RankHead(dimension, fields=self.job.inputs, dropout=recipe.dropout)
+        return RankHead(dimension, fields=self.inputs, dropout=recipe.dropout)
 
     def texts(self, example: Example) -> list[Text]:
         """Query and candidate."""
-        return [texts_of(example, self.job.inputs), texts_of(example, (self.job.target,))]
+        return [texts_of(example, self.inputs), texts_of(example, (self.target,))]
 
     def targets(self, examples: Sequence[Example]) -> torch.Tensor:
         """A number for each distinct candidate text."""
-        places = [
-            self._candidates.setdefault(str(example[self.job.target]), len(self._candidates)) for example in examples
-        ]
+        places = [self._candidates.setdefault(str(example[self.target]), len(self._candidates)) for example in examples]
         return torch.tensor(places, dtype=torch.long)
 
     def loss(self, head: RankHead, features: torch.Tensor, targets: torch.Tensor, recipe: Recipe) -> torch.Tensor:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch.nn import functional
 
-from verticals.contract import BadInput, FitJob, Recipe
+from verticals.contract import BadInput, Recipe
 from verticals.encoder.heads import ScoreHead, texts_of
 from verticals.encoder.tokens import Text
 
@@ -20,21 +20,17 @@ class Score(Objective):
 
     metric = "r2"
 
-    def __init__(self, job: FitJob) -> None:
-        super().__init__(job)
+    def __init__(self, inputs: Sequence[str], target: str) -> None:
+        super().__init__(inputs, target)
         self._mean, self._deviation = 0.0, 1.0
 
-    def learn(self) -> None:
+    def learn(self, examples: Sequence[Example], labels: Sequence[str]) -> None:
         """See `Objective.learn`."""
-        super().learn()
-        job = self.job
-        for split, examples in job.examples.items():
-            for at, example in enumerate(examples):
-                value = example[job.target]
-                if not isinstance(value, int | float) or not math.isfinite(value):
-                    where = f"{job.vertical}/{job.head}: {job.target} of {split} row {at + 1}"
-                    raise BadInput(f"{where} is {value!r}, not a finite number.")
-        values = torch.tensor([float(example[job.target]) for example in job.examples["train"]])
+        for at, example in enumerate(examples):
+            value = example[self.target]
+            if not isinstance(value, int | float) or not math.isfinite(value):
+                raise BadInput(f"{self.target} of training row {at + 1} is {value!r}, not a finite number.")
+        values = torch.tensor([float(example[self.target]) for example in examples])
         self._mean, self._deviation = float(values.mean()), float(values.std(unbiased=False)) or 1.0
 
     def adopt(self, head: ScoreHead) -> None:
@@ -43,15 +39,15 @@ class Score(Objective):
 
     def head(self, dimension: int, recipe: Recipe) -> ScoreHead:
         """See `Objective.head`."""
-        return ScoreHead(dimension, self._mean, self._deviation, fields=self.job.inputs, dropout=recipe.dropout)
+        return ScoreHead(dimension, self._mean, self._deviation, fields=self.inputs, dropout=recipe.dropout)
 
     def texts(self, example: Example) -> list[Text]:
         """See `Objective.texts`."""
-        return [texts_of(example, self.job.inputs)]
+        return [texts_of(example, self.inputs)]
 
     def targets(self, examples: Sequence[Example]) -> torch.Tensor:
         """Standardised values."""
-        values = torch.tensor([float(example[self.job.target]) for example in examples])
+        values = torch.tensor([float(example[self.target]) for example in examples])
         return (values - self._mean) / self._deviation
 
     def loss(self, head: ScoreHead, features: torch.Tensor, targets: torch.Tensor, recipe: Recipe) -> torch.Tensor:

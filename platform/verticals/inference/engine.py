@@ -1,0 +1,166 @@
+"""Answers for every head from one shared encoder."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from verticals.contract import PlatformError, Prediction
+from verticals.encoder import Encoder, TokenRows
+from verticals.encoder.tokens import Text
+from verticals.store import Registry
+
+from .cache import FeatureCache
+from .loaded import Loaded, load
+
+_CACHED_TEXTS = 20_000
+_LOADED = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One input for one version of one head."""
+
+    vertical: str
+    head: str
+    version: str
+    value: Any
+
+
+class Engine:
+    """Loads versions when they are first asked for, and answers mixed batches in one pass of the encoder.
+
+    Args:
+        registry: where versions are.
+        encoder: gives the shared encoder; called on first use.
+        cached_texts: how many texts' features are kept.
+    """
+
+    def __init__(self, registry: Registry, encoder: Callable[[], Encoder], cached_texts: int = _CACHED_TEXTS) -> None:
+        self._registry, self._encoder = registry, encoder
+        self._cache = FeatureCache(cached_texts)
+        self._loaded: OrderedDict[tuple[str, str, str], Loaded] = OrderedDict()
+        self._lock = threading.RLock()
+
+    def load(self, vertical: str, head: str, version: str) -> Loaded:
+        """A version in memory, loaded and checked if it is not there yet; the longest unused one may have to go.
+
+        Raises:
+            NotFound: there is no such version.
+            Damaged: its files do not match their checksums.
+        """
+        key = (vertical, head, version)
+        with self._lock:
+            if key in self._loaded:
+                self._loaded.move_to_end(key)
+                return self._loaded[key]
+            if len(self._loaded) >= _LOADED:
+                _, oldest = self._loaded.popitem(last=False)
+                oldest.unload()
+            loaded = load(self._registry.open(vertical, head, version), self._encoder())
+            self._loaded[key] = loaded
+            return loaded
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Normalised vectors of the bare encoder, float32 [n, dimension]."""
+        return self._encoder().embed(texts)
+
+    def predict(self, vertical: str, head: str, version: str, inputs: Sequence[Any]) -> list[Prediction]:
+        """Answer inputs for one version, in their order.
+
+        Raises:
+            BadInput: an input does not fit the head.
+        """
+        answers = self.answer([Request(vertical, head, version, value) for value in inputs])
+        for answer in answers:
+            if isinstance(answer, PlatformError):
+                raise answer
+        return [answer for answer in answers if isinstance(answer, Prediction)]
+
+    def answer(self, requests: Sequence[Request]) -> list[Prediction | PlatformError]:
+        """Answer requests for any heads together; a request that cannot be answered gets its error instead."""
+        with self._lock:  # a version must not leave the bank between its lookup and its use
+            answers: dict[int, Prediction | PlatformError] = {}
+            ready: list[tuple[int, Loaded, list[Text]]] = []
+            for place, request in enumerate(requests):
+                try:
+                    loaded = self.load(request.vertical, request.head, request.version)
+                    ready.append((place, loaded, loaded.head.texts(request.value)))
+                except PlatformError as error:
+                    answers[place] = error
+            features, cut = self._features([(loaded, text) for _, loaded, texts in ready for text in texts])
+            answers.update(_decode(requests, ready, features, cut))
+            return [answers[place] for place in range(len(requests))]
+
+    def _features(self, wanted: Sequence[tuple[Loaded, Text]]) -> tuple[torch.Tensor, list[int]]:
+        """Features of texts through their heads' adapters, [texts, dimension], and how many tokens of each were cut."""
+        keys = [(loaded.reference if loaded.slot or loaded.encoder is not self._encoder() else "", loaded.max_tokens, text)
+                for loaded, text in wanted]  # fmt: skip
+        known: dict[Any, torch.Tensor] = {}
+        missing: dict[int, dict[Any, Loaded]] = {}  # by encoder
+        for key, (loaded, _) in zip(keys, wanted, strict=True):
+            if key in known:
+                continue
+            features = self._cache.get(key)
+            if features is not None:
+                known[key] = features
+            else:
+                missing.setdefault(id(loaded.encoder), {})[key] = loaded
+        for group in missing.values():
+            loadeds = list(group.values())
+            encoder = loadeds[0].encoder
+            rows = _tokens(encoder, [(key[2], key[1]) for key in group])
+            computed = encoder.encode(rows, [loaded.slot for loaded in loadeds])
+            for key, features, cut in zip(group, computed, rows.cut.tolist(), strict=True):
+                # The count of cut tokens rides along as one more number.
+                known[key] = torch.cat([features, torch.tensor([float(cut)])])
+                self._cache.put(key, known[key])
+        if not keys:
+            return torch.empty(0, 0), []
+        together = torch.stack([known[key] for key in keys])
+        return together[:, :-1], [int(cut) for cut in together[:, -1].tolist()]
+
+
+def _tokens(encoder: Encoder, texts: Sequence[tuple[Text, int]]) -> TokenRows:
+    """Tokenise texts that may have different limits."""
+    limits = {limit for _, limit in texts}
+    if len(limits) == 1:
+        return encoder.tokens([text for text, _ in texts], limits.pop())
+    rows = [encoder.tokens([text], limit) for text, limit in texts]
+    return TokenRows(
+        [row.ids[0] for row in rows],
+        np.concatenate([row.second for row in rows]),
+        np.concatenate([row.cut for row in rows]),
+    )
+
+
+def _decode(
+    requests: Sequence[Request],
+    ready: Sequence[tuple[int, Loaded, list[Text]]],
+    features: torch.Tensor,
+    cut: Sequence[int],
+) -> Mapping[int, Prediction]:
+    """Predictions by place of the request; the requests of one head are decoded together."""
+    groups: dict[str, list[tuple[int, slice]]] = {}
+    heads: dict[str, Loaded] = {}
+    start = 0
+    for place, loaded, texts in ready:
+        groups.setdefault(loaded.reference, []).append((place, slice(start, start + len(texts))))
+        heads[loaded.reference] = loaded
+        start += len(texts)
+    answers = {}
+    with torch.inference_mode():
+        for reference, members in groups.items():
+            own = torch.cat([features[span] for _, span in members])
+            values = [requests[place].value for place, _ in members]
+            predictions = heads[reference].head.answer(own, values)
+            for (place, span), prediction in zip(members, predictions, strict=True):
+                answers[place] = dataclasses.replace(prediction, version=reference, tokens_cut=sum(cut[span]))
+    return answers

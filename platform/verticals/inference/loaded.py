@@ -1,0 +1,71 @@
+"""A version in memory, ready to answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from verticals.contract import Damaged
+from verticals.encoder import Encoder, LoraAdapter
+from verticals.encoder.heads import Head, build_head
+from verticals.store import VersionFolder
+
+
+@dataclass(slots=True)
+class Loaded:
+    """A head with what it stands on.
+
+    Args:
+        reference: ``vertical/head@v3``.
+        head: answers from features.
+        encoder: the shared one, or a private copy with this version's own weights.
+        slot: of its adapter in the encoder's bank; 0 for the bare encoder.
+        manifest: of the version.
+    """
+
+    reference: str
+    head: Head
+    encoder: Encoder
+    slot: int
+    manifest: dict[str, Any]
+
+    @property
+    def max_tokens(self) -> int:
+        """Longer inputs are cut here, as in training."""
+        return int(self.manifest["recipe"]["max_tokens"])
+
+    def unload(self) -> None:
+        """Give the adapter's slot back."""
+        if self.slot:
+            self.encoder.bank.remove(self.slot)
+
+
+def load(folder: VersionFolder, shared: Encoder) -> Loaded:
+    """Load a version whose files have been checked.
+
+    Raises:
+        Damaged: it was trained on another encoder, or its files don't fit together.
+    """
+    manifest = folder.manifest
+    reference = f"{manifest['vertical']}/{manifest['head']}@{manifest['version']}"
+    trained_on = manifest["encoder"]["sha256"]
+    if trained_on != shared.source.sha256:
+        raise Damaged(
+            f"{reference} was trained on the encoder {manifest['encoder']['name']} ({trained_on[:12]}); this platform "
+            f"runs {shared.source.name} ({shared.source.sha256[:12]}).",
+            "Set that encoder, or train the head again.",
+        )
+    try:
+        head = build_head(manifest["objective"], shared.dimension, manifest["config"])
+        head.load(folder.path)
+    except (OSError, KeyError, RuntimeError, TypeError) as error:
+        raise Damaged(f"{reference} cannot be loaded: {error}.", "Train it again, or roll back.") from error
+    head.eval().requires_grad_(False)
+    encoder, slot = shared, 0
+    if (folder.path / "model.safetensors").is_file():
+        encoder = shared.private_copy()
+        encoder.fill(folder.path / "model.safetensors")
+    elif (folder.path / "adapter_config.json").is_file():
+        with shared.lock:
+            slot = shared.bank.add(LoraAdapter.load(folder.path))
+    return Loaded(reference, head, encoder, slot, manifest)
