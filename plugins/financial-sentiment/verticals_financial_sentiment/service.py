@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import hashlib
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from verticals import BadInput, Conflict, Hit, NotFound, Prediction
+from verticals import BadInput, Conflict, Hit, NotFound, PlatformError, Prediction
 
 from . import trends
 from .data import AnalysedDocument, Seeded, Sentiment, as_labelled, as_searchable, load
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 
 _STATE = "documents"
 _PAGE = 1000
+_RETRY_SECONDS = 5.0
+_log = logging.getLogger("verticals.financial_sentiment")
 MOST_HITS = 500
+NEAR_ENOUGH = 0.3  # cosine; unrelated headlines lie below
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +143,7 @@ async def find(vertical: ServedVertical, wanted: Filter, *, query: str = "", off
     if where is None:
         return Found([], None, None)
     hits: list[Hit] = await vertical.index("documents").search(query, k=offset + limit + 1, where=where)
-    found = [document for hit in hits if (document := known.get(hit.document.id))]
+    found = [document for hit in hits if _answers(hit) and (document := known.get(hit.document.id))]
     more = len(found) > offset + limit and offset + 2 * limit <= MOST_HITS
     return Found(found[offset : offset + limit], None, offset + limit if more else None)
 
@@ -221,17 +225,23 @@ async def _seed(vertical: ServedVertical, known: Documents) -> None:
 async def _complete_index(vertical: ServedVertical, known: Documents) -> None:
     """Bring into the index what the log has and the index lacks, after a crash between the two."""
     added = [document for document in known.all() if _is_added(document)]
-    starter = sum(1 for _ in await asyncio.to_thread(lambda: list(load())))
+    starters = {headline.id for headline in await asyncio.to_thread(lambda: list(load()))}
     index = vertical.index("documents")
-    if await index.count() < starter + len(added):
+    if await index.count() < len(starters | {document.id for document in added}):
         for first in range(0, len(added), _PAGE):
             await index.upsert([as_searchable(document) for document in added[first : first + _PAGE]])
 
 
 async def _follow(vertical: ServedVertical, known: Documents, after: int) -> None:
-    """Take in what other processes append."""
-    async for event in vertical.events.follow(after):
-        known.apply([event])
+    """Take in what other processes append, for as long as the vertical serves."""
+    while True:
+        try:
+            async for event in vertical.events.follow(after):
+                known.apply([event])
+                after = event.offset
+        except PlatformError as error:
+            _log.warning("The log cannot be followed at the moment: %s", error)
+            await asyncio.sleep(_RETRY_SECONDS)
 
 
 def _analysis(sentiment: Prediction, topic: Prediction) -> Analysis:
@@ -287,6 +297,11 @@ def _where(vertical: ServedVertical, wanted: Filter) -> dict[str, list[str]] | N
     if not vertical.settings.starter_documents:
         where["origin"] = ["added"]
     return where
+
+
+def _answers(hit: Hit) -> bool:
+    """A hit that shares words with the query, or is near to it in meaning; search itself always finds something."""
+    return hit.lexical_rank is not None or (hit.similarity or 0.0) >= NEAR_ENOUGH
 
 
 def _is_added(document: AnalysedDocument) -> bool:

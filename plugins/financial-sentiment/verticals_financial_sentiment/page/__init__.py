@@ -1,0 +1,1 @@
+"""The parts of the page: the analyse box, topics, chart, the chosen point, the list."""
