@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy
+
 from verticals.store import Store
 
 
@@ -86,19 +87,18 @@ def _wait_until_up(server: subprocess.Popen, url: sqlalchemy.URL, log: Path) -> 
             return
 
 
-_database_number = itertools.count(1)
+_schema_number = itertools.count(1)
 
 
 @pytest.fixture
-def postgresql_url(postgresql_server: sqlalchemy.URL) -> Iterator[str]:
-    """The URL of a fresh, empty PostgreSQL database."""
-    name = f"test_{next(_database_number)}"
-    engine = sqlalchemy.create_engine(postgresql_server, isolation_level="AUTOCOMMIT", poolclass=sqlalchemy.NullPool)
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    yield postgresql_server.set(database=name).render_as_string(hide_password=False)
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+def postgresql_url(postgresql_server: sqlalchemy.URL) -> str:
+    """The URL of an empty place in PostgreSQL: a schema of its own, many times quicker to make than a database."""
+    name = f"test_{next(_schema_number)}"
+    engine = sqlalchemy.create_engine(postgresql_server, poolclass=sqlalchemy.NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"CREATE SCHEMA {name}")
+    url = postgresql_server.update_query_dict({"options": f"-csearch_path={name}"})
+    return url.render_as_string(hide_password=False)
 
 
 @pytest.fixture

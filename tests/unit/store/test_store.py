@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy
+
 from verticals.contract import Damaged, SettingsError, StorageError, Unavailable
 from verticals.store import Store
 from verticals.store.database import Database
@@ -165,10 +166,15 @@ def test_an_unwritable_home_is_refused():
 def test_a_full_disk_is_told_and_loses_nothing(small_disk):
     store = Store.open(f"sqlite:///{small_disk / 'platform.db'}")
     written = 0
-    with pytest.raises(StorageError, match="full|cannot be read or written") as caught:
+
+    def fill():
+        nonlocal written
         for _ in range(1000):
             store.events.append("shop", "message", {"text": "x" * 50_000})
             written += 1
+
+    with pytest.raises(StorageError, match=r"full|cannot be read or written") as caught:
+        fill()
     assert str(small_disk) in caught.value.message
     assert "space" in caught.value.remedy
     assert written > 0
@@ -248,7 +254,8 @@ def test_the_store_recovers_from_lost_connections(postgresql_url, postgresql_ser
         engine = sqlalchemy.create_engine(postgresql_server, poolclass=sqlalchemy.NullPool)
         with engine.connect() as connection:
             connection.exec_driver_sql(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname LIKE 'test%%'"
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         assert store.events.append("shop", "message", {}).offset == 2
 
