@@ -10,6 +10,9 @@ from verticals.contract import BadInput
 
 _CHUNK = 1 << 20
 _SAMPLE = 1 << 15
+_SHOWN = 60
+_MARGIN = 0.12
+_COMMON = ("gb18030", "cp932", "cp1252", "cp1250")
 _MAGIC = {
     b"PK\x03\x04": ("a zip archive or an Excel workbook", "Save the sheet as 'CSV UTF-8' and import that."),
     b"\xd0\xcf\x11\xe0": ("an old Excel workbook", "Save the sheet as 'CSV UTF-8' and import that."),
@@ -52,8 +55,8 @@ def check_text(path: Path, encoding: str | None = None) -> str:
 
 def _known(encoding: str) -> str:
     try:
-        b"".decode(encoding)
-    except LookupError:
+        "a".encode(encoding)
+    except (LookupError, UnicodeError):
         raise BadInput(
             f"There is no text encoding {encoding!r}.", "Common ones are utf-8, cp1252, latin-1, utf-16 and gb18030."
         ) from None
@@ -68,27 +71,34 @@ def _refuse_binary(path: Path, start: bytes) -> None:
 
 def _undecodable(path: Path, encoding: str | None, offset: int, row: int) -> BadInput:
     with path.open("rb") as file:
-        file.seek(offset)
-        byte = file.read(1).hex().upper()
-    message = f"{path}, row {row}: byte 0x{byte} at offset {offset} is not {(encoding or 'utf-8').upper()}."
-    guess = suggest_encoding(path, offset)
+        start = max(0, offset - _SAMPLE // 2)
+        file.seek(start)
+        sample = file.read(_SAMPLE)
+        file.seek(0)
+        mark = file.read(2)
+    at = offset - start
+    message = f"{path}, row {row}: byte 0x{sample[at]:02X} at offset {offset} is not {(encoding or 'utf-8').upper()}."
+    if mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return BadInput(message, "It begins like UTF-16: try --encoding utf-16, or save the file as UTF-8.")
+    guess = suggest_encoding(sample)
     if guess is None or guess == encoding:
         return BadInput(message, "Save it as UTF-8, or name its encoding with --encoding.")
-    return BadInput(message, f"It looks like {guess}: try --encoding {guess}, or save the file as UTF-8.")
+    line = sample[sample.rfind(b"\n", 0, at) + 1 :].partition(b"\n")[0].decode(guess, "replace").strip()
+    shown = f"{line[:_SHOWN]}…" if len(line) > _SHOWN else line
+    return BadInput(
+        message,
+        f"It may be {guess}, then this row reads {shown!r}: if so, add --encoding {guess}, or save the file as UTF-8.",
+    )
 
 
-def suggest_encoding(path: Path, offset: int) -> str | None:
-    """The encoding that the bytes around ``offset`` look like, under Python's name with hyphens; `None` if unsure."""
+def suggest_encoding(sample: bytes) -> str | None:
+    """The encoding that ``sample`` looks like, by charset-normalizer; `None` if it has no idea."""
     from charset_normalizer import from_bytes
 
-    with path.open("rb") as file:
-        start = file.read(4)
-        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return "utf-16"
-        file.seek(max(0, offset - _SAMPLE // 2))
-        best = from_bytes(file.read(_SAMPLE)).best()
-    if best is None:
+    found = list(from_bytes(sample))
+    if not found:
         return None
-    # Many single-byte encodings agree on most texts; by far the most files in the world are the common one.
-    same = {codecs.lookup(name).name for name in best.could_be_from_charset}
-    return next((name for name in ("cp1252", "iso8859-1") if name in same), best.encoding).replace("_", "-")
+    # Its first choice is often a rare sibling of a common encoding that is as plausible.
+    plausible = [match for match in found if match.chaos <= found[0].chaos + _MARGIN]
+    names = {name: match for match in plausible for name in (match.encoding, *match.could_be_from_charset)}
+    return next((name for name in _COMMON if name in names), found[0].encoding)
