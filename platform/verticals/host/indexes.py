@@ -6,6 +6,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,11 +88,12 @@ class IndexHandle:
 
         host = self.vertical.host
         folder = host.home / "indexes" / self.vertical.name / self.name
-        about = {"language": self.noun.language, "embedding": host.encoder.identity}
+        language, embedding = self.noun.language, host.encoder.identity
+        open_index = partial(DocumentIndex.open, folder, host.encoder.embed, language=language, embedding=embedding)
         try:
-            index = DocumentIndex.open(folder, host.encoder.embed, **about)
+            index = open_index()
         except Conflict:
-            return DocumentIndex.open(folder, host.encoder.embed, **about, writable=False)
+            return open_index(writable=False)
         try:
             load_starters(index, self._starters(), folder / _STARTER)
         except BaseException:
