@@ -18,7 +18,7 @@ which a page's own styles may use.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Literal
 
@@ -109,20 +109,30 @@ def command(line: str) -> None:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, caption: str) -> None:
     """A plain table; figures are set to the right. ``caption`` names it for screen readers."""
-    with data_table(columns, caption=caption):
+    rows = list(rows)
+    figures = {place for row in rows for place, cell in enumerate(row) if isinstance(cell, int | float)}
+    with data_table(columns, caption=caption, figures=figures):
         for row in rows:
             with html.tr():
-                for cell in row:
-                    html.td(_shown(cell)).classes("p-number" if isinstance(cell, int | float) else "")
+                for place, cell in enumerate(row):
+                    html.td(_shown(cell)).classes("p-number" if place in figures else "")
 
 
-def data_table(columns: Sequence[str], *, caption: str) -> AbstractContextManager[ui.element]:
-    """The body of a table whose cells are built by hand: ``with data_table(…): with html.tr(): …``."""
+def data_table(
+    columns: Sequence[str], *, caption: str, figures: Collection[int] = ()
+) -> AbstractContextManager[ui.element]:
+    """The body of a table whose cells are built by hand: ``with data_table(…): with html.tr(): …``.
+
+    Args:
+        columns: their headings.
+        caption: names the table for screen readers.
+        figures: places of the columns, from 0, whose headings stand to the right, above figures.
+    """
     with html.div(tabindex="0", role="region", **{"aria-label": caption}).classes("p-table"), html.table():
         html.caption(caption)
         with html.thead(), html.tr():
-            for column in columns:
-                html.th(column, scope="col")
+            for place, column in enumerate(columns):
+                html.th(column, scope="col").classes("p-number" if place in figures else "")
         body: ui.element = html.tbody()
     return body
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 
 from nicegui import html
 
-from verticals.web.api.heads import HeadSummary
+from verticals.web.api.heads import HeadSummary, Version
 from verticals.web.api.runs import Run
 from verticals.web.api.verticals import VerticalSummary
 from verticals.web.site import Site
@@ -22,7 +23,7 @@ _STATUSES: dict[str, Tone] = {
     "interrupted": "warning",
     "failed": "error",
 }
-_STATES: dict[str, Tone] = {"loaded": "neutral", "blocked": "neutral", "incompatible": "warning", "failed": "error"}
+_SHOWN_VERSIONS = 10
 
 
 async def render(site: Site) -> None:
@@ -31,8 +32,12 @@ async def render(site: Site) -> None:
     heading("Overview", "What runs here, how good it is, and what happened last.")
     _figures(overview)
     for plugin in overview.others:
-        if plugin.state in ("failed", "incompatible"):
-            notice(plugin.cause, _STATES[plugin.state], title=f"The plugin {plugin.name} is {plugin.state}.")
+        if plugin.state == "failed":
+            notice(plugin.cause, "error", title=f"The plugin {plugin.name} could not be loaded.")
+        elif plugin.state == "incompatible":
+            notice(
+                plugin.cause, "warning", title=f"The plugin {plugin.name} does not fit this version of the platform."
+            )
     _verticals(site, overview)
     _heads(overview)
     _versions(overview)
@@ -50,7 +55,7 @@ def _figures(overview: Overview) -> None:
             ("Verticals", len(overview.served), "served here"),
             ("Heads", len(overview.heads), f"{len(live)} live"),
             ("Versions", len(overview.versions), f"{candidates} waiting" if candidates else "none waiting"),
-            ("Rows", rows, f"in {len(overview.datasets)} data sets"),
+            ("Rows", rows, f"in {_count(len(overview.datasets), 'data set', 'data sets')}"),
             ("Training", running or "idle", "running now" if running else "no run at the moment"),
         ]
     )
@@ -67,7 +72,7 @@ def _verticals(site: Site, overview: Overview) -> None:
                 for one in others:
                     html.span(one.name)
                     if one.state != "loaded":
-                        badge(one.state, _STATES[one.state])
+                        badge(one.state)
 
 
 def _card(one: VerticalSummary, *, ready: bool) -> None:
@@ -76,12 +81,24 @@ def _card(one: VerticalSummary, *, ready: bool) -> None:
             html.h3(one.title)
             badge("serving" if ready else "starting", "success" if ready else "info")
         html.p(one.summary)
-        parts = [f"{len(one.heads)} heads", f"{len(one.datasets)} data sets", f"{len(one.indexes)} indexes"]
-        html.p(" · ".join(part[:-1] if part.startswith("1 ") else part for part in parts)).classes("p-muted")
+        html.p(_counts(one)).classes("p-muted")
         with html.footer():
-            for page in one.pages:
-                html.a(page.title, href=page.path).classes("p-button")
+            for place, page in enumerate(one.pages):
+                html.a(page.title, href=page.path).classes("p-quiet-link" if place else "p-button")
             html.a("API", href=f"/docs#{one.name}").classes("p-quiet-link")
+
+
+def _counts(one: VerticalSummary) -> str:
+    counted = (
+        (len(one.heads), "head", "heads"),
+        (len(one.datasets), "data set", "data sets"),
+        (len(one.indexes), "index", "indexes"),
+    )
+    return " · ".join(_count(*one) for one in counted if one[0])
+
+
+def _count(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
 
 
 def _heads(overview: Overview) -> None:
@@ -111,16 +128,24 @@ def _versions(overview: Overview) -> None:
             commands = [f"platform train {head.vertical}/{head.head}" for head in overview.heads[:1]]
             empty("Nothing has been trained yet.", "A run ends with a version:", commands=commands, icon="inventory_2")
             return
-        with data_table(("Version", "Stage", "Main metric", "Data set", "Plugin", "Created"), caption="Versions"):
-            for version in overview.versions:
-                with html.tr():
-                    html.th(version.reference, scope="row")
-                    with html.td():
-                        badge(version.stage, _STAGES.get(version.stage, "neutral"))
-                    html.td(main_metric(version.metrics) or "–").classes("p-figures")
-                    html.td(version.dataset_version)
-                    html.td(f"{version.plugin} {version.plugin_version}".strip())
-                    _time(version.created)
+        _version_table(overview.versions[:_SHOWN_VERSIONS])
+        if older := overview.versions[_SHOWN_VERSIONS:]:
+            with html.details().classes("p-more"):
+                html.summary(f"{len(older)} older")
+                _version_table(older)
+
+
+def _version_table(versions: Sequence[Version]) -> None:
+    with data_table(("Version", "Stage", "Main metric", "Vertical", "Data set", "Created"), caption="Versions"):
+        for version in versions:
+            with html.tr(title=f"Trained with {version.plugin} {version.plugin_version}"):
+                html.th(f"{version.head}@{version.version}", scope="row")
+                with html.td():
+                    badge(version.stage, _STAGES.get(version.stage, "neutral"))
+                html.td(main_metric(version.metrics) or "–").classes("p-figures")
+                html.td(version.vertical)
+                html.td(version.dataset_version)
+                _time(version.created)
 
 
 def _runs(overview: Overview) -> None:
@@ -128,16 +153,16 @@ def _runs(overview: Overview) -> None:
         if not overview.runs:
             empty("No run yet.", "Training shows up here while it goes on, and stays when it is done.", icon="timeline")
             return
-        with data_table(("Run", "Head", "Status", "Result", "Duration", "Started"), caption="Recent runs"):
+        with data_table(("Head", "Status", "Result", "Duration", "Started", "Run"), caption="Recent runs"):
             for run in overview.runs:
                 with html.tr():
-                    html.th(run.id, scope="row").classes("p-mono")
-                    html.td(f"{run.vertical}/{run.head}")
+                    html.th(run.head, scope="row", title=run.vertical)
                     with html.td():
                         badge(run.status, _STATUSES.get(run.status, "neutral"))
                     html.td(_result(run), title=run.error or "").classes("p-figures")
                     html.td(duration(run.started, run.updated)).classes("p-figures")
                     _time(run.started)
+                    html.td(run.id).classes("p-mono p-muted")
 
 
 def _result(run: Run) -> str:
@@ -151,11 +176,14 @@ def _next(overview: Overview) -> None:
     if head is None:
         return
     where = f"{head.vertical}/{head.head}"
+    newest = next(
+        (one.version for one in overview.versions if (one.vertical, one.head) == (head.vertical, head.head)), "v1"
+    )
     steps = (
         ("Put in your own rows", f"platform data import {head.vertical}/{head.dataset} rows.csv"),
         ("Train on them", f"platform train {where}"),
         ("Compare with what is live", f"platform evaluate {where}"),
-        ("Make the new version live", f"platform models promote {where}"),
+        ("Make the new version live", f"platform models promote {where} {newest}"),
         ("Take it back", f"platform models rollback {where}"),
     )
     with (

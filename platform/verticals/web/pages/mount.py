@@ -32,7 +32,7 @@ from verticals.web.site import Site
 from . import frame, home, reference
 
 STATIC = Path(__file__).parent.parent / "static"
-_SITE = "verticals.site"
+_SITE, _APP = "verticals.site", "verticals.app"
 _API = ("/v1/", "/v1", "/healthz", "/readyz", "/metrics", "/openapi.json", "/_static")
 _RESPONSE_SECONDS = 30.0
 _log = logging.getLogger("verticals.web")
@@ -42,7 +42,13 @@ def mount(app: FastAPI, site: Site) -> None:
     """Mount the platform's pages, the verticals' pages and the static files on ``app``."""
     nicegui_app.middleware_stack = None
     nicegui_app.user_middleware.clear()
-    nicegui_app.colors(primary="var(--accent)", positive="var(--success)", negative="var(--error)")
+    nicegui_app.colors(
+        primary="var(--accent)",
+        positive="var(--success)",
+        negative="var(--error)",
+        dark="var(--surface)",
+        dark_page="var(--paper)",
+    )
     nicegui_app.add_exception_handler(404, _not_found)
     for path in ("/", "/docs", *(page_path(v.name, page.path) for v in site.verticals for page in v.pages)):
         ui.page(path, response_timeout=_RESPONSE_SECONDS)(_show)
@@ -64,7 +70,7 @@ class _PagesMount(Mount):
 
     def __init__(self, site: Site, parent: FastAPI, pages: Any) -> None:
         super().__init__("/", app=pages)
-        self._known = {_SITE: site, "verticals.app": parent}
+        self._known = {_SITE: site, _APP: parent}
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         if scope.get("path", "").startswith(_API):
@@ -81,7 +87,9 @@ async def _show(request: Request) -> None:
         await _framed(site, path, "Overview", lambda: home.render(site))
         return
     if path == "/docs":
-        await _framed(site, path, "API", lambda: reference.render(request.scope["verticals.app"].openapi()))
+        schema, base = request.scope[_APP].openapi(), f"{request.url.scheme}://{request.url.netloc}"
+        titles = {vertical.name: vertical.title for vertical in site.verticals}
+        await _framed(site, path, "API", lambda: reference.render(schema, base, titles))
         return
     vertical, page = _find(site, path)
     await _framed(site, path, page.title, lambda: resolve(page.render)(site.running(vertical)), vertical)

@@ -14,8 +14,8 @@ _METHODS = ("get", "post", "put", "patch", "delete")
 _TITLES = {"platform": "Platform", "operations": "Operations"}
 
 
-def render(schema: Mapping[str, Any]) -> None:
-    """Build the page from an OpenAPI schema."""
+def render(schema: Mapping[str, Any], base: str, titles: Mapping[str, str]) -> None:
+    """Build the page from an OpenAPI schema; ``base`` is this server's URL, ``titles`` are the verticals' own."""
     heading("API", "Every operation of this server. Errors are application/problem+json with a stable type.")
     with html.p().classes("p-inline"):
         html.span("The same for machines:")
@@ -24,10 +24,11 @@ def render(schema: Mapping[str, Any]) -> None:
     for path, method, operation in _operations(schema):
         groups.setdefault(next(iter(operation.get("tags", [])), "operations"), []).append((path, method, operation))
     for tag, operations in groups.items():
-        with section(_TITLES.get(tag, tag)) as part:
+        with section({**_TITLES, **titles}.get(tag, tag)) as part:
             part.props(f"id={tag}")
-            for path, method, operation in operations:
-                _operation(schema, path, method, operation)
+            with html.div().classes("p-operations"):
+                for path, method, operation in operations:
+                    _operation(operation, path, method, curl(schema, base + path, method, operation))
 
 
 def _operations(schema: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
@@ -37,7 +38,7 @@ def _operations(schema: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[s
                 yield path, method, item[method]
 
 
-def _operation(schema: Mapping[str, Any], path: str, method: str, operation: Mapping[str, Any]) -> None:
+def _operation(operation: Mapping[str, Any], path: str, method: str, line: str) -> None:
     with html.details().classes("p-operation"):
         with html.summary():
             html.span(method.upper()).classes(f"p-method p-method-{method}")
@@ -48,7 +49,7 @@ def _operation(schema: Mapping[str, Any], path: str, method: str, operation: Map
                 ui.markdown(operation["description"])
             for parameter in operation.get("parameters", ()):
                 _parameter(parameter)
-            command(curl(schema, path, method, operation))
+            command(line)
 
 
 def _parameter(parameter: Mapping[str, Any]) -> None:
@@ -60,9 +61,9 @@ def _parameter(parameter: Mapping[str, Any]) -> None:
             html.span(parameter["description"])
 
 
-def curl(schema: Mapping[str, Any], path: str, method: str, operation: Mapping[str, Any]) -> str:
+def curl(schema: Mapping[str, Any], url: str, method: str, operation: Mapping[str, Any]) -> str:
     """A command line that calls an operation, with the example of its body."""
-    line = f"curl http://127.0.0.1:8000{path}"
+    line = f"curl {url}"
     content = operation.get("requestBody", {}).get("content", {}).get("application/json")
     if content is None:
         return line if method == "get" else f"{line} -X {method.upper()}"
