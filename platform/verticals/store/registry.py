@@ -71,7 +71,7 @@ class Registry:
 
         Raises:
             BadInput: a name is malformed, or the manifest has no JSON form.
-            StorageError: the disk is full or not writable; nothing was saved.
+            StorageError: the disk is full or not writable; the version is there whole or not at all.
         """
         parent = self._folder(vertical, head)
         content = checked(finite(manifest), f"The manifest of {vertical}/{head}")

@@ -293,3 +293,10 @@ def test_another_program_that_holds_the_database_is_told(sqlite_url, tmp_path, m
         other.execute("ROLLBACK")
         other.close()
         assert store.events.append("shop", "message", {}).offset == 1
+
+
+def test_a_missing_postgresql_driver_is_told_with_the_command_that_installs_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(SettingsError, match="psycopg") as caught:
+        Store.open("postgresql://platform@localhost/shop")
+    assert "pip install 'verticals[postgres]'" in caught.value.remedy
