@@ -203,3 +203,17 @@ def states(tmp_path, plugins_dir):
         return json.loads(found), {line.removeprefix("imported ") for line in imported}
 
     return look
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory):
+    """A folder with a tiny encoder of random weights."""
+    from verticals.encoder import tiny
+
+    return str(tiny.create(tmp_path_factory.mktemp("encoder")))
+
+
+@pytest.fixture
+def open_small_host(open_host, tiny_encoder):
+    """Open a host on the tiny encoder."""
+    return lambda home=None, **settings: open_host(home, encoder=tiny_encoder, threads=1, **settings)

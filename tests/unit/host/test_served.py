@@ -1,0 +1,186 @@
+"""Verticals that serve: starting, answering, following events, stopping."""
+
+import anyio
+import pytest
+
+from verticals.contract import BadInput, Document, NotFound, PluginError, Unavailable
+
+
+def serve(host, check, names=("sarcasm",)):
+    """Run an async check on the served verticals."""
+
+    async def run():
+        async with host.serve(names) as served:
+            await check(served["sarcasm"])
+
+    anyio.run(run)
+
+
+def test_serving_makes_a_first_version_opens_indexes_and_enters_the_lifespan(sarcasm, open_small_host):
+    host = open_small_host(plugins={"sarcasm": {"greeting": "Servus"}})
+    plugin = host.manager.get_plugin("sarcasm")
+
+    async def check(vertical):
+        assert (vertical.name, vertical.title, vertical.settings.greeting) == ("sarcasm", "Sarcasm", "Servus")
+        assert vertical.state == {"greeting": "Servus"}
+        assert plugin.LIVED == ["entered"]
+        assert vertical.head("sarcasm").version == "sarcasm/sarcasm@v1"
+        prediction = await vertical.head("sarcasm").predict("oh great")
+        assert prediction.version == "sarcasm/sarcasm@v1"
+        assert len(await vertical.head("sarcasm").predict_many(["a", "b"])) == 2
+        assert await vertical.head("sarcasm").predict_many([]) == []
+        assert len(await vertical.rows("chats")) == 60
+        with pytest.raises(NotFound, match="Did you mean 'sarcasm'"):
+            vertical.head("sarcsm")
+
+    serve(host, check)
+    assert plugin.LIVED == ["entered", "left"]
+    assert [event.payload["what"] for event in host["sarcasm"].events.read()] == ["started", "stopped"]
+    serve(host, check_version("sarcasm/sarcasm@v1"))
+    assert len(host["sarcasm"].head("sarcasm").versions()) == 1
+
+
+def check_version(wanted):
+    async def check(vertical):
+        assert vertical.head("sarcasm").version == wanted
+
+    return check
+
+
+def test_a_promotion_is_served_at_once(sarcasm, open_small_host):
+    host = open_small_host()
+
+    async def check(vertical):
+        head = host["sarcasm"].head("sarcasm")
+        head.promote(head.train().version)
+        assert (await vertical.head("sarcasm").predict("a")).version == "sarcasm/sarcasm@v2"
+        assert vertical.head("sarcasm").version == "sarcasm/sarcasm@v2"
+
+    serve(host, check)
+
+
+def test_concurrent_requests_are_answered_in_few_batches(sarcasm, open_small_host):
+    host = open_small_host()
+    batches = []
+
+    async def check(vertical):
+        answer = host.engine.answer
+        host.engine.answer = lambda requests: batches.append(len(requests)) or answer(requests)
+        async with anyio.create_task_group() as group:
+            for number in range(50):
+                group.start_soon(vertical.head("sarcasm").predict, f"text {number}")
+
+    serve(host, check)
+    assert sum(batches) == 50
+    assert len(batches) < 50
+
+
+def test_wrapped_predictions_still_pass_through_the_queue(sarcasm, write_plugin, open_small_host):
+    write_plugin(
+        "shouting",
+        "from verticals import hookimpl\n"
+        "SEEN = []\n"
+        "@hookimpl(wrapper=True)\n"
+        "def predict(batch):\n"
+        "    SEEN.append((batch.vertical, batch.head, batch.version))\n"
+        "    batch.inputs = [text.upper() for text in batch.inputs]\n"
+        "    return (yield)\n",
+    )
+    host = open_small_host()
+    asked = []
+
+    async def check(vertical):
+        answer = host.engine.answer
+        host.engine.answer = lambda requests: asked.extend(request.value for request in requests) or answer(requests)
+        await vertical.head("sarcasm").predict("quiet")
+        with pytest.raises(BadInput):
+            await vertical.head("sarcasm").predict("")
+
+    serve(host, check)
+    assert asked == ["QUIET", ""]
+    assert host.manager.get_plugin("shouting").SEEN == [("sarcasm", "sarcasm", "v1")] * 2
+
+
+def test_the_index_is_searched_and_changed(sarcasm, open_small_host):
+    async def check(vertical):
+        index = vertical.index("knowledge")
+        assert await index.count() == 2
+        assert (await index.get("returns")).title == "Returns"
+        await index.upsert([Document(id="new", text="Gift cards never expire.")])
+        assert (await index.search("gift cards", k=1))[0].document.id == "new"
+        assert await index.delete(["new"]) == 1
+
+    serve(open_small_host(), check)
+
+
+def test_events_are_followed_without_missing_or_repeating_one(sarcasm, open_small_host):
+    host = open_small_host()
+
+    async def check(vertical):
+        offsets = []
+
+        async def follow():
+            async for event in vertical.events.follow(kinds=["seen"]):
+                offsets.append(event.payload["times"])
+                if len(offsets) == 30:
+                    return
+
+        with anyio.fail_after(20):
+            async with anyio.create_task_group() as group:
+                group.start_soon(follow)
+                for number in range(20):
+                    await vertical.events.append("seen", {"text": "x", "times": number})
+                for number in range(20, 30):
+                    host["sarcasm"].events.append("seen", {"text": "x", "times": number})  # as another process does
+        assert offsets == list(range(30))
+        assert await vertical.events.last_offset() == 31
+        assert [event.offset for event in await vertical.events.read(after=29, limit=1)] == [30]
+
+    serve(host, check)
+
+
+def test_serving_an_unknown_vertical_starts_nothing(sarcasm, open_small_host):
+    host = open_small_host()
+
+    async def run():
+        async with host.serve(["sarcasm", "nothing"]):
+            pass
+
+    with pytest.raises(NotFound, match="'nothing'"):
+        anyio.run(run)
+    assert not host.home.exists()
+
+
+LIFESPANS = {
+    "fails": ("async def run():\n        raise ValueError('boom')\n        yield\n    return run()", "failed: ValueError: boom"),
+    "cannot be made": ("async def run():\n        yield\n    raise ValueError('early')", "failed: ValueError: early"),
+    "is none": ("async def run():\n        yield\n    return 3", "object of type int"),
+}
+
+
+@pytest.mark.parametrize("case", LIFESPANS)
+def test_a_lifespan_that_cannot_be_entered_names_its_plugin(case, write_plugin, open_small_host):
+    body, told = LIFESPANS[case]
+    write_plugin(
+        "sarcasm",
+        "from contextlib import asynccontextmanager\nfrom verticals import hookimpl\n"
+        f"@hookimpl\ndef lifespan(vertical):\n    @asynccontextmanager\n    {body}\n",
+    )
+
+    async def check(vertical):
+        raise AssertionError("it must not serve")
+
+    with pytest.raises(PluginError, match=told) as raised:
+        serve(open_small_host(), check)
+    assert "'sarcasm'" in str(raised.value)
+
+
+def test_a_head_whose_live_version_is_gone_is_unavailable(sarcasm, open_small_host, monkeypatch):
+    host = open_small_host()
+
+    async def check(vertical):
+        monkeypatch.setattr(type(host.registry), "live", lambda *_: None)
+        with pytest.raises(Unavailable, match="No version of sarcasm/sarcasm is live"):
+            await vertical.head("sarcasm").predict("a")
+
+    serve(host, check)
