@@ -38,12 +38,15 @@ class Columns:
         self.fields = fields
         self.mapping = dict(mapping)
         targets = [*fields, "split"]
+        taken: dict[str, str] = {}
         for column, field in self.mapping.items():
             if field not in targets:
                 raise BadInput(f"--map {column}={field}: the rows have no field {field!r}.", suggest(field, targets))
-            others = [other for other, name in self.mapping.items() if name == field and other != column]
-            if others:
-                raise BadInput(f"--map gives {field!r} the columns {others[0]!r} and {column!r}.", "Keep one of them.")
+            if field in taken:
+                raise BadInput(
+                    f"--map gives {field!r} the columns {taken[field]!r} and {column!r}.", "Keep one of them."
+                )
+            taken[field] = column
 
     def field(self, column: str) -> str | None:
         """The field that ``column`` fills, if any."""

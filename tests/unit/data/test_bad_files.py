@@ -95,6 +95,11 @@ def test_an_option_that_maps_to_a_field_that_is_not_there(importing, write, stor
     assert not store.folder.exists()
 
 
+def test_two_columns_that_are_mapped_to_one_field(importing, write):
+    with pytest.raises(BadInput, match="--map gives 'intent' the columns 'a' and 'b'"):
+        importing.run(write("a.csv", "text,a,b\nHello,x,y\n"), columns={"a": "intent", "b": "intent"})
+
+
 def test_a_column_that_is_there_twice(importing, write):
     message = importing.refused(write("a.csv", "text,intent,intent\nHello,a,b\n"))
     assert "row 1: the column 'intent' is there twice" in message
