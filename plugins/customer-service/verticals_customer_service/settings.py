@@ -24,7 +24,7 @@ class Settings(BaseModel):
         0.5, ge=0, le=1, description="Least confidence in an intent to answer from its template"
     )
     similarity_threshold: float = Field(
-        0.4, ge=0, le=1, description="Least similarity of an article to be quoted when the intent is not clear"
+        0.35, ge=0, le=1, description="Least similarity of an article to be quoted when the intent is not clear"
     )
     suggestions: list[str] = Field(
         [
