@@ -228,6 +228,7 @@ class DocumentIndex:
         if not text.strip():
             return []
         with self._truth.reading() as reading:
+            self._embedder.check(reading)
             dimension = reading.dimension
         query = self._embedder([text], dimension)[0] if mode != "lexical" else None
         candidates = max(_CANDIDATES, 2 * k)
@@ -257,7 +258,7 @@ class DocumentIndex:
                 similarity=max(-1.0, min(1.0, similarities[row])) if row in similarities else None,
                 dense_rank=dense_ranks.get(row),
                 lexical_rank=lexical_ranks.get(row),
-                span=best_span(documents[row].text, weights, lexical.tokens),
+                span=best_span(documents[row].text, weights, lexical.tokens.different),
             )
             for row, score in ranking
         ]

@@ -22,6 +22,7 @@ from .truth import Rows
 _TITLE_BOOST = 2.0
 # A query may be a whole document; its first words say enough.
 _MOST_WORDS = 256
+_MOST_CHARACTERS = 10_000
 # Up to so many allowed rows tantivy intersects them with the matches; beyond, most matches are allowed anyway.
 _MOST_LISTED_ROWS = 10_000
 _MEMORY = 64_000_000
@@ -37,8 +38,8 @@ class LexicalView:
     searcher: Any
 
     def words(self, query: str) -> list[str]:
-        """The different words of a query, the first 256 of them."""
-        return list(dict.fromkeys(self.tokens(query)))[:_MOST_WORDS]
+        """The different words of a query, the first 256 in its first 10,000 characters."""
+        return list(dict.fromkeys(self.tokens(query[:_MOST_CHARACTERS])))[:_MOST_WORDS]
 
     def weights(self, words: Iterable[str]) -> dict[str, float]:
         """How rare each word is in the texts (the inverse document frequency of BM25)."""
@@ -128,8 +129,10 @@ class Lexical:
         try:
             if self._writer is None:
                 self._writer = self._index.writer(_MEMORY, 1)
-            for row in removed.tolist():
-                self._writer.delete_documents_by_term("row", row)
+            if removed.size:
+                # Not delete_documents_by_term: it finds no unsigned numbers (tantivy 0.27).
+                gone = tantivy.Query.term_set_query(self._index.schema, "row", removed.tolist())
+                self._writer.delete_documents_by_query(gone)
             for row, title, text in texts:
                 document = tantivy.Document()
                 document.add_unsigned("row", row)
