@@ -26,7 +26,6 @@ from verticals.contract import (
     hookimpl,
     suggest,
 )
-from verticals.files import explained
 
 from .discovery import discover
 from .loading import PluginState, load_plugins, new_manager
@@ -302,6 +301,8 @@ class Host:
         Raises:
             StorageError: it cannot be written, or the disk is full.
         """
+        from verticals.files import explained
+
         folder = self.home.joinpath(*parts)
         with explained(folder):
             folder.mkdir(parents=True, exist_ok=True)

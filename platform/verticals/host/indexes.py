@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from verticals.contract import Conflict, Document, Hit, Index, NotFound, PlatformError, PluginError, resolve
-from verticals.files import write_file
 
 if TYPE_CHECKING:
     from verticals.retrieval import Changes, DocumentIndex
@@ -126,6 +125,8 @@ def load_starters(index: DocumentIndex, starters: Iterable[Document], memory: Pa
     A document is the user's when no starter put it there, or when it was changed or deleted since. What was loaded
     is remembered by content, in the file ``memory``.
     """
+    from verticals.files import write_file
+
     remembered: dict[str, str] = json.loads(memory.read_text(encoding="utf-8")) if memory.is_file() else {}
     wanted = {document.id: document for document in starters}
     digests = {name: _digest(document) for name, document in wanted.items()}

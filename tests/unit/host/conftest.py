@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -217,3 +218,22 @@ def tiny_encoder(tmp_path_factory):
 def open_small_host(open_host, tiny_encoder):
     """Open a host on the tiny encoder."""
     return lambda home=None, **settings: open_host(home, encoder=tiny_encoder, threads=1, **settings)
+
+
+@pytest.fixture(scope="session")
+def _trained(tmp_path_factory, tiny_encoder):
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "plugins").mkdir()
+    (folder / "plugins" / "sarcasm.py").write_text(SARCASM, encoding="utf-8")
+    blocked = [entry.name for entry in entry_points(group="verticals")]
+    settings = {"blocked": blocked, "encoder": tiny_encoder, "threads": 1}
+    with Host.open(folder / "home", plugins_dir=folder / "plugins", settings=settings) as host:
+        head = host["sarcasm"].head("sarcasm")
+        head.promote(head.train().version)
+    return folder / "home"
+
+
+@pytest.fixture
+def trained_home(_trained, tmp_path):
+    """A home of its own in which the version v1 of ``sarcasm/sarcasm`` is live."""
+    return shutil.copytree(_trained, tmp_path / "trained")

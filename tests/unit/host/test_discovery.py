@@ -121,5 +121,5 @@ def test_equal_files_in_two_folders_are_two_modules(tmp_path):
 def test_asked_for_by_name_an_incompatible_plugin_is_fatal(write_plugin, open_host):
     write_plugin("later", "REQUIRES_HOST = '>=9'\n")
     host = open_host()
-    with pytest.raises(PluginError, match="incompatible.*needs verticals >=9"):
+    with pytest.raises(PluginError, match=r"incompatible.*needs verticals >=9"):
         host["later"]

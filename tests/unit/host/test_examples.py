@@ -53,7 +53,7 @@ def test_a_closed_list_of_labels_keeps_its_order():
 
 def test_a_label_outside_the_closed_list_is_refused_with_the_nearest():
     rows = [*CHATS, {"text": "x", "label": "plian", "split": "train"}]
-    with pytest.raises(BadInput, match="1 row of 'chats' carry the label 'plian'.*Did you mean 'plain'"):
+    with pytest.raises(BadInput, match=r"1 row of 'chats' carry the label 'plian'.*Did you mean 'plain'"):
         made(TaskHead(name="h", dataset="chats", labels=("a", "b", "c", "plain")), rows)
 
 
@@ -70,7 +70,7 @@ def test_no_rows_to_train_on_is_an_error():
 
 
 def test_a_field_the_rows_do_not_have_is_the_plugins_fault():
-    with pytest.raises(PluginError, match="reads 'lable'.*Did you mean 'label'"):
+    with pytest.raises(PluginError, match=r"reads 'lable'.*Did you mean 'label'"):
         made(TaskHead(name="h", dataset="chats", target="lable"))
 
 

@@ -40,6 +40,12 @@ def head(sarcasm, open_small_host):
     return open_small_host()["sarcasm"].head("sarcasm")
 
 
+@pytest.fixture
+def trained(sarcasm, open_small_host, trained_home):
+    """The same with the version v1 live."""
+    return open_small_host(trained_home)["sarcasm"].head("sarcasm")
+
+
 def test_train_promote_predict_evaluate_and_roll_back(head):
     host = head.vertical.host
     with pytest.raises(Unavailable, match=r"No version of sarcasm/sarcasm is live\..*platform train sarcasm/sarcasm"):
@@ -72,17 +78,17 @@ def test_train_promote_predict_evaluate_and_roll_back(head):
         head.predict("a", version="v9")
 
 
-def test_a_version_remembers_where_it_comes_from(head, sarcasm):
-    head.train()
-    (record,) = head.versions()
-    assert (record.plugin, record.plugin_version, record.dataset_version) == (str(sarcasm), "1.2", "v1")
-    manifest = head.vertical.host.registry.open("sarcasm", "sarcasm", "v1").manifest
+def test_a_version_remembers_where_it_comes_from(trained):
+    (record,) = trained.versions()
+    assert (record.plugin.rpartition("/")[2], record.plugin_version) == ("sarcasm.py", "1.2")
+    assert record.dataset_version == "v1"
+    manifest = trained.vertical.host.registry.open("sarcasm", "sarcasm", "v1").manifest
     assert manifest["labels"] == ["plain", "sarcastic"]
     assert (manifest["dataset"], manifest["host_version"]) == ("chats", "0.1.0")
 
 
-def test_a_version_whose_plugin_is_gone_says_so_by_name(head, open_small_host, write_plugin, sarcasm):
-    head.train()
+def test_a_version_whose_plugin_is_gone_says_so_by_name(trained, open_small_host, write_plugin, sarcasm):
+    head = trained
     (record,) = head.versions()
     home = head.vertical.host.home
     assert head.vertical.host.head_of(record).name == "sarcasm"
@@ -93,18 +99,16 @@ def test_a_version_whose_plugin_is_gone_says_so_by_name(head, open_small_host, w
         open_small_host(home).head_of(record)
     sarcasm.unlink()
     gone = open_small_host(home)
-    with pytest.raises(PluginError, match="sarcasm@v1 was made by the plugin 'sarcasm' .*not installed"):
+    with pytest.raises(PluginError, match=r"sarcasm@v1 was made by the plugin 'sarcasm' .*not installed"):
         gone.head_of(record)
     assert [one.reference for one in gone.registry.list()] == ["sarcasm/sarcasm@v1"]
 
 
-def test_other_plugins_wrap_training_and_predictions(head, write_plugin, open_small_host):
+def test_other_plugins_wrap_training_and_predictions(sarcasm, write_plugin, open_small_host, trained_home):
     write_plugin("watching", WRAPPING)
-    host = open_small_host(head.vertical.host.home)
+    host = open_small_host(trained_home)
     wrapped = host["sarcasm"].head("sarcasm")
-    report = wrapped.train()
-    assert report.notes[-1] == "wrapped"
-    wrapped.promote(report.version)
+    assert wrapped.train().notes[-1] == "wrapped"
     wrapped.predict(["  a ", "b"])
     assert host.manager.get_plugin("watching").SEEN == [("sarcasm", 2), 2]
 
@@ -137,14 +141,14 @@ def test_an_interrupted_run_is_resumed_by_its_own_recipe(sarcasm, write_plugin, 
     assert head.train(resume=run.id).version == "v1"
     (same,) = again.store.runs.list()
     assert (same.id, same.status, same.recipe["epochs"], same.seed) == (run.id, "finished", 4, 5)
-    with pytest.raises(Conflict, match="is finished.*Only an interrupted run"):
+    with pytest.raises(Conflict, match=r"is finished.*Only an interrupted run"):
         head.train(resume=run.id)
     with pytest.raises(NotFound):
         head.train(resume="20000101-000000-ffff")
 
 
 def test_bad_requests_leave_no_run(head):
-    with pytest.raises(BadInput, match="no 'epoch'.*Did you mean 'epochs'"):
+    with pytest.raises(BadInput, match=r"no 'epoch'.*Did you mean 'epochs'"):
         head.train(changes={"epoch": 3})
     with pytest.raises(NotFound):
         head.train(dataset_version="v9")
@@ -157,18 +161,17 @@ def test_a_split_that_does_not_exist_or_has_no_rows_is_an_error(sarcasm, write_p
                                            "'split': 'train'} for row in rows())\n\n\ndef rows():"))  # fmt: skip
     head = open_small_host()["sarcasm"].head("sarcasm")
     head.promote(head.train().version)
-    with pytest.raises(BadInput, match="no split 'tset'.*Did you mean 'test'"):
+    with pytest.raises(BadInput, match=r"no split 'tset'.*Did you mean 'test'"):
         head.evaluate(split="tset")
     with pytest.raises(BadInput, match="sarcasm/chats v1 has no rows in the split 'test'"):
         head.evaluate()
 
 
-def test_a_wrapper_that_loses_predictions_is_named(head, write_plugin, open_small_host):
+def test_a_wrapper_that_loses_predictions_is_named(trained, write_plugin, open_small_host):
     source = "from verticals import Predictions, hookimpl\n@hookimpl\ndef predict(batch):\n    return Predictions([])\n"
-    head.promote(head.train().version)
     write_plugin("losing", source)
     with pytest.raises(PluginError, match="0 predictions for 2 inputs"):
-        open_small_host(head.vertical.host.home)["sarcasm"].head("sarcasm").predict(["a", "b"])
+        open_small_host(trained.vertical.host.home)["sarcasm"].head("sarcasm").predict(["a", "b"])
 
 
 def test_a_recipe_may_be_given_whole(head):

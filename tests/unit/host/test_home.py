@@ -28,7 +28,7 @@ def test_the_home_comes_from_the_environment_else_lies_here(open_host, tmp_path,
 
 def test_a_home_that_cannot_be_made_is_a_storage_error_with_a_remedy(open_host, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(StorageError, match="file/home.*--home"):
+    with pytest.raises(StorageError, match=r"file/home.*--home"):
         _ = open_host(home=tmp_path / "file" / "home").store
 
 
@@ -39,7 +39,7 @@ def test_a_full_home_is_a_storage_error_with_a_remedy(open_host, tmp_path):
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("needs the right to mount a small file system")
     try:
-        with pytest.raises(StorageError, match="full.*Free some space"):
+        with pytest.raises(StorageError, match=r"full.*Free some space"):
             _ = open_host(home=small).store
         assert list(small.iterdir()) == []
     finally:

@@ -62,11 +62,15 @@ FAILURES = {
     "exits": ("import sys\nsys.exit(3)\n", "SystemExit: 3", "line 2"),
     "mistyped hook": ("@hookimpl\ndef register_head():\n    return []\n", "no hook 'register_head'", "register_heads"),
     "mistyped specname": (
-        "@hookimpl(specname='predicts')\ndef mine(batch):\n    return None\n", "no hook 'predicts'", "predict"
+        "@hookimpl(specname='predicts')\ndef mine(batch):\n    return None\n",
+        "no hook 'predicts'",
+        "predict",
     ),
     "wrong argument": ("@hookimpl\ndef fit(jobs):\n    return None\n", "jobs", "arguments"),
     "raises in a hook": (
-        "@hookimpl\ndef register_heads():\n    raise ValueError('boom')\n", "ValueError: boom", "broken.py, line 5"
+        "@hookimpl\ndef register_heads():\n    raise ValueError('boom')\n",
+        "ValueError: boom",
+        "broken.py, line 5",
     ),
     "raises while drained": (
         "@hookimpl\ndef register_events():\n    yield EventKind(name='one')\n    raise ValueError('late')\n",
@@ -79,7 +83,11 @@ FAILURES = {
         "yield",
     ),
     "wrong type": ("@hookimpl\ndef register_heads():\n    yield 3\n", "an object of type int", "TaskHead"),
-    "bad name": ("@hookimpl\ndef register_events():\n    yield EventKind(name='Bad Name')\n", "'Bad Name'", "lower-case"),
+    "bad name": (
+        "@hookimpl\ndef register_events():\n    yield EventKind(name='Bad Name')\n",
+        "'Bad Name'",
+        "lower-case",
+    ),
     "same name twice": (
         "@hookimpl\ndef register_datasets():\n    return [Dataset(name='a', row=dict, load=list)] * 2\n",
         "Two data sets are called 'a'",
@@ -92,7 +100,9 @@ FAILURES = {
         "Did you mean 'chats'",
     ),
     "row is no class": (
-        "@hookimpl\ndef register_datasets():\n    yield Dataset(name='a', row=3, load=list)\n", "row of data set 'a'", "class"
+        "@hookimpl\ndef register_datasets():\n    yield Dataset(name='a', row=3, load=list)\n",
+        "row of data set 'a'",
+        "class",
     ),
     "malformed reference": (
         "@hookimpl\ndef register_datasets():\n    yield Dataset(name='a', row=dict, load='module.load')\n",
@@ -112,13 +122,19 @@ FAILURES = {
         "Remove",
     ),
     "path of a page": (
-        "@hookimpl\ndef register_pages():\n    yield Page(title='P', render=print, path='home')\n", "'home'", "begins with"
+        "@hookimpl\ndef register_pages():\n    yield Page(title='P', render=print, path='home')\n",
+        "'home'",
+        "begins with",
     ),
     "two pages on one path": (
-        "@hookimpl\ndef register_pages():\n    return [Page(title='P', render=print)] * 2\n", "Two pages", "its own"
+        "@hookimpl\ndef register_pages():\n    return [Page(title='P', render=print)] * 2\n",
+        "Two pages",
+        "its own",
     ),
     "settings is no model": (
-        "@hookimpl\ndef register_settings():\n    return dict\n", "register_settings gave", "BaseModel"
+        "@hookimpl\ndef register_settings():\n    return dict\n",
+        "register_settings gave",
+        "BaseModel",
     ),
 }
 

@@ -47,8 +47,8 @@ def check_version(wanted):
     return check
 
 
-def test_a_promotion_is_served_at_once(sarcasm, open_small_host):
-    host = open_small_host()
+def test_a_promotion_is_served_at_once(sarcasm, open_small_host, trained_home):
+    host = open_small_host(trained_home)
 
     async def check(vertical):
         head = host["sarcasm"].head("sarcasm")
@@ -59,8 +59,8 @@ def test_a_promotion_is_served_at_once(sarcasm, open_small_host):
     serve(host, check)
 
 
-def test_concurrent_requests_are_answered_in_few_batches(sarcasm, open_small_host):
-    host = open_small_host()
+def test_concurrent_requests_are_answered_in_few_batches(sarcasm, open_small_host, trained_home):
+    host = open_small_host(trained_home)
     batches = []
 
     async def check(vertical):
@@ -75,7 +75,7 @@ def test_concurrent_requests_are_answered_in_few_batches(sarcasm, open_small_hos
     assert len(batches) < 50
 
 
-def test_wrapped_predictions_still_pass_through_the_queue(sarcasm, write_plugin, open_small_host):
+def test_wrapped_predictions_still_pass_through_the_queue(sarcasm, write_plugin, open_small_host, trained_home):
     write_plugin(
         "shouting",
         "from verticals import hookimpl\n"
@@ -86,7 +86,7 @@ def test_wrapped_predictions_still_pass_through_the_queue(sarcasm, write_plugin,
         "    batch.inputs = [text.upper() for text in batch.inputs]\n"
         "    return (yield)\n",
     )
-    host = open_small_host()
+    host = open_small_host(trained_home)
     asked = []
 
     async def check(vertical):
@@ -101,7 +101,7 @@ def test_wrapped_predictions_still_pass_through_the_queue(sarcasm, write_plugin,
     assert host.manager.get_plugin("shouting").SEEN == [("sarcasm", "sarcasm", "v1")] * 2
 
 
-def test_the_index_is_searched_and_changed(sarcasm, open_small_host):
+def test_the_index_is_searched_and_changed(sarcasm, open_small_host, trained_home):
     async def check(vertical):
         index = vertical.index("knowledge")
         assert await index.count() == 2
@@ -110,11 +110,11 @@ def test_the_index_is_searched_and_changed(sarcasm, open_small_host):
         assert (await index.search("gift cards", k=1))[0].document.id == "new"
         assert await index.delete(["new"]) == 1
 
-    serve(open_small_host(), check)
+    serve(open_small_host(trained_home), check)
 
 
-def test_events_are_followed_without_missing_or_repeating_one(sarcasm, open_small_host):
-    host = open_small_host()
+def test_events_are_followed_without_missing_or_repeating_one(sarcasm, open_small_host, trained_home):
+    host = open_small_host(trained_home)
 
     async def check(vertical):
         offsets = []
@@ -152,7 +152,10 @@ def test_serving_an_unknown_vertical_starts_nothing(sarcasm, open_small_host):
 
 
 LIFESPANS = {
-    "fails": ("async def run():\n        raise ValueError('boom')\n        yield\n    return run()", "failed: ValueError: boom"),
+    "fails": (
+        "async def run():\n        raise ValueError('boom')\n        yield\n    return run()",
+        "failed: ValueError: boom",
+    ),
     "cannot be made": ("async def run():\n        yield\n    raise ValueError('early')", "failed: ValueError: early"),
     "is none": ("async def run():\n        yield\n    return 3", "object of type int"),
 }
@@ -175,8 +178,8 @@ def test_a_lifespan_that_cannot_be_entered_names_its_plugin(case, write_plugin, 
     assert "'sarcasm'" in str(raised.value)
 
 
-def test_a_head_whose_live_version_is_gone_is_unavailable(sarcasm, open_small_host, monkeypatch):
-    host = open_small_host()
+def test_a_head_whose_live_version_is_gone_is_unavailable(sarcasm, open_small_host, trained_home, monkeypatch):
+    host = open_small_host(trained_home)
 
     async def check(vertical):
         monkeypatch.setattr(type(host.registry), "live", lambda *_: None)

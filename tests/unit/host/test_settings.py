@@ -96,7 +96,7 @@ def test_a_file_that_is_not_utf8_is_said_with_its_line(tmp_path):
 def test_an_unknown_flag_and_a_slip_in_a_variable_are_errors(load):
     with pytest.raises(SettingsError, match="Did you mean 'port'"):
         load(prot=3)
-    with pytest.raises(SettingsError, match="PLATFORM_DEVCE.*Did you mean 'PLATFORM_DEVICE'"):
+    with pytest.raises(SettingsError, match=r"PLATFORM_DEVCE.*Did you mean 'PLATFORM_DEVICE'"):
         load(environment={"PLATFORM_DEVCE": "cpu"})
 
 

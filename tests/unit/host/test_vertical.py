@@ -32,8 +32,10 @@ def vertical(sarcasm, open_host, monkeypatch):
 
 def test_unknown_names_are_answered_with_the_nearest(vertical):
     for ask, wrong, right in (
-        (vertical.dataset, "chat", "chats"), (vertical.head, "sarcsm", "sarcasm"), (vertical.index, "knowlege", "knowledge")
-    ):  # fmt: skip
+        (vertical.dataset, "chat", "chats"),
+        (vertical.head, "sarcsm", "sarcasm"),
+        (vertical.index, "knowlege", "knowledge"),
+    ):
         with pytest.raises(NotFound, match=f"Did you mean '{right}'"):
             ask(wrong)
 
@@ -74,9 +76,9 @@ def test_events_are_of_declared_kinds_and_fit_their_payload(vertical):
     assert [one.offset for one in vertical.events.read(where={"text": "hm"})] == [1]
     assert vertical.events.last_offset() == 2
     assert vertical.events.read(tenant="other") == []
-    with pytest.raises(BadInput, match="no events of kind 'sen'.*Did you mean 'seen'"):
+    with pytest.raises(BadInput, match=r"no events of kind 'sen'.*Did you mean 'seen'"):
         vertical.events.append("sen", {})
-    with pytest.raises(BadInput, match="'seen' does not fit: text: .*; times: "):
+    with pytest.raises(BadInput, match=r"'seen' does not fit: text: .*; times: "):
         vertical.events.append("seen", {"times": "often"})
     assert vertical.events.last_offset() == 2
 
