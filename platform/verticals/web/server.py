@@ -128,9 +128,11 @@ def listen(address: str, port: int) -> socket.socket:
         Conflict: the port is in use.
         SettingsError: the address is not one of this machine, or the port may not be used.
     """
+    if not 0 <= port <= 65535:  # the operating system would take the remainder
+        raise SettingsError(f"{port} is no port.", "Choose one from 1 to 65535 with --port, or 0 for a free one.")
     try:
         family, _, _, _, where = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
-    except (socket.gaierror, UnicodeError, OverflowError) as error:
+    except (socket.gaierror, UnicodeError) as error:
         raise SettingsError(
             f"{address!r} is not an address to listen on.", "Use 127.0.0.1, or 0.0.0.0 for all networks."
         ) from error
@@ -138,21 +140,23 @@ def listen(address: str, port: int) -> socket.socket:
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(where)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         listening.close()
         raise _explained(error, address, port) from error
     return listening
 
 
-def _explained(error: OSError | OverflowError, address: str, port: int) -> Conflict | SettingsError:
-    number = error.errno if isinstance(error, OSError) else None
+def _explained(error: OSError, address: str, port: int) -> Conflict | SettingsError:
+    number = error.errno
     if number == errno.EADDRINUSE:
         return Conflict(f"Port {port} on {address} is in use.", f"Choose another one, for example --port {port + 1}.")
     if number == errno.EACCES:
         return SettingsError(f"Port {port} may not be used by this user.", "Choose one above 1023 with --port.")
     if number == errno.EADDRNOTAVAIL:
         return SettingsError(f"{address} is no address of this machine.", "Use 127.0.0.1, or 0.0.0.0 for all networks.")
-    return SettingsError(f"Port {port} on {address} cannot be used: {error}.", "Choose a --port from 1 to 65535.")
+    return SettingsError(
+        f"Port {port} on {address} cannot be used: {error.strerror}.", "Choose another --host or --port."
+    )
 
 
 def url(listening: socket.socket) -> str:

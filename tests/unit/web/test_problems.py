@@ -29,10 +29,10 @@ def problem_of(response, status, slug):
 
 
 @pytest.mark.parametrize(("kind", "status", "slug"), KINDS)
-def test_a_platform_error_keeps_its_status_type_and_remedy(client, errors, kind, status, slug):
+def test_a_platform_error_keeps_its_status_type_and_remedy(client, plugin, kind, status, slug):
     body = problem_of(client.get(f"/v1/shop/errors/{kind}"), status, slug)
-    assert body["detail"] == errors[kind].message.strip()
-    assert body["remedy"] == errors[kind].remedy
+    assert body["detail"] == plugin.ERRORS[kind].message.strip()
+    assert body["remedy"] == plugin.ERRORS[kind].remedy
 
 
 def test_bad_rows_are_listed_with_row_and_field(client):

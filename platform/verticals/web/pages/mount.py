@@ -58,6 +58,7 @@ def mount(app: FastAPI, site: Site) -> None:
         title="Verticals",
         favicon=STATIC / "favicon.svg",
         dark=None,
+        language="en-US",
         show_welcome_message=False,
         gzip_middleware_factory=None,
     )
