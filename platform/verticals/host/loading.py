@@ -88,9 +88,7 @@ def _load_named(
     allowed = [one for one in candidates if not {_canonical(name), _canonical(one.distribution)} & refused]
     about: dict[str, Any] = {"name": name, "distribution": candidates[0].distribution, "version": candidates[0].version}
     if not allowed:
-        return PluginState(
-            state="blocked", cause="it is blocked.", remedy="Remove it from the setting 'blocked'.", **about
-        )
+        return PluginState(state="blocked", cause="the setting 'blocked' names it.", remedy="Remove it there.", **about)
     about |= {"distribution": allowed[0].distribution, "version": allowed[0].version}
     try:
         candidate = check_unique(allowed)
