@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated
 
+import anyio
 from fastapi import APIRouter, Header, Query
 from pydantic import BaseModel, Field, TypeAdapter
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from verticals.contract import Event
-from verticals.web.site import CurrentSite, Site
+from verticals.web.site import CurrentSite
 
 router = APIRouter()
 _event = TypeAdapter(Event)
+_GRACE_SECONDS = 2.0
 _After = Annotated[int, Query(ge=0, description="Only events with a higher offset")]
 _Kinds = Annotated[list[str] | None, Query(description="Only events of these kinds")]
 
@@ -57,12 +60,34 @@ async def stream_events(
     A reader that was cut off sends the last `id` it saw as `Last-Event-ID`, as browsers do by themselves, and goes
     on right after it.
     """
-    site.running(vertical)
+    running = site.running(vertical)
     start = after if last_event_id is None else last_event_id
-    return EventSourceResponse(_follow(site, vertical, start, frozenset(kind or ())))
+    stopping = anyio.Event()
+    return EventSourceResponse(
+        _messages(until(stopping, running.events.follow(start)), frozenset(kind or ())),
+        shutdown_event=stopping,
+        shutdown_grace_period=_GRACE_SECONDS,
+    )
 
 
-async def _follow(site: Site, vertical: str, after: int, kinds: frozenset[str]) -> AsyncIterator[ServerSentEvent]:
-    async for event in site.running(vertical).events.follow(after):
+async def _messages(events: AsyncIterator[Event], kinds: frozenset[str]) -> AsyncIterator[ServerSentEvent]:
+    async for event in events:
         if not kinds or event.kind in kinds:
             yield ServerSentEvent(_event.dump_json(event).decode(), id=str(event.offset), event=event.kind)
+
+
+async def until(stopping: anyio.Event, events: AsyncIterator[Event]) -> AsyncIterator[Event]:
+    """The events as they come; ends when the server stops, even while it waits for the next one."""
+    stop = asyncio.ensure_future(stopping.wait())
+    try:
+        while not stop.done():
+            following = asyncio.ensure_future(anext(events))
+            try:
+                await asyncio.wait((following, stop), return_when=asyncio.FIRST_COMPLETED)
+                if following.done():
+                    yield following.result()
+            finally:
+                following.cancel()
+                await asyncio.wait((following,))
+    finally:
+        stop.cancel()
