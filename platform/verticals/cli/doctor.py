@@ -84,6 +84,8 @@ def _guarded(part: str, check: Callable[[], Finding]) -> Iterator[Finding]:
         yield Finding(part, "problem", error.message, error.remedy)
     except ImportError as error:
         yield Finding(part, "problem", f"cannot be imported: {error}", "Install the host again: pip install verticals")
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with this machine, the other parts are still looked at
+        yield Finding(part, "problem", f"{type(error).__name__}: {error}", "Correct that, then run doctor again.")
 
 
 def python() -> Finding:
@@ -153,10 +155,8 @@ def home(host: Host) -> Finding:
 
     existed = host.home.exists()
     probe = host.home / ".doctor"
-    try:
-        write_file(probe, b"")
-    finally:
-        probe.unlink(missing_ok=True)
+    write_file(probe, b"")
+    probe.unlink()
     return Finding("home", "ok", f"{host.home}{'' if existed else ' (new)'}, writable")
 
 

@@ -76,7 +76,8 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[Any]], indent: str = 
         widths[widest] = max(min(widths[widest], room - sum(widths) + widths[widest]), 12)
     columns = list(zip(*cells, strict=True)) or [()] * len(widths)
     right = [bool(column) and all(map(_is_number, column)) for column in columns]
-    click.secho(indent + _line(headings, widths, right), dim=True)
+    if any(headings):
+        click.secho(indent + _line(headings, widths, right), dim=True)
     for row in cells:
         click.echo(indent + _line(row, widths, right))
 

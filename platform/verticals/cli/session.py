@@ -27,7 +27,9 @@ class Session:
             from verticals.host import Host
 
             self._host = Host.open(self.home, plugins_dir=self.plugins_dir, settings=settings)
-            click.get_current_context().find_root().call_on_close(self._close)
+            context = click.get_current_context(silent=True)  # none while the shell completes a name
+            if context is not None:
+                context.find_root().call_on_close(self._close)
         return self._host
 
     def _close(self) -> None:

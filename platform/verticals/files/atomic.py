@@ -128,7 +128,7 @@ def explained(where: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageError(f"The disk that holds {where} is full.", "Free some space and try again.") from error
-        if error.errno in (errno.EROFS, errno.ENOTDIR):
+        if error.errno in (errno.EROFS, errno.ENOTDIR, errno.EEXIST):
             raise StorageError(
                 f"{where} cannot be written: {error.strerror}.", "Choose another place with --home."
             ) from error

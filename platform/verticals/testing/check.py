@@ -158,7 +158,7 @@ def splits(subject: Subject) -> Iterator[Result]:
 
 def heads(subject: Subject) -> Iterator[Result]:
     """Each head trains two steps, and a fresh process gives the same predictions and labels from disk."""
-    subject.encoder  # noqa: B018 - made before the host looks for it
+    subject.make_encoder()
     asked: dict[str, Any] = {}
     before: dict[str, Any] = {}
     for head in subject.vertical.heads.values():
@@ -180,12 +180,14 @@ def heads(subject: Subject) -> Iterator[Result]:
 
 def endpoints(subject: Subject) -> Iterator[Result]:
     """Each endpoint answers its own example with what it declares."""
-    yield from _served(subject, "endpoints", bool(subject.vertical.endpoints))
+    if subject.vertical.endpoints:
+        yield from _served(subject, "endpoints")
 
 
 def pages(subject: Subject) -> Iterator[Result]:
     """Each page renders."""
-    yield from _served(subject, "pages", bool(subject.vertical.pages))
+    if subject.vertical.pages:
+        yield from _served(subject, "pages")
 
 
 CHECKS: dict[str, Callable[[Subject], Iterable[Result]]] = {
@@ -278,17 +280,11 @@ def _shown(prediction: dict[str, Any]) -> str:
     return f"{prediction['label'] or prediction['value']} ({prediction['confidence']:.4f})"
 
 
-def _served(subject: Subject, part: str, any_declared: bool) -> Iterator[Result]:
-    if not any_declared:
-        yield Result.skipped(part, "", "it declares none")
-        return
-    subject.encoder  # noqa: B018 - made before the host looks for it
+def _served(subject: Subject, part: str) -> list[Result]:
     try:
-        results = subject.in_fresh_process("serve", part=part)
+        return [Result(**result) for result in subject.served()[part]]
     except PlatformError as error:
-        yield Result.failed(part, "", f"the vertical does not start. {error.message}")
-        return
-    yield from (Result(**result) for result in results)
+        return [Result.failed(part, "", f"the vertical does not start: {error.message}")]
 
 
 __all__ = ["CHECKS", "Result", "Subject", "check", "described", "run", "run_one"]

@@ -20,36 +20,40 @@ _EXAMPLE = "Give examples: Field(examples=[…]) in the model, or Path(examples=
 _JSON = "application/json"
 
 
-def try_endpoints(host: Host, name: str) -> list[Result]:
-    """Send each endpoint of the vertical the example its OpenAPI gives, and hold the answer against its model."""
+def try_all(host: Host, name: str) -> dict[str, list[Result]]:
+    """Start the vertical once, and try its ``endpoints`` and its ``pages``."""
     with _serving(host, name) as (client, log):
-        document = client.get("/openapi.json").json()
-        schemas = Schemas(document)
-        paths = {path: item for path, item in document["paths"].items() if path.startswith(f"/v1/{name}/")}
-        operations = [(path, method) for path, item in paths.items() for method in _METHODS if method in item]
-        operations.sort(key=lambda one: (one[0].count("/"), _METHODS.index(one[1])))
-        answers: dict[str, Any] = {}
-        results = []
-        for path, method in operations:
-            log.errors.clear()
-            results.append(_try(client, log, schemas, answers, path, method, paths[path][method]))
-        return results
+        return {"endpoints": _endpoints(client, log, name), "pages": _pages(client, log, host, name)}
 
 
-def try_pages(host: Host, name: str) -> list[Result]:
-    """Ask for each page of the vertical as a browser does."""
+def _endpoints(client: TestClient, log: _Errors, name: str) -> list[Result]:
+    """Send each endpoint the example its OpenAPI gives, and hold the answer against its model."""
+    document = client.get("/openapi.json").json()
+    schemas = Schemas(document)
+    paths = {path: item for path, item in document["paths"].items() if path.startswith(f"/v1/{name}/")}
+    operations = [(path, method) for path, item in paths.items() for method in _METHODS if method in item]
+    operations.sort(key=lambda one: (one[0].count("/"), _METHODS.index(one[1])))
+    answers: dict[str, Any] = {}
     results = []
-    with _serving(host, name) as (client, log):
-        for page in host[name].pages:
-            path = f"/{name}{page.path}".rstrip("/")
-            log.errors.clear()
-            response = client.get(path, headers={"accept": "text/html"})
-            if log.errors:
-                results.append(Result.failed("pages", f"page {path}", log.errors[0], "Correct its render function."))
-            elif response.status_code != 200:
-                results.append(Result.failed("pages", f"page {path}", f"it gave status {response.status_code}"))
-            else:
-                results.append(Result.passed("pages", f"page {path}", f"{len(response.content):,} bytes"))
+    for path, method in operations:
+        log.errors.clear()
+        results.append(_try(client, log, schemas, answers, path, method, paths[path][method]))
+    return results
+
+
+def _pages(client: TestClient, log: _Errors, host: Host, name: str) -> list[Result]:
+    """Ask for each page as a browser does."""
+    results = []
+    for page in host[name].pages:
+        path = f"/{name}{page.path}".rstrip("/")
+        log.errors.clear()
+        response = client.get(path, headers={"accept": "text/html"})
+        if log.errors:
+            results.append(Result.failed("pages", f"page {path}", log.errors[0], "Correct its render function."))
+        elif response.status_code != 200:
+            results.append(Result.failed("pages", f"page {path}", f"it gave status {response.status_code}"))
+        else:
+            results.append(Result.passed("pages", f"page {path}", f"{len(response.content):,} bytes"))
     return results
 
 

@@ -60,7 +60,9 @@ class Subject:
                 self.plugins_dir = self.folder / "plugins"
                 self.plugins_dir.mkdir()
                 shutil.copy(self._file, self.plugins_dir)
+            self._encoder = self.folder / "encoder"
             self._host: Host | None = None
+            self._served: dict[str, Any] | None = None
             self._stack = stack.pop_all()
         return self
 
@@ -74,21 +76,18 @@ class Subject:
         """The temporary home."""
         return self.folder / "home"
 
-    @property
-    def encoder(self) -> Path:
-        """The tiny encoder's folder, made on first use."""
-        folder = self.folder / "encoder"
-        if not folder.exists():
+    def make_encoder(self) -> None:
+        """Make the tiny encoder, which the host and the fresh processes look for in their settings."""
+        if not self._encoder.exists():
             from verticals.encoder.tiny import create
 
-            create(folder)
-        return folder
+            create(self._encoder)
 
     @property
     def host(self) -> Host:
         """The host, opened on first use; it does not touch the encoder before it needs it."""
         if self._host is None:
-            self._host = self._stack.enter_context(open_host(self.home, self.folder / "encoder", self.plugins_dir))
+            self._host = self._stack.enter_context(open_host(self.home, self._encoder, self.plugins_dir))
         return self._host
 
     @property
@@ -111,6 +110,13 @@ class Subject:
         """
         return self.host[self.name]
 
+    def served(self) -> dict[str, Any]:
+        """What its endpoints and pages answered when it was served, which is done once."""
+        if self._served is None:
+            self.make_encoder()
+            self._served = dict(self.in_fresh_process("serve"))
+        return self._served
+
     def in_fresh_process(self, task: str, **arguments: Any) -> Any:
         """Run a task of `verticals.testing.worker` in a new interpreter; what it returns.
 
@@ -122,7 +128,7 @@ class Subject:
         given = {
             "name": self.name,
             "home": str(self.home),
-            "encoder": str(self.folder / "encoder"),
+            "encoder": str(self._encoder),
             "plugins_dir": str(self.plugins_dir) if self.plugins_dir else None,
             **arguments,
         }

@@ -58,16 +58,16 @@ def plain(prediction: Any) -> dict[str, Any]:
     }
 
 
-def serve(name: str, home: str, encoder: str, plugins_dir: str | None, part: str) -> list[dict[str, Any]]:
-    """Serve the vertical for real and try its ``endpoints`` or its ``pages``."""
+def serve(name: str, home: str, encoder: str, plugins_dir: str | None) -> dict[str, list[dict[str, Any]]]:
+    """Serve the vertical for real, and try its endpoints and its pages."""
     import dataclasses
 
-    from .served import try_endpoints, try_pages
+    from .served import try_all
     from .subject import open_host
 
     with open_host(Path(home), Path(encoder), Path(plugins_dir) if plugins_dir else None) as host:
-        results = try_endpoints(host, name) if part == "endpoints" else try_pages(host, name)
-        return [dataclasses.asdict(result) for result in results]
+        found = try_all(host, name)
+        return {part: [dataclasses.asdict(result) for result in results] for part, results in found.items()}
 
 
 TASKS = {"load": load, "predict": predict, "serve": serve}
