@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 
 from verticals.contract import Recipe
@@ -11,8 +9,8 @@ from verticals.encoder.heads import Head
 
 from .objectives import Objective
 
-_BATCH = 256
-_STEPS = 1500
+_SHRINK = 1e-3  # of the squared weights; 3e-4 to 1e-2 gave the same within a point on held-out rows of three data sets
+_ITERATIONS = 60
 
 
 def fit_head(
@@ -22,40 +20,34 @@ def fit_head(
     held_out: tuple[torch.Tensor, torch.Tensor],
     recipe: Recipe,
 ) -> list[dict[str, float]]:
-    """Fit the head to cached features and leave the weights that do best on the held-out ones.
+    """Fit the head to cached features by L-BFGS on all rows at once.
+
+    With the encoder frozen the problem of a linear head is convex, so a second-order solver ends in a second where
+    minibatches take many. Objectives that compare rows with each other see a random share of a large data set.
 
     Args:
         train, held_out: features [rows, views, dimension] and targets [rows].
 
     Returns:
-        One mapping of figures per look at the held-out rows.
+        The figures on the held-out rows.
     """
     features, targets = train
-    generator = torch.Generator().manual_seed(recipe.seed)
-    rate = recipe.head_learning_rate or 5e-3
-    optimiser = torch.optim.AdamW(head.parameters(), lr=rate, weight_decay=recipe.weight_decay, fused=True)
-    per_epoch = math.ceil(len(targets) / _BATCH)
-    epochs = max(recipe.epochs, math.ceil(_STEPS / per_epoch))
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs * per_epoch)
-    look_every = max(1, epochs // 15)
-    best, kept, history = -math.inf, {name: value.clone() for name, value in head.state_dict().items()}, []
-    for epoch in range(epochs):
-        head.train()
-        for which in torch.randperm(len(targets), generator=generator).split(_BATCH):
-            optimiser.zero_grad(set_to_none=True)
-            objective.loss(head, features[which], targets[which], recipe).backward()
-            optimiser.step()
-            schedule.step()
-        if epoch % look_every == 0 or epoch == epochs - 1:
-            head.eval()
-            with torch.inference_mode():
-                figures = objective.metrics(head, *held_out)
-            history.append({"epoch": epoch + 1, **figures})
-            if figures[objective.metric] > best:
-                best, kept = (
-                    figures[objective.metric],
-                    {name: value.clone() for name, value in head.state_dict().items()},
-                )
-    head.load_state_dict(kept)
+    if objective.compared and len(targets) > objective.compared:
+        generator = torch.Generator().manual_seed(recipe.seed)
+        chosen = torch.randperm(len(targets), generator=generator)[: objective.compared]
+        features, targets = features[chosen], targets[chosen]
     head.eval()
-    return history
+    matrices = [parameter for parameter in head.parameters() if parameter.ndim > 1]
+    solver = torch.optim.LBFGS(head.parameters(), max_iter=_ITERATIONS, line_search_fn="strong_wolfe")
+
+    def closure() -> torch.Tensor:
+        solver.zero_grad()
+        loss = objective.loss(head, features, targets, recipe)
+        for matrix in matrices:
+            loss = loss + _SHRINK / 2 * matrix.square().sum()
+        loss.backward()
+        return loss
+
+    solver.step(closure)
+    with torch.inference_mode():
+        return [{"epoch": 0, **objective.metrics(head, *held_out)}]
