@@ -1,0 +1,52 @@
+# make run    the main job: environment, host, plugins, then the customer-service vertical
+# make test   all checks and tests, from nothing
+# make check  formatting, lint, types, import layers
+# make bench  slow measurements; writes what docs/benchmarks.md reports
+# make docs   regenerate docs/reference
+
+PYTHON  ?= python3
+VENV    ?= .venv
+BIN     := $(VENV)/bin
+PLUGINS := customer-service financial-sentiment recommendation
+# faiss comes from one of two distributions, chosen from what the machine has.
+HARDWARE := $(if $(shell command -v nvidia-smi 2>/dev/null),gpu,cpu)
+# On Linux without a GPU, TORCH_INDEX=https://download.pytorch.org/whl/cpu saves gigabytes of CUDA libraries.
+INDEX   := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -q $(INDEX) -c constraints.txt
+EDITABLE := $(foreach plugin,$(PLUGINS),-e plugins/$(plugin))
+PROJECTS := pyproject.toml constraints.txt $(foreach plugin,$(PLUGINS),plugins/$(plugin)/pyproject.toml)
+
+.PHONY: run test check bench docs clean
+
+run: $(VENV)/installed
+	$(BIN)/platform run customer-service
+
+test: check
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered
+
+check: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/mypy platform/verticals $(foreach plugin,$(PLUGINS),plugins/$(plugin)/verticals_$(subst -,_,$(plugin)))
+
+bench: $(VENV)/installed-dev
+	$(BIN)/pytest tests/benchmarks -q -s -p no:xdist
+
+docs: $(VENV)/installed-dev
+	$(BIN)/python docs/reference/generate.py
+
+clean:
+	rm -rf $(VENV) .platform build dist .mypy_cache .ruff_cache .coverage*
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: $(VENV)/bin/python $(PROJECTS)
+	@echo "Installing into $(VENV) (once; a few minutes) …"
+	$(INSTALL) -e '.[$(HARDWARE),offline]' $(EDITABLE)
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(INSTALL) -e '.[$(HARDWARE),offline,postgres,dev]' $(EDITABLE)
+	@touch $@
