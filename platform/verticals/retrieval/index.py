@@ -30,8 +30,9 @@ _MODES = ("hybrid", "dense", "lexical")
 # One commit takes so many documents or characters, whichever comes first.
 _BATCH = 512
 _BATCH_CHARACTERS = 4_000_000
-# In a long upsert the writer brings its own parts level after so many documents.
-_REPLAY_EVERY = 4_096
+# Searches replay what is new, so single changes cost one commit; after so many the writer replays by itself, lest a
+# search has to wait for all of a long upsert.
+_REPLAY_EVERY = 1_000
 # So many candidates of each ranking are fused, and at least twice as many as are asked for.
 _CANDIDATES = 100
 
@@ -59,6 +60,7 @@ class DocumentIndex:
         self._embedder = embedder
         self._lock = lock
         self._writing = threading.RLock()
+        self._not_replayed = 0
 
     @classmethod
     def open(
@@ -114,18 +116,13 @@ class DocumentIndex:
             StorageError: the disk is full; the batches before are stored.
         """
         self._check_writable()
-        added = updated = unchanged = waiting = 0
+        added = updated = unchanged = 0
         with self._writing:
             for batch in _batches(documents):
                 changes = self._upsert_batch(batch)
                 added, updated = added + changes.added, updated + changes.updated
                 unchanged += changes.unchanged
-                waiting += changes.added + changes.updated
-                if waiting >= _REPLAY_EVERY:
-                    self._replica.keep_up()
-                    waiting = 0
-            if waiting:
-                self._replica.keep_up()
+                self._keep_up(changes.added + changes.updated)
         return Changes(added, updated, unchanged)
 
     def _upsert_batch(self, batch: Mapping[str, Document]) -> Changes:
@@ -175,7 +172,7 @@ class DocumentIndex:
                 with self._truth.writing() as writing:
                     for stored in known.values():
                         writing.remove(stored.row)
-                self._replica.keep_up()
+                self._keep_up(len(known))
         return len(known)
 
     def get(self, id: str) -> Document:  # noqa: A002
@@ -298,6 +295,12 @@ class DocumentIndex:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _keep_up(self, changed: int) -> None:
+        self._not_replayed += changed
+        if self._not_replayed >= _REPLAY_EVERY:
+            self._replica.keep_up()
+            self._not_replayed = 0
 
     def _check_writable(self) -> None:
         if self._lock is None:

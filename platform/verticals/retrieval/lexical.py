@@ -19,7 +19,9 @@ from .snapshots import link_files
 from .tokens import Tokens, prepare
 from .truth import Rows
 
-_TITLE_BOOST = 2.0
+# The words of a title count as words of the text, and again so much as words of the title. On SciFact's train queries
+# BM25 reaches an nDCG@10 of 0.70 so, 0.69 with 0.5, and 0.62 with titles beside the texts, boosted by 2.
+_TITLE_BOOST = 0.25
 # A query may be a whole document; its first words say enough.
 _MOST_WORDS = 256
 _MOST_CHARACTERS = 10_000
@@ -137,7 +139,7 @@ class Lexical:
                 document = tantivy.Document()
                 document.add_unsigned("row", row)
                 document.add_text("title", prepare(title))
-                document.add_text("text", prepare(text))
+                document.add_text("text", prepare(f"{title}\n{text}"))
                 self._writer.add_document(document)
             self._writer.commit()
             self.view = self._view(change)

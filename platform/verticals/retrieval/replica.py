@@ -85,8 +85,9 @@ class Replica:
 
     @property
     def unsaved(self) -> bool:
-        """Whether a part contains changes that its snapshot does not."""
-        return self._saved != {"dense": self._dense.change, "lexical": self._lexical.view.change}
+        """Whether there are changes that a snapshot does not contain."""
+        with self._truth.reading() as reading:
+            return any(change != reading.change for change in self._saved.values())
 
     def close(self) -> None:
         """Remove the working copy."""

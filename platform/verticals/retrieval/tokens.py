@@ -11,7 +11,8 @@ from verticals.contract import BadInput
 
 from .libraries import load_tantivy
 
-#: Goes into every lexical snapshot: a snapshot of other tokens is of no use. Raise it with every change here.
+#: Goes into every lexical snapshot: a snapshot of other tokens is of no use. Raise it with every change
+#: here or in the fields of the lexical part.
 VERSION = 1
 
 STEMMERS = {

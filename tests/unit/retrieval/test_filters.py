@@ -62,7 +62,7 @@ VALUES = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(metadata=st.dictionaries(st.text(max_size=5), VALUES, max_size=3), key=st.text(max_size=5), value=VALUES)
 def test_whatever_is_stored_can_be_asked_for(shared_index, metadata, key, value):
     metadata = metadata | {key: value}

@@ -9,6 +9,7 @@ import pytest
 
 from verticals import Conflict, Document
 from verticals.retrieval import DocumentIndex, replica
+from verticals.retrieval import index as index_module
 
 READ = """
 import sys, re, hashlib
@@ -148,10 +149,11 @@ def test_another_language_makes_another_lexical_part(folder, embed):
 
 def test_much_news_is_saved_without_being_asked(folder, embed, monkeypatch):
     monkeypatch.setattr(replica, "_SAVE_AFTER", 20)
+    monkeypatch.setattr(index_module, "_REPLAY_EVERY", 10)
     with DocumentIndex.open(folder, embed) as index:
         index.upsert(Document(f"d{number}", "text") for number in range(20))
         assert not (folder / "snapshots").exists()
-        index.upsert([Document("one more", "text")])
+        index.upsert(Document(f"e{number}", "text") for number in range(10))
         assert parts(folder) == ["dense/v1", "lexical/v1"]
 
 
