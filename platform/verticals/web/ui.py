@@ -200,7 +200,7 @@ def _drawer_head(drawer: ui.dialog, count: int) -> None:
     with html.header().classes("p-drawer-head"):
         with html.div():
             html.h2("Evidence")
-            html.p(f"{count} source{'' if count == 1 else 's'}, best first").classes("p-muted")
+            html.p("1 source" if count == 1 else f"{count} sources, best first").classes("p-muted")
         with html.button(type="button", **{"aria-label": "Close"}).classes("p-icon-button").on("click", drawer.close):
             ui.icon("close").props("aria-hidden=true")
 

@@ -106,7 +106,7 @@ def _heads(overview: Overview) -> None:
         if not overview.heads:
             empty("No head is declared.", "The verticals that are served here train nothing.", icon="hub")
             return
-        with data_table(("Head", "Vertical", "Objective", "Live version", "Main metric", "Data set"), caption="Heads"):
+        with data_table(("Head", "Live version", "Main metric", "Vertical", "Objective", "Data set"), caption="Heads"):
             for head in overview.heads:
                 _head_row(head)
 
@@ -114,11 +114,11 @@ def _heads(overview: Overview) -> None:
 def _head_row(head: HeadSummary) -> None:
     with html.tr():
         html.th(head.head, scope="row", title=head.description)
-        html.td(head.vertical)
-        html.td(head.objective)
         with html.td():
             badge(head.live.version, "success") if head.live else badge("not trained", "warning")
         html.td((main_metric(head.live.metrics) if head.live else "") or "–").classes("p-figures")
+        html.td(head.vertical)
+        html.td(head.objective)
         html.td(f"{head.dataset} {head.live.dataset_version}" if head.live else head.dataset)
 
 
