@@ -57,8 +57,9 @@ def answer(given: Answer, *, send: Send, rate: Rate, thumb: str | None = None) -
         with html.div().classes("cs-under"):
             for item in given.evidence:
                 blocks.evidence([item], label=passages.title(item))
-            _intent(given)
-            _thumbs(rate, thumb)
+            with html.div().classes("cs-meta"):
+                _intent(given)
+                _thumbs(rate, thumb)
 
 
 def chips(texts: Iterable[str], *, send: Send, label: str) -> ui.element:
@@ -86,7 +87,8 @@ def _intent(given: Answer) -> None:
     if given.intent is None:
         return
     understood = given.action in ("answer", "ask", "smalltalk")
-    shown = f"{readable(given.intent) if understood else 'Intent unclear'} · {given.confidence:.0%}"
+    intent = readable(given.intent) if understood else f"Unclear, perhaps {readable(given.intent).lower()}"
+    shown = f"{intent} · {given.confidence:.0%}"
     with html.button(type="button", title="How the message was understood", **{"aria-haspopup": "dialog"}) as button:
         html.span(shown)
         with ui.menu().classes("cs-ranking").props("no-parent-event") as menu:

@@ -30,7 +30,7 @@ _DATE = re.compile(
     rf"\b(?P<iso>\d{{4}}-\d{{2}}-\d{{2}})\b"
     rf"|\b(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?:\s+of)?\s+(?P<month>{_MONTH})\b\.?(?:\s+(?P<year>20\d\d))?"
     rf"|\b(?P<month2>{_MONTH})\s+(?P<day2>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s+(?P<year2>20\d\d))?"
-    rf"|\b(?P<slashed>\d{{1,2}}[/.]\d{{1,2}}(?:[/.](?:20)?\d\d)?)\b(?!\s*(?:£|pounds?|quid|%|kg|cm))"
+    rf"|\b(?P<slashed>(?!24/7\b)\d{{1,2}}[/.]\d{{1,2}}(?:[/.](?:20)?\d\d)?)\b(?!\s*(?:£|pounds?|quid|%|kg|cm))"
     rf"|\b(?P<relative>day after tomorrow|tomorrow|today|tonight|yesterday)\b"
     rf"|\b(?:last\s+)?(?P<weekday>(?:next\s+)?{_WEEKDAY})\b"
     rf"|\b(?P<ordinal>the\s+\d{{1,2}}(?:st|nd|rd|th))\b",

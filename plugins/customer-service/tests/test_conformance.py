@@ -1,0 +1,3 @@
+from verticals.testing import conformance
+
+test_conformance = conformance("customer-service")

@@ -1,0 +1,52 @@
+import pytest
+from pydantic import ValidationError
+
+from verticals_customer_service import data
+
+
+def test_starter_rows_are_valid_and_cover_every_intent_with_twenty_utterances():
+    rows = list(data.utterances())
+    counts = {intent: sum(row.intent == intent for row in rows) for intent in {row.intent for row in rows}}
+    assert len(counts) >= 24
+    assert min(counts.values()) >= 20
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("track_parcel", "track_parcel"),
+        ("Refund_not_showing_up", "refund_not_showing_up"),
+        ("reverted_card_payment?", "reverted_card_payment"),
+        (" Card  arrival ", "card_arrival"),
+        ("PIN-blocked", "pin_blocked"),
+    ],
+)
+def test_intents_are_brought_to_snake_case(given, kept):
+    assert data.Utterance(text="x", intent=given).intent == kept
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"text": "", "intent": "a"},
+        {"text": "   ", "intent": "a"},
+        {"text": "x" * 2001, "intent": "a"},
+        {"text": "x", "intent": ""},
+        {"text": "x", "intent": "??"},
+        {"text": "x", "intent": 5},
+    ],
+)
+def test_rows_that_do_not_fit_are_refused(row):
+    with pytest.raises(ValidationError):
+        data.Utterance.model_validate(row)
+
+
+def test_articles_have_title_topic_and_source():
+    articles = list(data.articles())
+    assert len(articles) >= 40
+    assert len({article.id for article in articles}) == len(articles)
+    found = next(article for article in articles if article.id == "where-is-my-parcel")
+    assert found.title == "Where is my parcel?"
+    assert found.text.startswith("As soon as your order")
+    assert found.source == "delivery/where-is-my-parcel.md"
+    assert found.metadata == {"topic": "delivery"}
