@@ -18,6 +18,11 @@ class Auto(nn.Module):
         super().__init__()
         self.model, self.segments = model, segments
 
+    @property
+    def adaptable(self) -> nn.Module:
+        """The model whose layers adapters name."""
+        return self.model
+
     def forward(self, batch: TokenBatch) -> torch.Tensor:
         """Hidden states [rows, length, width]."""
         positions = torch.arange(batch.ids.shape[1], device=batch.ids.device)

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from verticals.contract import Unavailable
+from verticals.contract import Damaged, Unavailable
 
 from .lora import LoraAdapter
 
@@ -112,9 +112,16 @@ class Bank:
 
         Raises:
             Unavailable: every slot is taken, or the adapter's rank is above the bank's.
+            Damaged: it adapts layers that this encoder does not have.
         """
         if adapter.rank > self.rank:
-            raise Unavailable(f"The bank takes ranks up to {self.rank}; this adapter's is {adapter.rank}.")
+            raise Unavailable(
+                f"The bank takes adapters up to rank {self.rank}; this one's is {adapter.rank}.", "Train a smaller one."
+            )
+        for name in adapter.layers:
+            down, up = adapter.matrices(name)
+            if self.shapes.get(name) != (down.shape[1], up.shape[0]):
+                raise Damaged(f"The adapter's layer {name!r} does not fit the encoder.", "Train it on this encoder.")
         if not self._free:
             raise Unavailable("Every adapter slot of the encoder is taken.", "Serve fewer heads from one process.")
         slot = self._free.pop()

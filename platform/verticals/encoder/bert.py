@@ -14,6 +14,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from verticals.contract import Damaged
+
 from .batches import TokenBatch
 
 _ACTIVATIONS = {"gelu": nn.GELU(), "gelu_new": nn.GELU(approximate="tanh"), "relu": nn.ReLU()}
@@ -113,7 +115,11 @@ class Bert(nn.Module):
         self.embeddings = Embeddings(config)
         layers = nn.ModuleList(Layer(config) for _ in range(config["num_hidden_layers"]))
         self.encoder = nn.ModuleDict({"layer": layers})
-        self.width = int(config["hidden_size"])
+
+    @property
+    def adaptable(self) -> nn.Module:
+        """The model whose layers adapters name."""
+        return self
 
     def forward(self, batch: TokenBatch) -> torch.Tensor:
         """Hidden states [rows, length, width]."""
@@ -140,12 +146,26 @@ def supports(config: dict[str, Any]) -> bool:
 
 
 def load(config: dict[str, Any], weights: Path) -> Bert:
-    """Build the model and fill it from a safetensors file."""
+    """Build the model and fill it from a safetensors file.
+
+    Raises:
+        Damaged: the file is missing, cut short, or does not fit the configuration.
+    """
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    with torch.device("meta"):
-        model = Bert(config)
-    stored = {name.removeprefix("bert."): tensor for name, tensor in load_file(weights).items()}
-    wanted = model.state_dict().keys()
-    model.load_state_dict({name: stored[name].float() for name in wanted}, assign=True)
+    try:
+        with torch.device("meta"):
+            model = Bert(config)
+        stored = {_renamed(name): tensor for name, tensor in load_file(weights).items()}
+        wanted = model.state_dict().keys()
+        model.load_state_dict({name: stored[name].float() for name in wanted}, assign=True)
+    except (OSError, KeyError, RuntimeError, SafetensorError) as error:
+        raise Damaged(f"The encoder's weights in {weights} cannot be loaded: {error}.", "Fetch it again.") from error
     return model
+
+
+def _renamed(name: str) -> str:
+    """A weight's name here; the first BERT checkpoints carry older ones."""
+    name = name.removeprefix("bert.")
+    return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")

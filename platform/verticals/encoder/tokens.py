@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from verticals.contract import Damaged
 from .source import EncoderSource
 
 Text = str | tuple[str, str]
+_OFFSET = {"roberta", "xlm-roberta", "camembert", "mpnet"}
 
 
 @dataclass(slots=True)
@@ -56,8 +57,8 @@ class Tokenizer:
         self._fast.no_padding()
         self._fast.no_truncation()
         self.pad_id = int(source.config.get("pad_token_id") or 0)
-        self.limit = int(source.config.get("max_position_embeddings", 512))
-        self._overhead = {pair: self._fast.num_special_tokens_to_add(pair) for pair in (False, True)}
+        self.limit = _limit(source.config)
+        self._truncating: dict[int, FastTokenizer] = {}
 
     @property
     def vocabulary_size(self) -> int:
@@ -101,12 +102,24 @@ class Tokenizer:
         whole = self._fast.encode(first, second, add_special_tokens=True)
         over = len(whole.ids) - limit
         if over > 0:
-            self._fast.enable_truncation(limit, strategy="longest_first")
-            whole = self._fast.encode(first, second, add_special_tokens=True)
-            self._fast.no_truncation()
+            whole = self._cutting(limit).encode(first, second, add_special_tokens=True)
         ids = np.array(whole.ids, dtype=np.int64)
         begins = whole.type_ids.index(1) if 1 in whole.type_ids else len(ids)
         return ids, begins, max(0, over)
+
+    def _cutting(self, limit: int) -> Any:
+        """A copy that cuts, for the settings of the one that does not are shared by all threads."""
+        if limit not in self._truncating:
+            copy = type(self._fast).from_str(self._fast.to_str())
+            copy.enable_truncation(limit, strategy="longest_first")
+            self._truncating[limit] = copy
+        return self._truncating[limit]
+
+
+def _limit(config: Mapping[str, Any]) -> int:
+    """Tokens that the encoder takes: some kinds count positions from behind the padding token's."""
+    positions = int(config.get("max_position_embeddings", 512))
+    return positions - int(config.get("pad_token_id") or 0) - 1 if config.get("model_type") in _OFFSET else positions
 
 
 def _all_single(texts: Sequence[Text]) -> bool:

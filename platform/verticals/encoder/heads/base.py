@@ -54,6 +54,20 @@ class Head(nn.Module, ABC):
         self.load_state_dict(load_file(folder / "head.safetensors"))
 
 
+def check_text(value: Any, name: str) -> None:
+    """Make sure that a value is a text with something in it.
+
+    Raises:
+        BadInput: it is none; ``name`` says in the message which.
+    """
+    if not isinstance(value, str):
+        raise BadInput(f"{name} is a {type(value).__name__}, not a text.", "Give some text.")
+    if not value.strip():
+        raise BadInput(f"{name} is empty.", "Give some text.")
+    if any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise BadInput(f"{name} holds half of a character (a lone surrogate).", "Send whole Unicode characters.")
+
+
 def texts_of(value: Any, fields: Sequence[str]) -> Text:
     """One text, or a pair where a head reads two fields, from a string, a sequence or a mapping of the fields.
 
@@ -76,8 +90,5 @@ def texts_of(value: Any, fields: Sequence[str]) -> Text:
     if len(parts) != len(fields):
         raise BadInput(f"The input has {len(parts)} texts; this head reads {len(fields)}: {', '.join(fields)}.")
     for name, part in zip(fields, parts, strict=True):
-        if not isinstance(part, str):
-            raise BadInput(f"{name!r} is a {type(part).__name__}, not a text.")
-        if not part.strip():
-            raise BadInput(f"{name!r} is empty.", "Give some text.")
+        check_text(part, repr(name))
     return (parts[0], parts[1]) if len(parts) == 2 else " ".join(parts)

@@ -12,7 +12,7 @@ from torch.nn import functional
 from verticals.contract import BadInput, Prediction
 from verticals.encoder.tokens import Text
 
-from .base import Head
+from .base import Head, check_text
 
 
 class RankHead(Head):
@@ -54,8 +54,7 @@ class RankHead(Head):
         if not isinstance(candidates, Mapping) or not candidates:
             raise BadInput("'candidates' is empty or no mapping.", "Give at least one, as {id: text}.")
         for name, text in (("query", value["query"]), *candidates.items()):
-            if not isinstance(text, str) or not text.strip():
-                raise BadInput(f"The text of {name!r} is empty or no text.", "Give some text.")
+            check_text(text, f"The text of {name!r}")
         return [value["query"], *candidates.values()]
 
     def towers(self, queries: torch.Tensor, candidates: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
