@@ -1,0 +1,78 @@
+"""The blocks of the pages that are marked `sh test` or `python test`, run as they stand.
+
+The blocks of one page run one after the other in one empty folder, on a tiny encoder. A page whose blocks ask a server
+at 127.0.0.1:8000 gets one, at a port of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BLOCK = re.compile(r"^```(sh|python) test\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+ADDRESS = "127.0.0.1:8000"
+SCRIPTS = {
+    path.relative_to(ROOT).as_posix(): blocks
+    for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
+    if (blocks := BLOCK.findall(path.read_text(encoding="utf-8")))
+}
+SHELL = 'set -eo pipefail\ncurl() { command curl -sS --fail-with-body "$@"; }\n'
+
+
+def script_of(blocks: list[tuple[str, str]]) -> str:
+    return SHELL + "\n".join(
+        body if language == "sh" else f"python - <<'END_OF_PYTHON'\n{body}END_OF_PYTHON\n" for language, body in blocks
+    )
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory) -> dict[str, str]:
+    from verticals.encoder import tiny
+
+    others = {name: value for name, value in os.environ.items() if not name.startswith("PLATFORM_")}
+    return others | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PLATFORM_ENCODER": str(tiny.create(tmp_path_factory.mktemp("encoder"))),
+        "PLATFORM_DEVICE": "cpu", "PLATFORM_PRECISION": "fp32", "PLATFORM_THREADS": "1", "OMP_NUM_THREADS": "1",
+    }  # fmt: skip
+
+
+@pytest.fixture
+def server(environment, tmp_path) -> Iterator[str]:
+    """Address of a server with the three verticals."""
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    names = ["customer-service", "financial-sentiment", "recommendation"]
+    command = [sys.executable, "-m", "verticals", "run", *names, "--port", "0", "--no-pages"]
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        said = ""
+        for line in process.stdout:
+            said += line
+            if found := re.search(r"http://([\d.]+:\d+)/docs", line):
+                yield found[1]
+                break
+        else:
+            pytest.fail(f"the server did not start: {said}")
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.mark.parametrize("page", SCRIPTS)
+def test_the_marked_blocks_of_a_page_work(page, environment, tmp_path, request):
+    script = script_of(SCRIPTS[page])
+    if ADDRESS in script:
+        script = script.replace(ADDRESS, request.getfixturevalue("server"))
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=240
+    )
+    assert done.returncode == 0, f"{page}:\n{done.stdout}\n{done.stderr}"
