@@ -86,23 +86,29 @@ class Engine:
 
     def answer(self, requests: Sequence[Request]) -> list[Prediction | PlatformError]:
         """Answer requests for any heads together; a request that cannot be answered gets its error instead."""
-        with self._lock:  # a version must not leave the bank between its lookup and its use
-            answers: dict[int, Prediction | PlatformError] = {}
-            ready: list[tuple[int, Loaded, list[Text]]] = []
-            for place, request in enumerate(requests):
-                try:
-                    loaded = self.load(request.vertical, request.head, request.version)
-                    ready.append((place, loaded, loaded.head.texts(request.value)))
-                except PlatformError as error:
-                    answers[place] = error
-            features, cut = self._features([(loaded, text) for _, loaded, texts in ready for text in texts])
-            answers.update(_decode(requests, ready, features, cut))
-            return [answers[place] for place in range(len(requests))]
+        answers: dict[int, Prediction | PlatformError] = {}
+        for places in _passes(requests):
+            with self._lock:  # a version must not leave the bank between its lookup and its use
+                ready: list[tuple[int, Loaded, list[Text]]] = []
+                for place in places:
+                    request = requests[place]
+                    try:
+                        loaded = self.load(request.vertical, request.head, request.version)
+                        ready.append((place, loaded, loaded.head.texts(request.value)))
+                    except PlatformError as error:
+                        answers[place] = error
+                features, cut = self._features([(loaded, text) for _, loaded, texts in ready for text in texts])
+                answers.update(_decode(requests, ready, features, cut))
+        return [answers[place] for place in range(len(requests))]
 
     def _features(self, wanted: Sequence[tuple[Loaded, Text]]) -> tuple[torch.Tensor, list[int]]:
         """Features of texts through their heads' adapters, [texts, dimension], and how many tokens of each were cut."""
-        keys = [(loaded.reference if loaded.slot or loaded.encoder is not self._encoder() else "", loaded.max_tokens, text)
-                for loaded, text in wanted]  # fmt: skip
+        shared = self._encoder()
+        keys = [
+            # Heads on the bare encoder share what is kept of a text.
+            (loaded.reference if loaded.slot or loaded.encoder is not shared else "", loaded.max_tokens, text)
+            for loaded, text in wanted
+        ]
         known: dict[Any, torch.Tensor] = {}
         missing: dict[int, dict[Any, Loaded]] = {}  # by encoder
         for key, (loaded, _) in zip(keys, wanted, strict=True):
@@ -126,6 +132,18 @@ class Engine:
             return torch.empty(0, 0), []
         together = torch.stack([known[key] for key in keys])
         return together[:, :-1], [int(cut) for cut in together[:, -1].tolist()]
+
+
+def _passes(requests: Sequence[Request]) -> list[list[int]]:
+    """Places of the requests that are answered together: all, unless they ask for more versions than fit at once."""
+    groups: dict[tuple[str, str, str], list[int]] = {}
+    for place, request in enumerate(requests):
+        groups.setdefault((request.vertical, request.head, request.version), []).append(place)
+    of_versions = list(groups.values())
+    return [
+        [place for places in of_versions[start : start + _LOADED] for place in places]
+        for start in range(0, len(of_versions), _LOADED)
+    ]
 
 
 def _tokens(encoder: Encoder, texts: Sequence[tuple[Text, int]]) -> TokenRows:

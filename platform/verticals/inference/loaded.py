@@ -55,6 +55,17 @@ def load(folder: VersionFolder, shared: Encoder) -> Loaded:
             f"runs {shared.source.name} ({shared.source.sha256[:12]}).",
             "Set that encoder, or train the head again.",
         )
+    if manifest["tokenizer_sha256"] != shared.source.tokenizer_sha256:
+        raise Damaged(
+            f"{reference} was trained with another tokenizer than the one in {shared.source.path}.",
+            "Fetch the encoder again, or train the head again.",
+        )
+    if manifest["encoder"]["pooling"] != shared.source.pooling:
+        raise Damaged(
+            f"{reference} was trained on {manifest['encoder']['pooling']} pooling; the encoder in {shared.source.path} "
+            f"now says {shared.source.pooling}.",
+            "Restore the encoder's 1_Pooling/config.json, or train the head again.",
+        )
     try:
         head = build_head(manifest["objective"], shared.dimension, manifest["config"])
         head.load(folder.path)

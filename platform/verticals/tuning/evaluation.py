@@ -69,7 +69,7 @@ def evaluate(
     started = time.monotonic()
     objective = objective_of(noun.objective)(noun.inputs, noun.target)
     objective.adopt(head)
-    prepared = prepare(objective, examples, encoder, max_tokens)
+    prepared = prepare(objective, examples, encoder, max_tokens, split)
     with torch.inference_mode():
         features = encoder.encode(prepared.rows, [slot] * len(prepared.rows)).view(len(prepared), prepared.views, -1)
         metrics = objective.metrics(head, features, prepared.targets)

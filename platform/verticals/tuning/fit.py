@@ -54,14 +54,17 @@ def fit(job: FitJob, workshop: Workshop) -> FitReport:
     """Train one head as its recipe says, calibrate it, and save it as a new version.
 
     The head alone is always trained first, on cached features: it is the floor to beat and the start of the rest
-    (Kumar et al., 2022, arXiv:2202.10054). If the chosen method does not beat that floor on the held-out rows, the
+    (Kumar et al., 2022, arXiv:2202.10054). If the chosen method stays below that floor on the held-out rows, the
     floor is what is saved, and the report says so.
 
+    A run that is stopped reports ``interrupted`` and saves no version; its checkpoint, once there is one, holds all
+    that is needed to go on exactly.
+
     Raises:
-        BadInput: the examples don't fit the objective.
-        Interrupted: stopped; the run's checkpoint holds all that is needed to go on.
+        BadInput: the examples don't fit the objective, or the recipe does not fit the encoder.
     """
-    recipe, shared = job.recipe, workshop.encoder
+    recipe = job.recipe
+    shared = _as_asked(recipe, workshop.encoder)
     objective = objective_of(job.objective)(job.inputs, job.target)
     if not job.examples.get("train"):
         raise BadInput(f"{job.vertical}/{job.head} has no training rows.", "Import some with `platform data import`.")
@@ -70,14 +73,21 @@ def fit(job: FitJob, workshop: Workshop) -> FitReport:
     started = time.monotonic()
     data, held_out, notes = _splits(job, objective, shared)
     method, why = choose_method(recipe, len(data), len(job.labels) or len(getattr(objective, "labels", ())))
+    if method == "lora" and recipe.lora_rank > shared.bank.rank:
+        raise BadInput(
+            f"recipe: lora_rank is {recipe.lora_rank}; adapters are served up to rank {shared.bank.rank}.",
+            "Give a smaller one, or use the method 'full'.",
+        )
     notes.append(f"method {method}: {why}")
     head = objective.head(shared.dimension, recipe)
     body: Encoder = shared
     adapter: LoraAdapter | None = None
     with _stopped_by_signals(workshop.stop):
-        total = len(data) * data.views
-        features = features_of(data, shared, _counter(say, "encoding", total))
-        held_features = features_of(held_out, shared)
+        count = _counter(say, "encoding", len(data.rows) + len(held_out.rows), workshop.stop)
+        try:
+            features, held_features = (features_of(part, shared, count) for part in (data, held_out))
+        except _Stopped:
+            return FitReport("", {}, (), time.monotonic() - started, "interrupted", tuple(notes))
         history = fit_head(head, objective, (features, data.targets), (held_features, held_out.targets), recipe)
         floor = max(figures[objective.metric] for figures in history)
         outcome = "done"
@@ -103,7 +113,13 @@ def fit(job: FitJob, workshop: Workshop) -> FitReport:
                 )
                 head.load_state_dict(floor_state)
                 method, body, adapter = "head", shared, None
-    metrics = _calibrate(objective, head, body, adapter, data, held_out, recipe)
+    places = _some_of_each(data.targets, recipe.seed)
+    if method == "head":
+        some, held = features[places], held_features
+    else:
+        some, held = through(body, adapter, data.part(places)), through(body, adapter, held_out)
+    known = (some, data.targets[places])
+    metrics = _calibrate(objective, head, known, (held, held_out.targets), recipe.coverage)
     metrics["floor"] = floor
     seconds = time.monotonic() - started
     report = FitReport("", metrics, tuple(history), seconds, outcome, tuple(notes))
@@ -125,18 +141,29 @@ def fit(job: FitJob, workshop: Workshop) -> FitReport:
     return dataclasses.replace(report, version=record.version)
 
 
+def _as_asked(recipe: Recipe, encoder: Encoder) -> Encoder:
+    """The platform's encoder, computing in the recipe's precision."""
+    if recipe.encoder not in ("", encoder.source.name):
+        raise BadInput(
+            f"recipe: encoder is {recipe.encoder!r}; this platform runs {encoder.source.name!r}.",
+            "Leave it empty, or set PLATFORM_ENCODER and train every head again.",
+        )
+    return encoder if recipe.precision == "auto" else encoder.computing_in(recipe.precision)
+
+
 def _splits(job: FitJob, objective: Objective, encoder: Encoder) -> tuple[Prepared, Prepared, list[str]]:
     """Training and held-out rows; where the data set names none for validation, a share of the training rows."""
     recipe, notes = job.recipe, []
-    data = prepare(objective, job.examples["train"], encoder, recipe.max_tokens)
+    data = prepare(objective, job.examples["train"], encoder, recipe.max_tokens, "train")
     if job.examples.get("validation"):
-        held_out = prepare(objective, job.examples["validation"], encoder, recipe.max_tokens)
+        held_out = prepare(objective, job.examples["validation"], encoder, recipe.max_tokens, "validation")
     else:
         kept, held = hold_out(data.targets, recipe.validation, recipe.seed)
         if not len(held):
             raise BadInput(
-                f"{job.vertical}/{job.head}: {len(data)} training rows leave none to hold out.",
-                "Give more rows, or some in the split 'validation'.",
+                f"{job.vertical}/{job.head}: a share of {recipe.validation} of {len(data)} training rows leaves none "
+                "to hold out.",
+                "Give more rows, some in the split 'validation', or a larger share: --set validation=0.1.",
             )
         notes.append(f"{len(held)} of {len(data)} training rows were held out: the data set has no validation rows")
         data, held_out = data.part(kept), data.part(held)
@@ -151,19 +178,15 @@ def _splits(job: FitJob, objective: Objective, encoder: Encoder) -> tuple[Prepar
 def _calibrate(
     objective: Objective,
     head: Head,
-    body: Encoder,
-    adapter: LoraAdapter | None,
-    data: Prepared,
-    held_out: Prepared,
-    recipe: Recipe,
+    known: tuple[torch.Tensor, torch.Tensor],
+    held_out: tuple[torch.Tensor, torch.Tensor],
+    coverage: float,
 ) -> dict[str, float]:
     """Calibrate on the held-out rows, set when to abstain, and measure."""
-    with torch.inference_mode():
-        features = through(body, adapter, held_out)
-        objective.calibrate(head, features, held_out.targets)
-        some = data.part(_some_of_each(data.targets, recipe.seed))
-        objective.familiarise(head, (through(body, adapter, some), some.targets), features, recipe.coverage)
-        return objective.metrics(head, features, held_out.targets)
+    with torch.no_grad():
+        objective.calibrate(head, *held_out)
+        objective.familiarise(head, known, held_out[0], coverage)
+        return objective.metrics(head, *held_out)
 
 
 def _some_of_each(targets: torch.Tensor, seed: int) -> np.ndarray:
@@ -204,7 +227,11 @@ def _save_weights(body: Encoder, folder: Path) -> None:
     save_file(body.state(), folder / "model.safetensors", metadata={"format": "pt"})
 
 
-def _counter(say: Callable[[Progress], None], stage: str, total: int) -> Callable[[int], None]:
+class _Stopped(Exception):
+    """Training was asked to stop before there was anything to keep."""
+
+
+def _counter(say: Callable[[Progress], None], stage: str, total: int, stop: threading.Event) -> Callable[[int], None]:
     started, done = time.monotonic(), 0
 
     def count(rows: int) -> None:
@@ -212,6 +239,8 @@ def _counter(say: Callable[[Progress], None], stage: str, total: int) -> Callabl
         done += rows
         speed = done / max(time.monotonic() - started, 1e-9)
         say(Progress(stage, done, total, "texts", speed, (total - done) / speed))
+        if stop.is_set():
+            raise _Stopped
 
     return count
 

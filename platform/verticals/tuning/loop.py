@@ -34,6 +34,7 @@ class Training:
     Args:
         parameters: trained tensors by name.
         epoch, step: the epoch in progress and the steps of it that are done.
+        losses: of those steps.
         best: figures and weights of the best epoch so far.
     """
 
@@ -46,6 +47,7 @@ class Training:
     best_epoch: int = -1
     best: dict[str, torch.Tensor] = field(default_factory=dict)
     history: list[dict[str, float]] = field(default_factory=list)
+    losses: list[torch.Tensor] = field(default_factory=list)
 
     def keep_best(self, figure: float) -> None:
         """Remember the weights of this epoch when its figure is the best so far."""
@@ -63,7 +65,8 @@ class Training:
         """Write a checkpoint in one step."""
         state = {
             "parameters": {name: parameter.detach() for name, parameter in self.parameters.items()},
-            "optimiser": self.optimiser.state_dict(), "random": torch.get_rng_state(),
+            "optimiser": self.optimiser.state_dict(), "random": torch.get_rng_state(), "losses": self.losses,
+            "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
             "counters": [self.epoch, self.step, self.best_epoch], "seconds": self.seconds,
             "best_figure": self.best_figure, "best": self.best, "history": self.history,
         }  # fmt: skip
@@ -73,15 +76,17 @@ class Training:
 
     def load(self, path: Path) -> None:
         """Go back to a checkpoint."""
-        state: dict[str, Any] = torch.load(path, weights_only=True)
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         with torch.no_grad():
             for name, parameter in self.parameters.items():
                 parameter.copy_(state["parameters"][name])
         self.optimiser.load_state_dict(state["optimiser"])
         torch.set_rng_state(state["random"])
+        if state["random_cuda"]:
+            torch.cuda.set_rng_state_all(state["random_cuda"])
         self.epoch, self.step, self.best_epoch = state["counters"]
         self.seconds, self.best_figure = state["seconds"], state["best_figure"]
-        self.best, self.history = state["best"], state["history"]
+        self.best, self.history, self.losses = state["best"], state["history"], state["losses"]
 
 
 def train(
@@ -107,21 +112,24 @@ def train(
         What happened, and ``done``, ``early`` or ``interrupted``.
     """
     torch.manual_seed(recipe.seed)
+    head.to(encoder.precision.device)
     state = _begin(encoder, adapter, head, recipe)
+    peaks = [group["lr"] for group in state.optimiser.param_groups]  # a checkpoint brings the rates of its last step
     if resume and checkpoint.is_file():
         state.load(checkpoint)
     batches_per_epoch = len(bucketed(data.lengths, rows=recipe.batch_size))
     total_steps = batches_per_epoch * recipe.epochs
-    peaks = [group["lr"] for group in state.optimiser.param_groups]
     started = saved = time.monotonic()
     rows_done = 0
     outcome = "done"
     head.train()
-    while state.epoch < recipe.epochs and outcome == "done":
+    while state.epoch < recipe.epochs:
+        if recipe.patience and state.epoch - 1 - state.best_epoch >= recipe.patience:
+            outcome = "early"
+            break
         order = bucketed(
             data.lengths, rows=recipe.batch_size, shuffle=np.random.default_rng([recipe.seed, state.epoch])
         )
-        losses = []
         for which in order[state.step :]:
             share = rate(state.epoch * batches_per_epoch + state.step, total_steps, recipe)
             for group, peak in zip(state.optimiser.param_groups, peaks, strict=True):
@@ -134,7 +142,7 @@ def train(
             nn.utils.clip_grad_norm_(state.parameters.values(), recipe.max_grad_norm)
             state.optimiser.step()
             state.optimiser.zero_grad(set_to_none=True)
-            losses.append(loss.detach())
+            state.losses.append(loss.detach())
             state.step += 1
             rows_done += len(which)
             now = time.monotonic()
@@ -150,12 +158,9 @@ def train(
             break
         figures = measure(encoder, adapter, head, objective, held_out)
         state.keep_best(figures[objective.metric])
-        mean_loss = float(torch.stack(losses).mean()) if losses else math.nan
+        mean_loss = float(torch.stack([loss.cpu() for loss in state.losses]).mean())
         state.history.append({"epoch": state.epoch + 1, "loss": mean_loss, **figures})
-        waited = state.epoch - state.best_epoch
-        state.epoch, state.step = state.epoch + 1, 0
-        if recipe.patience and waited >= recipe.patience:
-            outcome = "early"
+        state.epoch, state.step, state.losses = state.epoch + 1, 0, []
         state.save(checkpoint)
         saved = time.monotonic()
     state.seconds += time.monotonic() - started
@@ -163,7 +168,7 @@ def train(
         state.save(checkpoint)
     else:
         state.restore_best()
-    head.eval()
+    head.eval().cpu()
     return state, outcome
 
 
@@ -171,12 +176,12 @@ def measure(
     encoder: Encoder, adapter: LoraAdapter | None, head: Head, objective: Objective, held_out: Prepared
 ) -> dict[str, float]:
     """The objective's figures on held-out rows."""
-    training = head.training
-    head.eval()
+    training, device = head.training, next(head.parameters()).device
+    head.eval().cpu()
     with torch.inference_mode():
         features = through(encoder, adapter, held_out)
         figures = objective.metrics(head, features, held_out.targets)
-    head.train(training)
+    head.to(device).train(training)
     return figures
 
 

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from verticals.contract import BadInput
 from verticals.encoder import Encoder, TokenRows
 
-from .objectives import Objective
+from .objectives import Objective, of_each
 
 
 @dataclass(slots=True)
@@ -50,19 +49,17 @@ class Prepared:
         return Prepared(rows, self.targets[torch.from_numpy(which)], self.views)
 
 
-def prepare(objective: Objective, examples: Sequence[Mapping[str, Any]], encoder: Encoder, max_tokens: int) -> Prepared:
-    """Tokenise examples.
+def prepare(
+    objective: Objective, examples: Sequence[Mapping[str, Any]], encoder: Encoder, max_tokens: int, split: str
+) -> Prepared:
+    """Tokenise the examples of a split.
 
     Raises:
-        BadInput: an example has no usable text; the message says which.
+        BadInput: an example has no usable text or target; the message says which.
     """
-    texts = []
-    for at, example in enumerate(examples):
-        try:
-            texts.extend(objective.texts(example))
-        except BadInput as error:
-            raise BadInput(f"Training row {at + 1}: {error.message}", error.remedy) from None
-    return Prepared(encoder.tokens(texts, max_tokens), objective.targets(examples), objective.views)
+    texts = [text for several in of_each(examples, split, objective.texts) for text in several]
+    targets = torch.tensor(of_each(examples, split, objective.target_of))
+    return Prepared(encoder.tokens(texts, max_tokens), targets, objective.views)
 
 
 def features_of(prepared: Prepared, encoder: Encoder, progress: Callable[[int], None] | None = None) -> torch.Tensor:
@@ -72,15 +69,18 @@ def features_of(prepared: Prepared, encoder: Encoder, progress: Callable[[int], 
 
 
 def hold_out(targets: torch.Tensor, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Split rows into training and held-out places, each label by the same share; a label's only row stays to train."""
-    generator = np.random.default_rng(seed)
-    kept, held = [], []
+    """Split rows into training and held-out places, each label by the same share; a label's last row stays to train."""
     values = targets.numpy()
-    classes = np.unique(values) if not np.issubdtype(values.dtype, np.floating) else np.array([])
-    groups = [np.flatnonzero(values == value) for value in classes] if 1 < len(classes) < len(values) / 2 else []
-    for group in groups or [np.arange(len(values))]:
-        order = generator.permutation(group)
-        count = min(len(order) - 1, round(len(order) * share))
-        held.append(order[:count])
-        kept.append(order[count:])
-    return np.sort(np.concatenate(kept)), np.sort(np.concatenate(held))
+    places = np.random.default_rng(seed).permutation(len(values))
+    classes = np.zeros(len(values), dtype=np.int64)
+    if not targets.is_floating_point() and len(np.unique(values)) < len(values) / 2:
+        classes = values
+    # A row is held out when its place within its label, from 0 to 1, is among the first of all.
+    depth = np.empty(len(values))
+    for value in np.unique(classes):
+        group = places[classes[places] == value]
+        depth[group] = (np.arange(len(group)) + 0.5) / len(group)
+        depth[group[-1]] = np.inf
+    order = places[np.argsort(depth[places], kind="stable")]
+    count = min(round(len(values) * share), int(np.isfinite(depth).sum()))
+    return np.sort(order[count:]), np.sort(order[:count])

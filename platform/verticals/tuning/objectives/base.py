@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, TypeVar
 
 import torch
 
-from verticals.contract import Recipe
+from verticals.contract import BadInput, Recipe
 from verticals.encoder.heads import Head
 from verticals.encoder.tokens import Text
 
 Example = Mapping[str, Any]
+T = TypeVar("T")
 
 
 class Objective(ABC):
@@ -54,8 +55,8 @@ class Objective(ABC):
         """The ``views`` texts of one example."""
 
     @abstractmethod
-    def targets(self, examples: Sequence[Example]) -> torch.Tensor:
-        """What should be predicted, [rows]."""
+    def target_of(self, example: Example) -> int | float:
+        """What should be predicted of one example; raises `BadInput` where its target is none."""
 
     @abstractmethod
     def loss(self, head: Any, features: torch.Tensor, targets: torch.Tensor, recipe: Recipe) -> torch.Tensor:
@@ -77,3 +78,18 @@ class Objective(ABC):
         Objectives whose heads never abstain leave it as it is.
         """
         return
+
+
+def of_each(examples: Sequence[Example], split: str, read: Callable[[Example], T]) -> list[T]:
+    """What ``read`` gives of each example.
+
+    Raises:
+        BadInput: as ``read`` raises it; the message names the row.
+    """
+    values = []
+    for at, example in enumerate(examples):
+        try:
+            values.append(read(example))
+        except BadInput as error:
+            raise BadInput(f"Row {at + 1} of the split {split!r}: {error.message}", error.remedy) from None
+    return values

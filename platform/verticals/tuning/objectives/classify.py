@@ -11,7 +11,7 @@ from verticals.contract import BadInput, Recipe, suggest
 from verticals.encoder.heads import ClassifyHead, texts_of
 from verticals.encoder.tokens import Text
 
-from .base import Example, Objective
+from .base import Example, Objective, of_each
 
 
 class Classify(Objective):
@@ -26,7 +26,7 @@ class Classify(Objective):
 
     def learn(self, examples: Sequence[Example], labels: Sequence[str]) -> None:
         """See `Objective.learn`."""
-        found = {str(example[self.target]) for example in examples}
+        found = set(of_each(examples, "train", self._label))
         self._take(tuple(labels) or tuple(sorted(found)))
         unknown = sorted(found - set(self.labels))
         if unknown:
@@ -54,10 +54,15 @@ class Classify(Objective):
         """See `Objective.texts`."""
         return [texts_of(example, self.inputs)]
 
-    def targets(self, examples: Sequence[Example]) -> torch.Tensor:
-        """Places of the labels; -100, which no loss or figure counts, for a label that training never saw."""
-        places = [self._places.get(str(example[self.target]), -100) for example in examples]
-        return torch.tensor(places, dtype=torch.long)
+    def target_of(self, example: Example) -> int:
+        """Place of the label; -100, which no loss counts, for a label that training never saw."""
+        return self._places.get(self._label(example), -100)
+
+    def _label(self, example: Example) -> str:
+        value = example[self.target]
+        if value is None or value != value or not str(value).strip():  # NaN is not itself
+            raise BadInput(f"{self.target!r} is empty.", "Give each row a label, or leave the row out.")
+        return str(value)
 
     def loss(self, head: ClassifyHead, features: torch.Tensor, targets: torch.Tensor, recipe: Recipe) -> torch.Tensor:
         """Cross entropy."""
@@ -86,6 +91,8 @@ class Classify(Objective):
     def calibrate(self, head: ClassifyHead, features: torch.Tensor, targets: torch.Tensor) -> None:
         """Find the temperature of least log loss."""
         known = targets >= 0
+        if not known.any():
+            return
         logits, truth = head(features[known, 0]).detach(), targets[known]
         candidates = torch.logspace(-1.3, 1.0, 93).tolist()
         head.temperature = min(candidates, key=lambda value: float(functional.cross_entropy(logits / value, truth)))
@@ -100,7 +107,8 @@ class Classify(Objective):
             rows = directions[targets == place]
             if len(rows):
                 head.means[place] = functional.normalize(rows.mean(dim=0), dim=0)
-        head.threshold = float(torch.quantile(head.familiarity(held_out[:, 0]), 1 - coverage))
+        familiarity = head.familiarity(held_out[:, 0])
+        head.threshold = float(torch.quantile(familiarity, 1 - coverage, interpolation="lower"))
 
 
 def macro_f1(said: torch.Tensor, truth: torch.Tensor, labels: int) -> float:

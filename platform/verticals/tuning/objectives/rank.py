@@ -49,10 +49,9 @@ class Rank(Objective):
         """Query and candidate."""
         return [texts_of(example, self.inputs), texts_of(example, (self.target,))]
 
-    def targets(self, examples: Sequence[Example]) -> torch.Tensor:
+    def target_of(self, example: Example) -> int:
         """A number for each distinct candidate text."""
-        places = [self._candidates.setdefault(str(example[self.target]), len(self._candidates)) for example in examples]
-        return torch.tensor(places, dtype=torch.long)
+        return self._candidates.setdefault(str(example[self.target]), len(self._candidates))
 
     def loss(self, head: RankHead, features: torch.Tensor, targets: torch.Tensor, recipe: Recipe) -> torch.Tensor:
         """In-batch contrastive loss, both ways."""
@@ -61,19 +60,17 @@ class Rank(Objective):
         same.fill_diagonal_(False)
         logits = logits.masked_fill(same, float("-inf"))
         right = torch.arange(len(targets), device=logits.device)
-        smoothing = recipe.label_smoothing
-        if not smoothing:
-            return (functional.cross_entropy(logits, right) + functional.cross_entropy(logits.T, right)) / 2
-        # Smoothing spreads mass over every candidate, so the excluded ones must stay finite.
-        logits = logits.clamp_min(-1e4)
-        return functional.cross_entropy(logits, right, label_smoothing=smoothing)
+        return (_contrast(logits, right, recipe) + _contrast(logits.T, right, recipe)) / 2
 
     def metrics(self, head: RankHead, features: torch.Tensor, targets: torch.Tensor) -> dict[str, float]:
-        """Hit rate and NDCG at 10, and mean reciprocal rank, of the right one among the split's distinct candidates."""
+        """Hit rate and NDCG at 10, and mean reciprocal rank, of the right one among the split's distinct candidates.
+
+        Of candidates with equal scores the right one has the middle rank, so telling none apart gains nothing.
+        """
         distinct, places = _first_of_each(targets)
         scores = head(features[:, 0], features[distinct, 1])
         own = scores.gather(1, places[:, None])
-        ranks = (scores > own).sum(dim=1) + 1.0
+        ranks = (scores > own).sum(dim=1) + ((scores == own).sum(dim=1) + 1.0) / 2
         near = ranks <= 10
         return {
             "ndcg@10": float((near / torch.log2(ranks + 1)).mean()),
@@ -104,6 +101,17 @@ class Rank(Objective):
 
         solver.step(closure)
         head.slope, head.offset = curve.tolist()
+
+
+def _contrast(logits: torch.Tensor, right: torch.Tensor, recipe: Recipe) -> torch.Tensor:
+    """Cross entropy in which smoothing spreads over the candidates that count, which the excluded ones do not."""
+    chances = functional.log_softmax(logits, dim=1)
+    loss = functional.nll_loss(chances, right)
+    if recipe.label_smoothing:
+        counted = logits.isfinite()
+        spread = (chances.masked_fill(~counted, 0.0).sum(dim=1) / counted.sum(dim=1)).mean()
+        loss = (1 - recipe.label_smoothing) * loss - recipe.label_smoothing * spread
+    return loss
 
 
 def _first_of_each(targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -12,7 +12,7 @@ from verticals.contract import BadInput, Recipe
 from verticals.encoder.heads import ScoreHead, texts_of
 from verticals.encoder.tokens import Text
 
-from .base import Example, Objective
+from .base import Example, Objective, of_each
 
 
 class Score(Objective):
@@ -26,11 +26,7 @@ class Score(Objective):
 
     def learn(self, examples: Sequence[Example], labels: Sequence[str]) -> None:
         """See `Objective.learn`."""
-        for at, example in enumerate(examples):
-            value = example[self.target]
-            if not isinstance(value, int | float) or not math.isfinite(value):
-                raise BadInput(f"{self.target} of training row {at + 1} is {value!r}, not a finite number.")
-        values = torch.tensor([float(example[self.target]) for example in examples])
+        values = torch.tensor(of_each(examples, "train", self._number))
         self._mean, self._deviation = float(values.mean()), float(values.std(unbiased=False)) or 1.0
 
     def adopt(self, head: ScoreHead) -> None:
@@ -45,10 +41,15 @@ class Score(Objective):
         """See `Objective.texts`."""
         return [texts_of(example, self.inputs)]
 
-    def targets(self, examples: Sequence[Example]) -> torch.Tensor:
-        """Standardised values."""
-        values = torch.tensor([float(example[self.target]) for example in examples])
-        return (values - self._mean) / self._deviation
+    def target_of(self, example: Example) -> float:
+        """Standardised value."""
+        return (self._number(example) - self._mean) / self._deviation
+
+    def _number(self, example: Example) -> float:
+        value = example[self.target]
+        if not isinstance(value, int | float) or not math.isfinite(value):
+            raise BadInput(f"{self.target!r} is {value!r}, not a finite number.", "Correct the row, or leave it out.")
+        return float(value)
 
     def loss(self, head: ScoreHead, features: torch.Tensor, targets: torch.Tensor, recipe: Recipe) -> torch.Tensor:
         """Mean squared error of the standardised values."""
