@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 _SECONDS_BETWEEN_LINES = 5.0
+_FIGURES = 3
 
 
 class ProgressDisplay:
@@ -70,5 +71,5 @@ def described(progress: Progress) -> str:
         parts.append(f"{progress.rate:,.0f} {progress.unit}/s")
     if progress.seconds_left:
         parts.append(f"{duration(progress.seconds_left)} left")
-    parts += [f"{name} {figure(value)}" for name, value in progress.metrics.items()]
+    parts += [f"{name} {figure(value)}" for name, value in list(progress.metrics.items())[:_FIGURES]]
     return ", ".join(parts)

@@ -83,7 +83,7 @@ def light_import(subject: Subject) -> Iterator[Result]:
             "Move work out of the module and out of the register_… hooks, into functions that references lead to.",
         )
     else:
-        yield Result.passed("light import", "", f"{seconds * 1000:.0f} ms")
+        yield Result.passed("light import", "", f"{seconds * 1000:.1f} ms")
 
 
 def references(subject: Subject) -> Iterator[Result]:

@@ -34,6 +34,7 @@ def open_host(home: Path, encoder: Path, plugins_dir: Path | None = None) -> Ite
         "encoder": str(encoder),
         "device": "cpu",
         "precision": "fp32",
+        "threads": 1,
         "blocked": [],
     }
     with Host.open(home, plugins_dir=plugins_dir, settings=settings) as host:

@@ -102,6 +102,7 @@ def platform(
         monkeypatch.setenv(f"PLATFORM_{name}", str(value))
     monkeypatch.setenv("PLATFORM_DEVICE", "cpu")
     monkeypatch.setenv("PLATFORM_PRECISION", "fp32")
+    monkeypatch.setenv("PLATFORM_THREADS", "1")
 
     def run(*arguments: str) -> Ran:
         capfd.readouterr()
