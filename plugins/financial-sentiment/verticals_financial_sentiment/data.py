@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import io
 from collections.abc import Iterator
 from importlib import resources
 from typing import Literal
@@ -55,9 +56,8 @@ class Seeded(BaseModel):
 def load() -> Iterator[Headline]:
     """The starter headlines, by date."""
     file = resources.files("verticals_financial_sentiment") / "starter" / "headlines.csv"
-    with file.open(encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines):
-            yield Headline.model_validate(row)
+    for row in csv.DictReader(io.StringIO(file.read_text(encoding="utf-8"))):
+        yield Headline.model_validate(row)
 
 
 def as_labelled(headline: Headline) -> AnalysedDocument:

@@ -95,7 +95,9 @@ def trend(
             f"From {shown_from} to {last} there are more than {MOST_BUCKETS:,} {bucket}s.",
             "Ask for a shorter period, or for weeks.",
         )
-    points, total, weight, before, previous = [], 0.0, 0.0, None, first
+    points: list[Point] = []
+    total, weight, previous = 0.0, 0.0, first
+    before: float | None = None
     for opens in _steps(filled, shown_from, last, width):
         inside = filled.get(opens, [])
         decay = 0.5 ** ((opens - previous).days / HALF_LIFE_DAYS)

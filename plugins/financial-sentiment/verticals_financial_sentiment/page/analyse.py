@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _EXAMPLES = (
     "Crude slides 4% as exporters agree to pump more",
-    "Lender doubles its profit forecast after a strong quarter",
-    "Central bank leaves its key rate at 3.5% for a fourth meeting",
+    "Lender doubles its profit forecast",
+    "Central bank holds its key rate",
 )
 
 

@@ -18,7 +18,7 @@ PALETTE = (
 )  # fmt: skip
 OVERALL = "#7d8791"
 _TEXT, _RULE = "#85888c", "rgba(128,132,136,0.22)"
-_DOTS_UP_TO = 3
+DOTS_UP_TO = 3
 _SIGNED = "v => v == null ? '–' : (v > 0 ? '+' : v < 0 ? '−' : '') + Math.abs(v).toFixed(2)"
 
 
@@ -40,7 +40,7 @@ def chart(series: Sequence[Series], colour: Mapping[str | None, str], *, daily_l
     drawn: list[dict[str, Any]] = []
     meaning: list[tuple[str | None, list[Point]]] = []
     highest = 0.0
-    with_dots = len(series) <= _DOTS_UP_TO
+    with_dots = len(series) <= DOTS_UP_TO
     for one in series:
         shade = colour[one.topic]
         strong = with_dots or one.topic is None

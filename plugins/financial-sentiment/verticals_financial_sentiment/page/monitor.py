@@ -13,7 +13,7 @@ from verticals_financial_sentiment.data import SENTIMENTS, Sentiment
 from verticals_financial_sentiment.trends import Bucket
 
 from .articles import articles
-from .chart import Chart, chart, colours
+from .chart import DOTS_UP_TO, Chart, chart, colours
 from .point import chosen_point
 from .selection import FIRST_PAGE, PERIODS, Selection
 from .topics import topic_tiles
@@ -49,7 +49,7 @@ class Monitor:
                 self._switches()
             with blocks.panel() as panel:
                 panel.classes("fs-chart-panel")
-                self._caption = html.p().classes("p-muted fs-caption")
+                self._caption = html.div().classes("p-muted fs-caption")
                 self._plot = ui.echart({}, on_point_click=self._point_clicked).classes("fs-chart")
                 self._plot.props('role=img aria-label="Smoothed mood per topic over time"')
                 self._point = html.div(**{"aria-live": "polite"})
@@ -93,22 +93,25 @@ class Monitor:
 
     def _describe(self, shown: list[service.Series]) -> None:
         points = [point for one in shown for point in one.points]
-        if not points:
-            self._caption.text = "There is nothing to show yet. Add documents, and the mood appears."
-            return
-        each = "Dots are the means" if len(shown) <= 3 else "Choose up to three topics to see the means"
-        period = span(min(point.start for point in points), max(point.end for point in points))
-        self._caption.text = (
-            f"{period}. Lines are smoothed (half-life two weeks). {each} of each {self._chosen.bucket}; "
-            "click a point for its headlines."
-        )
+        self._caption.clear()
+        with self._caption:
+            if not points:
+                html.p("There is nothing to show yet. Add documents, and the mood appears.")
+                return
+            each = self._chosen.bucket
+            few, many = "Dots are the means of each", "Choose up to three topics to see the mean of each"
+            period = span(min(point.start for point in points), max(point.end for point in points))
+            html.p(
+                f"{period}. Lines are smoothed (half-life two weeks). "
+                f"{few if len(shown) <= DOTS_UP_TO else many} {each}. Click a point for its headlines."
+            )
 
     def _switches(self) -> None:
-        async def change_period(change: events.ValueChangeEventArguments) -> None:
+        async def change_period(change: events.ValueChangeEventArguments[Any]) -> None:
             self._chosen.period, self._chosen.point, self._chosen.shown = change.value, None, FIRST_PAGE
             await self.refresh()
 
-        async def change_bucket(change: events.ValueChangeEventArguments) -> None:
+        async def change_bucket(change: events.ValueChangeEventArguments[Any]) -> None:
             self._chosen.bucket, self._chosen.point = cast(Bucket, change.value), None
             await self.refresh()
 
@@ -117,11 +120,11 @@ class Monitor:
             _switch({"day": "Days", "week": "Weeks"}, self._chosen.bucket, change_bucket, "Points")
 
     def _list_tools(self) -> None:
-        async def search(change: events.ValueChangeEventArguments) -> None:
+        async def search(change: events.ValueChangeEventArguments[Any]) -> None:
             self._chosen.query, self._chosen.shown = str(change.value or ""), FIRST_PAGE
             await self._show_list()
 
-        async def feel(change: events.ValueChangeEventArguments) -> None:
+        async def feel(change: events.ValueChangeEventArguments[Any]) -> None:
             self._chosen.sentiment = cast("Sentiment | None", change.value or None)
             self._chosen.shown = FIRST_PAGE
             await self._show_list()
@@ -131,7 +134,10 @@ class Monitor:
             field.props('outlined dense clearable debounce=300 maxlength=500 aria-label="Search the headlines"')
             with field.add_slot("prepend"):
                 ui.icon("search").props("size=sm aria-hidden=true")
-            moods = {"": "All", **{sentiment: sentiment.capitalize() for sentiment in reversed(SENTIMENTS)}}
+            moods: dict[str, str] = {
+                "": "All",
+                **{sentiment: sentiment.capitalize() for sentiment in reversed(SENTIMENTS)},
+            }
             _switch(moods, "", feel, "Sentiment")
 
     async def _choose_topic(self, topic: str | None) -> None:

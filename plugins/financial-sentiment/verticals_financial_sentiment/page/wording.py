@@ -18,6 +18,7 @@ def signed(number: float) -> str:
 
 def tone(score: float) -> Sentiment:
     """How a score is coloured; a faint one is neutral."""
+    score = round(score, 2)
     return "positive" if score >= FEELS_FROM else "negative" if score <= -FEELS_FROM else "neutral"
 
 
