@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from .data import Behaviour, Item
 
 POPULAR_DAYS = 30
+POOL = 5  # so many times the items asked for are weighed for variety
 
 
 @dataclass(frozen=True, slots=True)

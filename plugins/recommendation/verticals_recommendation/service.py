@@ -16,7 +16,7 @@ from .catalogue import Catalogue, nearest, shown
 from .data import Behaviour, Item, as_document, items
 from .events import Click, Feedback, Impression
 from .histories import Met, by_user, chosen, met
-from .ranking import Popular, diversified, popularity
+from .ranking import POOL, Popular, diversified, popularity
 from .reasons import MOST_EVIDENCE, evidence, popular_reason, reason
 from .text import HISTORY_ITEMS, history_text, item_text
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 _STATE = "known"
 _PAGE = 1000
-_POOL = 5  # so many times the items asked for are weighed for variety
 _NEW = "new"
 _log = logging.getLogger("verticals.recommendation")
 
@@ -176,7 +175,7 @@ async def recommend(
     if not allowed:
         return Recommendations("interest", (), read)
     answer = await _rank(vertical, history, {item_id: catalogue.texts[item_id] for item_id in allowed})
-    pool = [(allowed[item_id], probability) for item_id, probability in answer.ranking[: _POOL * k]]
+    pool = [(allowed[item_id], probability) for item_id, probability in answer.ranking[: POOL * k]]
     best = await asyncio.to_thread(diversified, pool, k, vertical.settings.diversity)
     texts = {item.item_id: catalogue.texts[item.item_id] for item, _ in best}
     strengths = await _strengths(vertical, history, texts)
