@@ -27,19 +27,15 @@ class Hooks:
     """The specification of every hook."""
 
     @hookspec
-    def register_settings(self) -> type[BaseModel]:  # type: ignore[empty-body]
-        """The pydantic model of the plugin's settings, read from ``[plugins.<name>]`` in ``platform.toml``.
+    def register_settings(self) -> type[BaseModel] | str:  # type: ignore[empty-body]
+        """The pydantic model (or a reference to it) of the plugin's settings, ``[plugins.<name>]`` in ``platform.toml``.
 
         ```python
-        from pydantic import BaseModel
         from verticals import hookimpl
-
-        class Settings(BaseModel):
-            greeting: str = "Hello"
 
         @hookimpl
         def register_settings():
-            return Settings
+            return "verticals_sarcasm.settings:Settings"
         ```
         """
 

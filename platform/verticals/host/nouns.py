@@ -35,7 +35,7 @@ _REFERENCE = re.compile(r"^[^\W\d][\w.]*:[^\W\d][\w.]*$")
 class Nouns:
     """What one plugin declares, in the order it declares it."""
 
-    settings: type[BaseModel] | None = None
+    settings: type[BaseModel] | str | None = None
     datasets: Mapping[str, Dataset] = field(default_factory=dict)
     heads: Mapping[str, TaskHead] = field(default_factory=dict)
     indexes: Mapping[str, Index] = field(default_factory=dict)
@@ -105,13 +105,17 @@ def _drain(call: Callable[[str], list[Any]], hook: str, kind: type) -> list[Any]
     return drained
 
 
-def _settings(call: Callable[[str], list[Any]]) -> type[BaseModel] | None:
+def _settings(call: Callable[[str], list[Any]]) -> type[BaseModel] | str | None:
     for model in call("register_settings"):
+        if isinstance(model, str):
+            _check_reference("settings", model)
+            return model
         from pydantic import BaseModel
 
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             raise PluginError(
-                f"register_settings gave {_shown(model)}.", "It must return a class of pydantic's BaseModel."
+                f"register_settings gave {_shown(model)}.",
+                "It must return a class of pydantic's BaseModel, or a reference to one.",
             )
         return model
     return None

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from verticals.contract import Command, Dataset, Endpoints, EventKind, Index, NotFound, Page, TaskHead
+from verticals.contract import Command, Dataset, Endpoints, EventKind, Index, NotFound, Page, TaskHead, resolve
 
 from .datasets import DatasetHandle
 from .events import VerticalEvents
@@ -81,7 +81,7 @@ class Vertical:
         """
         model = self.plugin.nouns.settings
         if self._settings is None and model is not None:
-            self._settings = plugin_settings(self.name, model, self.host.settings)
+            self._settings = plugin_settings(self.name, resolve(model), self.host.settings)
         return self._settings
 
     def dataset(self, name: str) -> DatasetHandle:

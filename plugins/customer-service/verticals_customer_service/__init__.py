@@ -8,16 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from verticals import Dataset, Endpoints, EventKind, Index, Page, TaskHead, hookimpl
 
-if TYPE_CHECKING:
-    from pydantic import BaseModel
-
 
 @hookimpl
-def register_settings() -> type[BaseModel]:
+def register_settings() -> str:
     """Shop name, greeting, support address and thresholds."""
-    from .settings import Settings
-
-    return Settings
+    return "verticals_customer_service.settings:Settings"
 
 
 @hookimpl

@@ -9,17 +9,13 @@ from typing import TYPE_CHECKING
 from verticals import Dataset, Endpoints, EventKind, Index, Page, TaskHead, hookimpl
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from verticals import ServedVertical
 
 
 @hookimpl
-def register_settings() -> type[BaseModel]:
+def register_settings() -> str:
     """The settings, read from ``[plugins.financial-sentiment]``."""
-    from .settings import Settings
-
-    return Settings
+    return "verticals_financial_sentiment.settings:Settings"
 
 
 @hookimpl

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 from verticals import Command, Dataset, Endpoints, EventKind, Index, Page, TaskHead, hookimpl
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
     from verticals import ServedVertical
 
 _EXAMPLE = {
@@ -24,11 +22,9 @@ _EXAMPLE = {
 
 
 @hookimpl
-def register_settings() -> type[BaseModel]:
+def register_settings() -> str:
     """The settings, read from ``[plugins.recommendation]``."""
-    from .settings import Settings
-
-    return Settings
+    return "verticals_recommendation.settings:Settings"
 
 
 @hookimpl
