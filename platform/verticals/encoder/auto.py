@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -14,14 +16,16 @@ from .source import EncoderSource
 class Auto(nn.Module):
     """A transformers encoder that takes a `TokenBatch`."""
 
-    def __init__(self, model: nn.Module, segments: bool) -> None:
+    def __init__(self, model: Any, segments: bool) -> None:
         super().__init__()
         self.model, self.segments = model, segments
+        self.width = int(model.config.hidden_size)
 
     @property
     def adaptable(self) -> nn.Module:
         """The model whose layers adapters name."""
-        return self.model
+        adaptable: nn.Module = self.model
+        return adaptable
 
     def forward(self, batch: TokenBatch) -> torch.Tensor:
         """Hidden states [rows, length, width]."""

@@ -115,6 +115,7 @@ class Bert(nn.Module):
         self.embeddings = Embeddings(config)
         layers = nn.ModuleList(Layer(config) for _ in range(config["num_hidden_layers"]))
         self.encoder = nn.ModuleDict({"layer": layers})
+        self.width = int(config["hidden_size"])
 
     @property
     def adaptable(self) -> nn.Module:
@@ -161,7 +162,8 @@ def load(config: dict[str, Any], weights: Path) -> Bert:
         wanted = model.state_dict().keys()
         model.load_state_dict({name: stored[name].float() for name in wanted}, assign=True)
     except (OSError, KeyError, RuntimeError, SafetensorError) as error:
-        raise Damaged(f"The encoder's weights in {weights} cannot be loaded: {error}.", "Fetch it again.") from error
+        why = {KeyError: f"{error} is missing", RuntimeError: "they do not fit its config.json"}.get(type(error), error)
+        raise Damaged(f"The encoder's weights in {weights} cannot be loaded: {why}.", "Fetch it again.") from error
     return model
 
 

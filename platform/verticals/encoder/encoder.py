@@ -34,7 +34,7 @@ class Encoder:
         self.source, self.precision = source, precision
         self.tokenizer = Tokenizer(source)
         self.model = model.to(precision.device).eval().requires_grad_(False)
-        self.dimension = int(source.config["hidden_size"])
+        self.dimension = model.width
         self.bank = Bank(self.model.adaptable)
         self.lock = threading.RLock()  # one computation at a time: the routing of the bank is shared
         self._cls = source.pooling == "cls"

@@ -78,12 +78,13 @@ class LoraAdapter(nn.Module):
         Raises:
             Damaged: a file is missing or is no LoRA adapter of linear layers.
         """
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         try:
             config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
             tensors = load_file(folder / "adapter_model.safetensors")
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, SafetensorError) as error:
             raise Damaged(f"The adapter in {folder} cannot be read: {error}.") from error
         pairs = dict(_pairs(folder, tensors))
         if config.get("peft_type") != "LORA" or len(tensors) != 2 * len(pairs) or not pairs:
