@@ -39,7 +39,7 @@ from .records import (
 __all__ = [
     "NAME", "PROJECT", "SPLITS", "BadInput", "BadRows", "Batch", "Command", "Conflict", "Damaged", "Dataset",
     "Document", "Endpoints", "Event", "EventKind", "Evidence", "FitJob", "FitReport", "Hit", "Hooks", "Index",
-    "NotFound", "Page", "PlatformError", "PluginError", "Prediction", "Predictions", "Preparation", "Progress", "Recipe",
-    "RowProblem", "SettingsError", "StorageError", "TaskHead", "Unavailable", "check_name", "hookimpl", "hookspec",
-    "resolve", "suggest",
+    "NotFound", "Page", "PlatformError", "PluginError", "Prediction", "Predictions", "Preparation", "Progress",
+    "Recipe", "RowProblem", "SettingsError", "StorageError", "TaskHead", "Unavailable", "check_name",
+    "hookimpl", "hookspec", "resolve", "suggest",
 ]  # fmt: skip

@@ -28,7 +28,7 @@ class Hooks:
 
     @hookspec
     def register_settings(self) -> type[BaseModel] | str:  # type: ignore[empty-body]
-        """The pydantic model (or a reference to it) of the plugin's settings, ``[plugins.<name>]`` in ``platform.toml``.
+        """The pydantic model of the plugin's settings, or a reference to it; read from ``[plugins.<name>]``.
 
         ```python
         from verticals import hookimpl

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from .errors import BadInput, suggest
+
+
+_ROWS_SEEN = 27_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +21,8 @@ class Recipe:
     Args:
         method: ``head`` (only the head, on cached features of the frozen encoder: seconds), ``lora``
             (low-rank adapters in the shared bank), ``full`` (a private copy of the encoder), or ``auto``.
-        epochs: passes over the training rows, at most; early stopping may end sooner.
+        epochs: passes over the training rows, at most; early stopping may end sooner. `None`: as many as make about
+            27,000 rows, between 3 and 20.
         learning_rate: peak rate of the encoder's or adapter's parameters.
         head_learning_rate: peak rate of the head's own parameters.
         batch_size: rows in one step.
@@ -38,7 +43,7 @@ class Recipe:
     """
 
     method: str = "auto"
-    epochs: int = 5
+    epochs: int | None = None
     learning_rate: float | None = None
     head_learning_rate: float | None = None
     batch_size: int = 32
@@ -47,7 +52,7 @@ class Recipe:
     schedule: str = "linear"
     weight_decay: float = 0.01
     dropout: float = 0.1
-    label_smoothing: float = 0.0
+    label_smoothing: float = 0.1
     max_grad_norm: float = 1.0
     lora_rank: int = 16
     lora_alpha: float = 32.0
@@ -81,12 +86,16 @@ class Recipe:
             name = key.replace("-", "_")
             if name not in fields:
                 raise BadInput(f"recipe: there is no {key!r}.", suggest(name, fields))
-            kind = str if "str" in str(fields[name].type) else int if fields[name].type == "int" else float
+            kind = next(kind for kind in (str, int, float) if kind.__name__ in str(fields[name].type))
             try:
                 converted[name] = None if value is None else kind(value)
             except (TypeError, ValueError):
                 raise BadInput(f"recipe: {name} is {value!r}.", f"It must be of type {kind.__name__}.") from None
         return dataclasses.replace(self, **converted)
+
+    def passes(self, rows: int) -> int:
+        """The epochs for a number of training rows."""
+        return self.epochs or min(20, max(3, math.ceil(_ROWS_SEEN / max(1, rows))))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

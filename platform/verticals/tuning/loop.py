@@ -118,12 +118,13 @@ def train(
     if resume and checkpoint.is_file():
         state.load(checkpoint)
     batches_per_epoch = len(bucketed(data.lengths, rows=recipe.batch_size))
-    total_steps = batches_per_epoch * recipe.epochs
+    epochs = recipe.passes(len(data))
+    total_steps = batches_per_epoch * epochs
     started = saved = time.monotonic()
     rows_done = 0
     outcome = "done"
     head.train()
-    while state.epoch < recipe.epochs:
+    while state.epoch < epochs:
         if recipe.patience and state.epoch - 1 - state.best_epoch >= recipe.patience:
             outcome = "early"
             break
@@ -147,7 +148,7 @@ def train(
             rows_done += len(which)
             now = time.monotonic()
             if report is not None:
-                report(_progress(state, rows_done, len(data), recipe, now - started))
+                report(_progress(state, rows_done, len(data), epochs, recipe, now - started))
             if stop is not None and stop.is_set():
                 outcome = "interrupted"
                 break
@@ -210,7 +211,7 @@ def _begin(encoder: Encoder, adapter: LoraAdapter | None, head: Head, recipe: Re
     named = {f"encoder.{name}": parameter for name, parameter in body.items()}
     named |= {f"head.{name}": parameter for name, parameter in head.named_parameters()}
     body_rate = recipe.learning_rate or (1e-3 if adapter is not None else 1e-4)
-    head_rate = recipe.head_learning_rate or 1e-3
+    head_rate = recipe.head_learning_rate or 5e-3
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in named.items():
         groups.setdefault((name.startswith("head."), parameter.ndim > 1), []).append(parameter)
@@ -233,10 +234,8 @@ def _trainable(model: nn.Module) -> Mapping[str, nn.Parameter]:
     return {name: parameter for name, parameter in model.named_parameters() if "word_embeddings" not in name}
 
 
-def _progress(state: Training, rows_done: int, rows: int, recipe: Recipe, seconds: float) -> Progress:
+def _progress(state: Training, rows_done: int, rows: int, epochs: int, recipe: Recipe, seconds: float) -> Progress:
     speed = rows_done / max(seconds, 1e-9)
     done = state.epoch * rows + min(rows, state.step * recipe.batch_size)
     metrics = state.history[-1] if state.history else {}
-    return Progress(
-        "training", done, rows * recipe.epochs, "rows", speed, (rows * recipe.epochs - done) / speed, metrics
-    )
+    return Progress("training", done, rows * epochs, "rows", speed, (rows * epochs - done) / speed, metrics)

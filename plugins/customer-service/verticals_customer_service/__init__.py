@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from verticals import Dataset, Endpoints, EventKind, Index, Page, TaskHead, hookimpl
 
