@@ -16,7 +16,7 @@ _EXAMPLE = {
     "Waking Up a Sourdough Starter (baking: guide, beginner, sourdough, fermentation)",
     "candidates": {
         "i-018": "Rye, Spelt and Ancient Grains (baking: book, advanced, sourdough, flour)",
-        "i-051": "Leaf-Mould in a Year (gardening: guide, beginner, soil, compost)",
+        "i-051": "Landscapes at the Edges of Day (photography: course, intermediate, landscape, exposure)",
     },
 }
 

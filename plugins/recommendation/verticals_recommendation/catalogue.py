@@ -61,8 +61,9 @@ class Catalogue:
 
 def nearest(name: str, known: Iterable[str], otherwise: str) -> str:
     """'Did you mean …?' for the nearest of many known names; where none is near, ``otherwise``."""
-    near = difflib.get_close_matches(name.strip()[:64], known, n=1, cutoff=0.7)
-    return f"Did you mean {near[0]!r}?" if near else otherwise
+    folded = {one.casefold(): one for one in known}
+    near = difflib.get_close_matches(name.strip()[:64].casefold(), folded, n=1, cutoff=0.7)
+    return f"Did you mean {folded[near[0]]!r}?" if near else otherwise
 
 
 def shown(name: str) -> str:
