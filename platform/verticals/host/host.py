@@ -229,8 +229,10 @@ class Host:
         """Measure a version on examples."""
         from verticals.tuning import evaluate
 
-        loaded = self.engine.load(version.vertical, version.head, version.version)
-        return evaluate(loaded.head, loaded.encoder, loaded.slot, version.version, head.noun, examples, split)
+        with self.engine.using(version.vertical, version.head, version.version) as loaded:
+            return evaluate(
+                loaded.head, loaded.encoder, loaded.slot, version.version, head.noun, examples, split, loaded.max_tokens
+            )
 
     def serve(self, names: Sequence[str]) -> AbstractAsyncContextManager[dict[str, ServedVertical]]:
         """Serve verticals together, by name, for the length of an ``async with`` block.

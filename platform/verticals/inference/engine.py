@@ -5,14 +5,15 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from verticals.contract import PlatformError, Prediction
+from verticals.contract import PlatformError, Prediction, Unavailable
 from verticals.encoder import Encoder, TokenRows
 from verticals.encoder.tokens import Text
 from verticals.store import Registry
@@ -55,6 +56,7 @@ class Engine:
         Raises:
             NotFound: there is no such version.
             Damaged: its files do not match their checksums.
+            Unavailable: as many versions as fit are held by `using`.
         """
         key = (vertical, head, version)
         with self._lock:
@@ -62,11 +64,25 @@ class Engine:
                 self._loaded.move_to_end(key)
                 return self._loaded[key]
             if len(self._loaded) >= _LOADED:
-                _, oldest = self._loaded.popitem(last=False)
-                oldest.unload()
+                idle = next((other for other, loaded in self._loaded.items() if not loaded.users), None)
+                if idle is None:
+                    raise Unavailable(f"All {_LOADED} versions in memory are in use.", "Try again in a moment.")
+                self._loaded.pop(idle).unload()
             loaded = load(self._registry.open(vertical, head, version), self._encoder())
             self._loaded[key] = loaded
             return loaded
+
+    @contextmanager
+    def using(self, vertical: str, head: str, version: str) -> Iterator[Loaded]:
+        """A version that stays in memory throughout the block."""
+        with self._lock:
+            loaded = self.load(vertical, head, version)
+            loaded.users += 1
+        try:
+            yield loaded
+        finally:
+            with self._lock:
+                loaded.users -= 1
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Normalised vectors of the bare encoder, float32 [n, dimension]."""

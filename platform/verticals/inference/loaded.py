@@ -21,6 +21,7 @@ class Loaded:
         encoder: the shared one, or a private copy with this version's own weights.
         slot: of its adapter in the encoder's bank; 0 for the bare encoder.
         manifest: of the version.
+        users: how many hold it in memory.
     """
 
     reference: str
@@ -28,6 +29,7 @@ class Loaded:
     encoder: Encoder
     slot: int
     manifest: dict[str, Any]
+    users: int = 0
 
     @property
     def max_tokens(self) -> int:
@@ -70,7 +72,8 @@ def load(folder: VersionFolder, shared: Encoder) -> Loaded:
         head = build_head(manifest["objective"], shared.dimension, manifest["config"])
         head.load(folder.path)
     except (OSError, KeyError, RuntimeError, TypeError) as error:
-        raise Damaged(f"{reference} cannot be loaded: {error}.", "Train it again, or roll back.") from error
+        why = "its weights do not fit its manifest" if isinstance(error, RuntimeError) else str(error)
+        raise Damaged(f"{reference} cannot be loaded: {why}.", "Train it again, or roll back.") from error
     head.eval().requires_grad_(False)
     encoder, slot = shared, 0
     if (folder.path / "model.safetensors").is_file():

@@ -33,7 +33,9 @@ class _Job:
 
     def fail(self, error: BaseException) -> None:
         if not self.answers.done():
-            self.answers.set_exception(error)
+            # A future takes no StopIteration, and SystemExit would end the client's event loop.
+            plain = isinstance(error, Exception) and not isinstance(error, StopIteration)
+            self.answers.set_exception(error if plain else RuntimeError(f"The engine failed: {error!r}."))
 
 
 class Queue:

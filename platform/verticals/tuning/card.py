@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from verticals.contract import Recipe
+
 
 def model_card(manifest: Mapping[str, Any], history: Sequence[Mapping[str, float]]) -> str:
     """Markdown that says what the version is, what it learned from, how well, and how to make it again."""
@@ -28,13 +30,19 @@ def model_card(manifest: Mapping[str, Any], history: Sequence[Mapping[str, float
         "## Labels",
         ", ".join(f"`{label}`" for label in labels) if labels else "This objective has no labels.",
         "## Make it again",
-        f"```sh\nplatform train {name} --data-version {manifest['dataset_version']} --seed {manifest['seed']} "
-        f"--set method={recipe['method']} --set epochs={recipe['epochs']}\n```",
+        f"```sh\nplatform train {name} --data-version {manifest['dataset_version']} {_changes(recipe)}\n```",
         "## Limits",
         "It knows only what its rows show. Inputs unlike them are answered with `abstained: true`; for the rest the "
         "confidence is calibrated on the held-out rows, and is only as right as those are like yours.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _changes(recipe: Mapping[str, Any]) -> str:
+    """The options that make this recipe of the usual one."""
+    usual = Recipe().to_dict()
+    always = ("method", "epochs", "seed")
+    return " ".join(f"--set {key}={value}" for key, value in recipe.items() if key in always or value != usual[key])
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

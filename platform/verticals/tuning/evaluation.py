@@ -50,7 +50,7 @@ def evaluate(
     noun: TaskHead,
     examples: Sequence[Mapping[str, Any]],
     split: str,
-    max_tokens: int = 128,
+    max_tokens: int,
 ) -> Evaluation:
     """Measure a loaded version.
 

@@ -1,0 +1,220 @@
+"""Many requests, few batches: everyone gets their own answer, or an error."""
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from verticals.contract import BadInput, Prediction, Unavailable
+from verticals.inference import Queue
+
+
+class Gate:
+    """An engine that answers each input with itself, once it is let."""
+
+    def __init__(self, open_=True):
+        self.batches, self.fails = [], []
+        self.opened, self.entered = threading.Event(), threading.Event()
+        if open_:
+            self.opened.set()
+
+    def answer(self, requests):
+        self.batches.append([request.value for request in requests])
+        self.entered.set()
+        assert self.opened.wait(20)
+        if self.fails:
+            raise self.fails.pop()
+        return [
+            BadInput(f"{request.value} is bad.") if "bad" in request.value else Prediction(request.value, 1.0)
+            for request in requests
+        ]
+
+
+def run(scenario, engine, **limits):
+    async def around():
+        queue = Queue(engine, **limits)
+        await queue.start()
+        try:
+            await asyncio.wait_for(scenario(queue), 30)
+        finally:
+            engine.opened.set() if isinstance(engine, Gate) else None
+            await queue.stop()
+
+    asyncio.run(around())
+
+
+async def until(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.001)
+
+
+def ask(queue, *values):
+    return asyncio.create_task(queue.predict("shop", "plain", "v1", list(values)))
+
+
+def test_two_hundred_concurrent_requests_get_their_own_answers(engine, save):
+    save("plain", 1)
+    save("adapted", 2, method="lora")
+    texts = [f"request {number} about parcels" for number in range(200)]
+    expected = {head: engine.predict("shop", head, "v1", texts) for head in ("plain", "adapted")}
+    batches, original = [], engine.answer
+    engine.answer = lambda requests: batches.append(len(requests)) or original(requests)
+
+    async def scenario(queue):
+        heads = [("plain", "adapted")[number % 2] for number in range(200)]
+        asked = [queue.predict("shop", head, "v1", [text]) for head, text in zip(heads, texts, strict=True)]
+        for number, (head, (answer,)) in enumerate(zip(heads, await asyncio.gather(*asked), strict=True)):
+            assert answer.label == expected[head][number].label
+            assert answer.confidence == pytest.approx(expected[head][number].confidence, abs=1e-5)
+            assert answer.version == f"shop/{head}@v1"
+        assert queue.waiting == 0
+
+    run(scenario, engine)
+    assert sum(batches) == 200
+    assert len(batches) < 40, "they were answered in batches"
+
+
+def test_what_waits_while_the_engine_works_is_answered_together():
+    engine = Gate(open_=False)
+
+    async def scenario(queue):
+        first = ask(queue, "a")
+        await until(engine.entered.is_set)
+        others = [ask(queue, f"{number}") for number in range(50)] + [ask(queue, "x", "y")]
+        await until(lambda: queue.waiting == 52)
+        engine.opened.set()
+        assert [answer.label for (answer,) in await asyncio.gather(first, *others[:-1])] == [
+            "a", *map(str, range(50)),
+        ]  # fmt: skip
+        assert [answer.label for answer in await others[-1]] == ["x", "y"]
+        assert await ask(queue) == []
+
+    run(scenario, engine)
+    assert [len(batch) for batch in engine.batches[:2]] == [1, 52]
+
+
+def test_batches_keep_their_budget_and_a_larger_request_is_one_of_its_own():
+    engine = Gate(open_=False)
+
+    async def scenario(queue):
+        tasks = [ask(queue, "a")]
+        await until(engine.entered.is_set)
+        tasks += [ask(queue, *values) for values in ("bc", "de", "fghijk", "l", "m")]
+        await until(lambda: queue.waiting == 12)
+        engine.opened.set()
+        await asyncio.gather(*tasks)
+
+    run(scenario, engine, batch=4)
+    assert ["".join(batch) for batch in engine.batches] == ["a", "bcde", "fghijk", "lm"]
+
+
+def test_requests_of_clients_that_left_are_not_computed():
+    engine = Gate(open_=False)
+
+    async def scenario(queue):
+        first = ask(queue, "first")
+        await until(engine.entered.is_set)
+        gone, stays = ask(queue, "gone"), ask(queue, "stays")
+        await until(lambda: queue.waiting == 2)
+        gone.cancel()
+        await asyncio.gather(gone, return_exceptions=True)
+        first.cancel()  # while it is computed
+        await asyncio.gather(first, return_exceptions=True)
+        engine.opened.set()
+        assert (await stays)[0].label == "stays"
+
+    run(scenario, engine)
+    assert engine.batches[-1] == ["stays"]
+
+
+def test_too_many_waiting_are_turned_away():
+    engine = Gate(open_=False)
+
+    async def scenario(queue):
+        tasks = [ask(queue, "a")]
+        await until(engine.entered.is_set)
+        tasks += [ask(queue, f"{number}") for number in range(5)]
+        await until(lambda: queue.waiting == 5)
+        with pytest.raises(Unavailable, match=r"5 inputs are waiting already\. Try again in a second"):
+            await queue.predict("shop", "plain", "v1", ["one more"])
+        engine.opened.set()
+        assert len(await asyncio.gather(*tasks)) == 6
+        assert (await ask(queue, "now"))[0].label == "now"
+
+    run(scenario, engine, waiting=5)
+
+
+def test_stopping_answers_what_waits_and_turns_new_requests_away():
+    engine = Gate(open_=False)
+
+    async def scenario(queue):
+        tasks = [ask(queue, "a")]
+        await until(engine.entered.is_set)
+        tasks += [ask(queue, f"{number}") for number in range(20)]
+        await until(lambda: queue.waiting == 20)
+        stopping = asyncio.create_task(queue.stop())
+        await asyncio.sleep(0.01)
+        with pytest.raises(Unavailable, match=r"The platform is stopping"):
+            await queue.predict("shop", "plain", "v1", ["late"])
+        engine.opened.set()
+        await stopping
+        assert len(await asyncio.gather(*tasks)) == 21
+        await queue.start()
+        assert (await ask(queue, "again"))[0].label == "again"
+
+    run(scenario, engine)
+    assert not [thread for thread in threading.enumerate() if thread.name == "inference"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no memory"), Unavailable("Later."), StopIteration(), SystemExit(3)])
+def test_an_error_of_the_engine_reaches_everyone_who_waits_and_the_queue_lives_on(error):
+    engine = Gate(open_=False)
+
+    async def scenario(queue):
+        tasks = [ask(queue, "a")]
+        await until(engine.entered.is_set)
+        tasks += [ask(queue, f"{number}") for number in range(3)]
+        await until(lambda: queue.waiting == 3)
+        engine.fails = [error, error]
+        engine.opened.set()
+        failed = await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(isinstance(one, Exception) for one in failed)
+        if isinstance(error, Unavailable | RuntimeError):
+            assert {str(one) for one in failed} == {str(error)}
+        assert (await ask(queue, "b"))[0].label == "b"
+
+    run(scenario, engine)
+
+
+def test_a_bad_input_fails_its_own_request_only():
+    async def scenario(queue):
+        good, bad, other = ask(queue, "a"), ask(queue, "b", "bad one"), ask(queue, "c")
+        assert (await good)[0].label == "a"
+        assert (await other)[0].label == "c"
+        with pytest.raises(BadInput, match="bad one is bad"):
+            await bad
+
+    run(scenario, Gate())
+
+
+def test_a_queue_that_was_not_started_says_so():
+    with pytest.raises(Unavailable):
+        asyncio.run(Queue(Gate()).predict("shop", "plain", "v1", ["a"]))
+
+
+def test_the_event_loop_stays_free_while_the_engine_works():
+    engine = Gate(open_=False)
+
+    async def scenario(queue):
+        task = ask(queue, "a")
+        await until(engine.entered.is_set)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert not task.done()
+        engine.opened.set()
+        await task
+
+    run(scenario, engine)
