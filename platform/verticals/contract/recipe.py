@@ -10,7 +10,6 @@ from typing import Any
 
 from .errors import BadInput, suggest
 
-
 _ROWS_SEEN = 27_000
 
 
@@ -23,6 +22,8 @@ class Recipe:
             (low-rank adapters in the shared bank), ``full`` (a private copy of the encoder), or ``auto``.
         epochs: passes over the training rows, at most; early stopping may end sooner. `None`: as many as make about
             27,000 rows, between 3 and 20.
+        token_budget: tokens that the method ``auto`` may train on, all epochs together; it takes fewer epochs to keep
+            within, and trains the head alone where three are too many. `None`: no limit.
         learning_rate: peak rate of the encoder's or adapter's parameters.
         head_learning_rate: peak rate of the head's own parameters.
         batch_size: rows in one step.
@@ -44,6 +45,7 @@ class Recipe:
 
     method: str = "auto"
     epochs: int | None = None
+    token_budget: int | None = None
     learning_rate: float | None = None
     head_learning_rate: float | None = None
     batch_size: int = 32
@@ -81,7 +83,7 @@ class Recipe:
             BadInput: an unknown key (the nearest is suggested) or a value of the wrong kind.
         """
         fields = {f.name: f for f in dataclasses.fields(self)}
-        converted = {}
+        converted: dict[str, Any] = {}
         for key, value in changes.items():
             name = key.replace("-", "_")
             if name not in fields:
@@ -104,6 +106,7 @@ class Recipe:
 
 _RANGES: tuple[tuple[str, float, float], ...] = (
     ("epochs", 1, 1000),
+    ("token_budget", 0, 10**15),
     ("learning_rate", 1e-8, 10),
     ("head_learning_rate", 1e-8, 10),
     ("batch_size", 1, 65536),

@@ -134,7 +134,8 @@ class ServedHead:
     def _first(self) -> VersionRecord:
         record = self._head.live
         if record is None:
-            report = self._head.train(changes={"method": "head"})
+            budget = self._head.vertical.host.settings.first_tokens
+            report = self._head.train(changes={"token_budget": budget})
             record = self._head.promote(report.version, why="the first version, trained when serving began")
         return record
 

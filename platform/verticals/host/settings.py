@@ -47,6 +47,8 @@ class Settings:
         device: ``auto``, ``cpu``, ``cuda`` or ``cuda:<number>``.
         precision: ``auto``, ``fp32`` or ``bf16``.
         threads: cores one computation may use; 0 takes those that are free.
+        first_tokens: how many tokens a head may be trained on when a vertical starts to serve without a live version
+            of it; 0 trains the head alone, in seconds.
         plugins_dir: folder of one-file plugins.
         blocked: plugins (or distributions) that are not loaded.
         host: address to serve on.
@@ -61,6 +63,7 @@ class Settings:
     device: str = "auto"
     precision: str = "auto"
     threads: int = 0
+    first_tokens: int = 100_000
     plugins_dir: Path | None = None
     blocked: tuple[str, ...] = ()
     host: str = "127.0.0.1"
@@ -320,6 +323,7 @@ _READERS: Mapping[str, Callable[[_Given], Any]] = {
     "device": _device,
     "precision": _one_of("auto", "fp32", "bf16"),
     "threads": _whole(0, 4096),
+    "first_tokens": _whole(0, 10**15),
     "plugins_dir": _path,
     "blocked": _names,
     "host": _text,

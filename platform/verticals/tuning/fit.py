@@ -72,7 +72,9 @@ def fit(job: FitJob, workshop: Workshop) -> FitReport:
     say = job.progress or (lambda progress: None)
     started = time.monotonic()
     data, held_out, notes = _splits(job, objective, shared)
-    method, why = choose_method(recipe, len(data), len(job.labels) or len(getattr(objective, "labels", ())))
+    labels, tokens = len(getattr(objective, "labels", ())), int(data.rows.lengths.sum())
+    method, epochs, why = choose_method(recipe, len(data), labels, tokens)
+    recipe = dataclasses.replace(recipe, epochs=epochs)
     if method == "lora" and recipe.lora_rank > shared.bank.rank:
         raise BadInput(
             f"recipe: lora_rank is {recipe.lora_rank}; adapters are served up to rank {shared.bank.rank}.",

@@ -1,0 +1,60 @@
+"""The chat page as a customer uses it, in a real browser."""
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+QUESTIONS = {
+    "where is my parcel?": "Where is my parcel",
+    "how long do I have to send something back?": "eturn",
+    "I forgot my password, what now?": "assword",
+    "my voucher code doesn't work at checkout": "code",
+    "can I pay with PayPal?": "pay",
+    "how much is shipping?": "eliver",
+    "the vase arrived in pieces": "amaged",
+    "do you ship to Norway?": "nternational",
+    "I'd like to cancel what I ordered this morning": "ancel",
+    "how do I get an invoice for my company?": "nvoice",
+}
+
+
+ANSWERS = ".cs-assistant:has(.cs-under)"
+
+
+def _answer(page, question: str):  # type: ignore[no-untyped-def]
+    """Type a question and wait for what is said to it."""
+    answers = page.locator(ANSWERS)
+    before = answers.count()
+    page.get_by_label("Your message").fill(question)
+    page.keyboard.press("Enter")
+    answers.nth(before).wait_for(timeout=20_000)
+    return answers.nth(before)
+
+
+def test_ten_questions_are_answered_and_cite_their_article(page) -> None:
+    page.goto("/customer-service")
+    wrong = {}
+    for question, article in QUESTIONS.items():
+        text = _answer(page, question).inner_text()
+        if article.lower() not in text.lower():
+            wrong[question] = text
+    assert not wrong
+
+
+def test_evidence_opens_the_article_with_the_passage_marked(page) -> None:
+    page.goto("/customer-service")
+    _answer(page, "where is my parcel?").locator(".p-evidence-button").first.click()
+    page.get_by_role("dialog").locator("mark").first.wait_for(timeout=10_000)
+
+
+def test_home_lists_the_three_verticals(page) -> None:
+    page.goto("/")
+    text = page.locator("main").inner_text()
+    for title in ("Customer service", "Financial sentiment", "Recommendation"):
+        assert title in text
+
+
+@pytest.mark.parametrize("path", ["/financial-sentiment", "/recommendation"])
+def test_each_vertical_has_a_page_that_renders(page, path: str) -> None:
+    assert page.goto(path).status == 200
+    page.locator("main h1").first.wait_for(timeout=20_000)
