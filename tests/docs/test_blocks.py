@@ -6,6 +6,7 @@ at 127.0.0.1:8000 gets one, at a port of its own.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -28,9 +29,12 @@ SHELL = 'set -eo pipefail\ncurl() { command curl -sS --fail-with-body "$@"; }\n'
 
 
 def script_of(blocks: list[tuple[str, str]]) -> str:
-    return SHELL + "\n".join(
-        body if language == "sh" else f"python - <<'END_OF_PYTHON'\n{body}END_OF_PYTHON\n" for language, body in blocks
-    )
+    """One shell script; Python blocks that follow each other are one program, as in a notebook."""
+    parts = [SHELL]
+    for language, group in itertools.groupby(blocks, key=lambda block: block[0]):
+        body = "".join(text for _, text in group)
+        parts.append(body if language == "sh" else f"python - <<'END_OF_PYTHON'\n{body}END_OF_PYTHON\n")
+    return "\n".join(parts)
 
 
 @pytest.fixture(scope="module")
