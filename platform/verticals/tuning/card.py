@@ -42,7 +42,8 @@ def _changes(recipe: Mapping[str, Any]) -> str:
     """The options that make this recipe of the usual one."""
     usual = Recipe().to_dict()
     always = ("method", "epochs", "seed")
-    return " ".join(f"--set {key}={value}" for key, value in recipe.items() if key in always or value != usual[key])
+    changed = {key: value for key, value in recipe.items() if key in always or value != usual[key]}
+    return " ".join(f"--set {key}={value}" for key, value in changed.items() if value is not None)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

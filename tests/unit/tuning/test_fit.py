@@ -1,6 +1,7 @@
 """Training as a whole: it learns, by every method; the same seed gives the same; the version says what it is."""
 
 import dataclasses
+import itertools
 import json
 import subprocess
 import sys
@@ -124,6 +125,17 @@ def test_the_manifest_and_the_card_say_how_the_version_was_made(workshop, job):
                  "60 held-out rows", "`delivery`, `payment`, `account`", "were cut", "platform train shop/topic",
                  "--data-version v1", "--set seed=7", "--set max_tokens=6"):  # fmt: skip
         assert told in card, told
+
+
+@pytest.mark.parametrize("changes", [{}, {"epochs": None, "learning_rate": 1e-3, "schedule": "cosine"}])
+def test_the_command_on_the_card_makes_the_same_recipe(workshop, job, changes):
+    given = job(method="head", **changes)
+    fit(given, workshop)
+    card = (workshop.registry.open("shop", "topic", "v1").path / "README.md").read_text(encoding="utf-8")
+    (command,) = [line for line in card.splitlines() if line.startswith("platform train")]
+    words = command.split()
+    chosen = dict(value.split("=") for option, value in itertools.pairwise(words) if option == "--set")
+    assert Recipe().changed(chosen) == given.recipe
 
 
 def test_without_validation_rows_a_share_is_held_out(workshop, job, utterances):
