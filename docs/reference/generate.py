@@ -17,7 +17,7 @@ from source import command_line, contract, settings, web  # noqa: E402
 
 from verticals.host import Host  # noqa: E402
 
-PLUGINS = ("customer-service", "financial-sentiment")
+PLUGINS = ("customer-service", "financial-sentiment", "recommendation")
 
 
 def pages() -> dict[str, str]:

@@ -45,7 +45,8 @@ def environment(tmp_path_factory) -> dict[str, str]:
     return others | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PLATFORM_ENCODER": str(tiny.create(tmp_path_factory.mktemp("encoder"))),
-        "PLATFORM_DEVICE": "cpu", "PLATFORM_PRECISION": "fp32", "PLATFORM_THREADS": "1", "OMP_NUM_THREADS": "1",
+        "PLATFORM_DEVICE": "cpu", "PLATFORM_PRECISION": "fp32", "PLATFORM_THREADS": "1",
+        "PLATFORM_FIRST_TOKENS": "0", "OMP_NUM_THREADS": "1",
     }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from verticals.contract import resolve
 from verticals.host import Host, Settings
 
 from . import docstrings
@@ -23,7 +24,7 @@ def settings(host: Host, plugins: Sequence[str]) -> str:
     ]  # fmt: skip
     parts = [table(["in platform.toml", "variable", "flag", "default", "meaning"], rows)]
     for name in plugins:
-        model = host[name].plugin.nouns.settings
+        model = resolve(host[name].plugin.nouns.settings)
         if model is None:
             continue
         prefix = f"PLATFORM_PLUGINS__{name.replace('-', '_').upper()}__"
