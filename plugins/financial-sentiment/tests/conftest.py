@@ -1,11 +1,11 @@
-"""A running vertical on the real host, with a tiny encoder, shared by the tests of one module."""
+"""A running vertical on the real host, with a tiny encoder, shared by the tests."""
 
 import pytest
 
 from verticals import Host
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def home(tmp_path_factory, tiny_encoder):
     """A home with heads that were trained for a moment, and the settings to open it with."""
     folder = tmp_path_factory.mktemp("home")
@@ -23,7 +23,7 @@ def home(tmp_path_factory, tiny_encoder):
     return folder, settings
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def start(home):
     """Starts the application on that home; each call is a start of its own."""
     import contextlib
