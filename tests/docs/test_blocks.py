@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from verticals import Host
+
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```(sh|python) test\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 ADDRESS = "127.0.0.1:8000"
@@ -55,6 +57,7 @@ def server(environment, tmp_path) -> Iterator[str]:
     """Address of a server with the three verticals."""
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
+    _keep_a_few_behaviours(tmp_path)
     names = ["customer-service", "financial-sentiment", "recommendation"]
     command = [sys.executable, "-m", "verticals", "run", *names, "--port", "0", "--no-pages"]
     process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
@@ -70,6 +73,16 @@ def server(environment, tmp_path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(30)
+
+
+def _keep_a_few_behaviours(folder: Path) -> None:
+    """Let the recommender learn from a few users only: a ranking of thousands takes most of a minute."""
+    with Host.open(folder / ".platform") as host:
+        behaviours = host["recommendation"].dataset("behaviours")
+        behaviours.export(folder / "all.csv")
+        few = (folder / "all.csv").read_text(encoding="utf-8").splitlines(keepends=True)[:200]
+        (folder / "few.csv").write_text("".join(few), encoding="utf-8", newline="")
+        behaviours.import_file(folder / "few.csv", replace=True)
 
 
 @pytest.mark.parametrize("page", SCRIPTS)

@@ -46,20 +46,31 @@ class ProgressDisplay:
 
     def __call__(self, progress: Progress) -> None:
         """Show one report."""
-        changed = progress.stage != self._stage
-        self._stage = progress.stage
+        self.of("", progress)
+
+    def of(self, what: str, progress: Progress) -> None:
+        """Show one report of several works, named ``what``."""
+        stage = f"{what} {progress.stage}".strip()
+        changed = stage != self._stage
+        self._stage = stage
         if self._bars is not None:
-            self._show_bar(self._bars, progress, changed)
+            self._show_bar(self._bars, stage, progress, changed)
         elif changed or time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
-            note(f"{progress.stage}: {described(progress)}")
+            note(f"{stage}: {described(progress)}")
 
-    def _show_bar(self, bars: Bars, progress: Progress, changed: bool) -> None:
+    def end(self) -> None:
+        """Take the bar away; a later report brings it back."""
+        if self._bars is not None and self._task is not None:
+            self._bars.remove_task(self._task)
+        self._task, self._stage = None, ""
+
+    def _show_bar(self, bars: Bars, stage: str, progress: Progress, changed: bool) -> None:
         values: dict[str, Any] = {"total": progress.total, "completed": progress.done, "said": described(progress)}
         if changed or self._task is None:
             if self._task is not None:
                 bars.remove_task(self._task)
-            self._task = bars.add_task(progress.stage, **values)
+            self._task = bars.add_task(stage, **values)
         else:
             bars.update(self._task, **values)
 

@@ -9,6 +9,7 @@ import click
 from verticals.contract import BadInput
 
 from .output import facts, heading, note
+from .progress import ProgressDisplay
 from .session import Session, pass_session
 from .targets import VerticalType
 
@@ -22,7 +23,8 @@ from .targets import VerticalType
 def run(session: Session, names: tuple[str, ...], address: str | None, port: int | None, no_pages: bool) -> None:
     """Serve verticals: their API under /v1/<vertical> and their pages under /<vertical>.
 
-    All of them share one encoder. A head that has no live version is first trained on the starter data (seconds).
+    All of them share one encoder. A head that has no live version is first trained on the data there is (about a
+    minute each; PLATFORM_FIRST_TOKENS=0 makes it seconds, and the answers poorer).
     Ctrl-C stops, after the requests under way are answered.
 
     \b
@@ -41,14 +43,14 @@ def run(session: Session, names: tuple[str, ...], address: str | None, port: int
 
     served = list(dict.fromkeys(names))
     note(f"Starting {', '.join(served)} …")
-    serve(
-        host,
-        served,
-        host.settings.host,
-        host.settings.port,
-        pages=not no_pages,
-        ready=lambda url: _announce(url, served, pages=not no_pages),
-    )
+    with ProgressDisplay() as display:
+        host.on_progress = display.of
+
+        def ready(url: str) -> None:
+            display.end()
+            _announce(url, served, pages=not no_pages)
+
+        serve(host, served, host.settings.host, host.settings.port, pages=not no_pages, ready=ready)
 
 
 def _announce(url: str, names: list[str], *, pages: bool) -> None:

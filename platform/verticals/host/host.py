@@ -21,6 +21,7 @@ from verticals.contract import (
     NotFound,
     PluginError,
     Predictions,
+    Progress,
     SettingsError,
     Unavailable,
     hookimpl,
@@ -57,6 +58,8 @@ class Host:
         home: the folder that holds all state, absolute. It is made when something is first kept there.
         plugins: what became of each plugin, by name.
         manager: pluggy's, of this host alone.
+        on_progress: told, by ``vertical/head`` and progress, how far the first training of a head has come when a
+            vertical begins to serve.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -73,6 +76,7 @@ class Host:
         self._compute: ContextVar[Callable[[Batch], Predictions] | None] = ContextVar("compute", default=None)
         self._lock = threading.RLock()
         self._closed = False
+        self.on_progress: Callable[[str, Progress], None] | None = None
 
     @classmethod
     def open(
@@ -181,7 +185,10 @@ class Host:
             from verticals.encoder.precision import set_threads
 
             set_threads(self.settings.threads)
-            return Encoder.open(locate(self.settings.encoder), self.settings.precision, self.settings.device)
+            source = locate(self.settings.encoder)
+            # Every version names the weights it stands on; hashing them takes as long as loading them.
+            threading.Thread(target=lambda: source.sha256, daemon=True).start()
+            return Encoder.open(source, self.settings.precision, self.settings.device)
 
         return self._part("encoder", make)
 

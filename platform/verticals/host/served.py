@@ -134,8 +134,9 @@ class ServedHead:
     def _first(self) -> VersionRecord:
         record = self._head.live
         if record is None:
-            budget = self._head.vertical.host.settings.first_tokens
-            report = self._head.train(changes={"token_budget": budget})
+            host = self._head.vertical.host
+            told = partial(host.on_progress, f"{self._head.vertical.name}/{self.name}") if host.on_progress else None
+            report = self._head.train(changes={"token_budget": host.settings.first_tokens}, progress=told)
             record = self._head.promote(report.version, why="the first version, trained when serving began")
         return record
 
