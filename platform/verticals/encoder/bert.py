@@ -53,7 +53,6 @@ class SelfAttention(nn.Module):
         super().__init__()
         width = config["hidden_size"]
         self.heads = config["num_attention_heads"]
-        self.dropout = config.get("attention_probs_dropout_prob", 0.0)
         self.query = nn.Linear(width, width)
         self.key = nn.Linear(width, width)
         self.value = nn.Linear(width, width)
@@ -66,8 +65,7 @@ class SelfAttention(nn.Module):
             return tensor.view(rows, length, self.heads, width // self.heads).transpose(1, 2)
 
         attended = functional.scaled_dot_product_attention(
-            split(self.query(hidden)), split(self.key(hidden)), split(self.value(hidden)), attn_mask=mask,
-            dropout_p=self.dropout if self.training else 0.0,
+            split(self.query(hidden)), split(self.key(hidden)), split(self.value(hidden)), attn_mask=mask
         )  # fmt: skip
         return attended.transpose(1, 2).reshape(rows, length, width)
 
@@ -79,11 +77,10 @@ class Residual(nn.Module):
         super().__init__()
         self.dense = nn.Linear(width_in, config["hidden_size"])
         self.LayerNorm = nn.LayerNorm(config["hidden_size"], eps=config.get("layer_norm_eps", 1e-12))
-        self.dropout = nn.Dropout(config.get("hidden_dropout_prob", 0.0))
 
     def forward(self, hidden: torch.Tensor, residual: torch.Tensor) -> torch.Tensor:
         """Normalised sum [rows, length, width]."""
-        normalised: torch.Tensor = self.LayerNorm(self.dropout(self.dense(hidden)) + residual)
+        normalised: torch.Tensor = self.LayerNorm(self.dense(hidden) + residual)
         return normalised
 
 

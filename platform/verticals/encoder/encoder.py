@@ -101,7 +101,7 @@ class Encoder:
         batch_tokens: int = 4096,
         progress: Callable[[int], None] | None = None,
     ) -> torch.Tensor:
-        """Features of many rows, on the CPU, fp32 [n, dimension], in the order given.
+        """Features of many rows, on the CPU, fp32 [n, dimension], in the order given. Equal rows are computed once.
 
         Args:
             rows: tokenised texts.
@@ -109,18 +109,18 @@ class Encoder:
             batch_tokens: padded tokens computed at once, at most.
             progress: called with the number of rows done in each batch.
         """
-        output = torch.empty(len(rows), self.dimension)
-        if not len(rows):
-            return output
-        for which in bucketed(rows.lengths, rows=512, tokens=batch_tokens):
-            routed = [slots[index] for index in which] if slots is not None else [0] * len(which)
-            order = np.argsort(routed, kind="stable")
-            ordered = which[order]
-            with self.lock, torch.inference_mode(), self.bank.route([routed[at] for at in order]):
-                output[ordered] = self.features(self.batch(rows, ordered)).cpu()
+        routed = np.zeros(len(rows), dtype=np.int64) if slots is None else np.asarray(slots, dtype=np.int64)
+        first, places = _distinct(rows, routed)
+        counts = np.bincount(places, minlength=len(first))
+        computed = torch.empty(len(first), self.dimension)
+        for chosen in bucketed(rows.lengths[first], rows=512, tokens=batch_tokens) if len(first) else ():
+            which = chosen[np.argsort(routed[first[chosen]], kind="stable")]
+            ordered = first[which]
+            with self.lock, torch.inference_mode(), self.bank.route(routed[ordered].tolist()):
+                computed[which] = self.features(self.batch(rows, ordered)).cpu()
             if progress is not None:
-                progress(len(which))
-        return output
+                progress(int(counts[which].sum()))
+        return computed[torch.from_numpy(places)]
 
     def embed(self, texts: Sequence[Text], max_tokens: int = 256) -> np.ndarray:
         """Normalised vectors, float32 [n, dimension]."""
@@ -131,6 +131,20 @@ class Encoder:
     def state(self) -> dict[str, Any]:
         """The model's weights by their usual names."""
         return {name: tensor.detach().cpu().contiguous() for name, tensor in self.model.state_dict().items()}
+
+
+def _distinct(rows: TokenRows, routed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The first row of each group of equal ones, and for every row the place of its group."""
+    seen: dict[tuple[int, int, bytes], int] = {}
+    first: list[int] = []
+    places = np.empty(len(rows), dtype=np.int64)
+    for at, ids in enumerate(rows.ids):
+        key = (int(routed[at]), int(rows.second[at]), ids.tobytes())
+        if key not in seen:
+            seen[key] = len(first)
+            first.append(at)
+        places[at] = seen[key]
+    return np.array(first, dtype=np.int64), places
 
 
 def _remove_bank(model: nn.Module) -> None:

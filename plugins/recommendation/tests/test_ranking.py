@@ -77,6 +77,8 @@ def test_the_reason_names_what_speaks_loudest_and_what_was_done_with_it():
     )
     picked = [Met("a"), Met("b")]
     assert reason(evidence(picked, items, [0.5, 0.5]), picked, items) == "Because you picked “A” and “B”"
+    weak = reason(found, history, items, strongest=0.3)
+    assert weak == "Fits the history as a whole; nearest is “B”, which you finished"
     assert all(isinstance(piece, Evidence) for piece in found)
 
 

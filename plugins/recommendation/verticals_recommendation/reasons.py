@@ -12,6 +12,7 @@ from .histories import Met
 from .ranking import POPULAR_DAYS, Popular, shares
 
 MOST_EVIDENCE = 3
+WEAK = 0.5  # below, an item of the history alone would not lead to the candidate
 ALSO = 0.8  # a second item is named too when it speaks at least this much as loudly as the first
 _DONE: Mapping[Action | None, str] = {
     "view": "viewed",
@@ -46,17 +47,26 @@ def evidence(history: Sequence[Met], items: Mapping[str, Item], strengths: Seque
     return sorted(pieces, key=lambda piece: -(piece.score or 0.0))
 
 
-def reason(found: Sequence[Evidence], history: Sequence[Met], items: Mapping[str, Item]) -> str:
-    """``Because you finished “Proof and Crumb” and saved “Flour From Field to Bowl”.``"""
+def reason(found: Sequence[Evidence], history: Sequence[Met], items: Mapping[str, Item], strongest: float = 1.0) -> str:
+    """``Because you finished “Proof and Crumb” and saved “Flour From Field to Bowl”``.
+
+    Args:
+        found: the evidence, the loudest first; at least one piece.
+        history: what was met.
+        items: of the catalogue, by id.
+        strongest: how strongly the loudest item alone leads to the candidate; where that is weak, the reason says so.
+    """
     actions = {one.item_id: one.action for one in history}
     first, *others = found
-    named = [first, *(piece for piece in others[:1] if (piece.score or 0.0) >= ALSO * (first.score or 0.0))]
-    parts: list[str] = []
-    for piece in named:
-        verb = _DONE[actions[piece.id]]
-        title = f"“{items[piece.id].title}”"
-        parts.append(title if parts and parts[0].startswith(verb) else f"{verb} {title}")
-    return f"Because you {' and '.join(parts)}"
+    title = f"“{items[first.id].title}”"
+    if strongest < WEAK:
+        return f"Fits the history as a whole; nearest is {title}, which you {_DONE[actions[first.id]]}"
+    because = f"Because you {_DONE[actions[first.id]]} {title}"
+    second = next((piece for piece in others[:1] if (piece.score or 0.0) >= ALSO * (first.score or 0.0)), None)
+    if second is None:
+        return because
+    same = actions[second.id] == actions[first.id]
+    return f"{because} and {'' if same else _DONE[actions[second.id]] + ' '}“{items[second.id].title}”"
 
 
 def popular_reason(popular: Popular) -> str:

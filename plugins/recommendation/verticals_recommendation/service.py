@@ -181,8 +181,10 @@ async def recommend(
     strengths = await _strengths(vertical, history, texts)
     listed = []
     for item, probability in best:
-        why = evidence(_read(history), catalogue.items, strengths[item.item_id])[:MOST_EVIDENCE]
-        listed.append(Recommended(item, probability, reason(why, history, catalogue.items), tuple(why)))
+        speaking = strengths[item.item_id]
+        why = evidence(_read(history), catalogue.items, speaking)[:MOST_EVIDENCE]
+        told = reason(why, history, catalogue.items, max(speaking))
+        listed.append(Recommended(item, probability, told, tuple(why)))
     return Recommendations("interest", tuple(listed), read, answer.version)
 
 

@@ -67,7 +67,12 @@ def score(value: float, hint: str) -> None:
 def about(item: Item) -> str:
     """``Baking · course · advanced``; where no tag says format and level, the first tags."""
     rest = [part for part in (item.format, item.level) if part] or item.tags[:3]
-    return " · ".join(part for part in (item.category.replace("-", " ").capitalize(), *rest) if part)
+    return " · ".join(part for part in (named(item.category), *rest) if part)
+
+
+def named(category: str) -> str:
+    """A category as people read it: ``personal-finance`` is "Personal finance"."""
+    return category.replace("-", " ").replace("_", " ").capitalize()
 
 
 def _thumbs(item_id: str, rate: Callable[[str, Thumb], Awaitable[None]]) -> None:

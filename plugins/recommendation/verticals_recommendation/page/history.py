@@ -13,7 +13,7 @@ from verticals_recommendation import service
 from verticals_recommendation.reasons import done
 from verticals_recommendation.text import HISTORY_ITEMS
 
-from .cards import about
+from .cards import about, named
 from .choice import Choice
 
 if TYPE_CHECKING:
@@ -74,20 +74,20 @@ class HistoryPanel:
             with html.ol().classes("rc-history"):
                 for place, one in enumerate(history[:_LISTED]):
                     self._entry(one, read=place < HISTORY_ITEMS)
-            older = len(history) - _LISTED
-            if older > 0:
-                html.p(f"and {older} older").classes("p-muted rc-small")
             if len(history) > HISTORY_ITEMS:
-                html.p(f"The head reads the last {HISTORY_ITEMS}; all are left out of the list.").classes(
-                    "p-muted rc-small"
-                )
+                html.p(
+                    f"{len(history)} items in all. The head reads the latest {HISTORY_ITEMS}; "
+                    "none of them is recommended again."
+                ).classes("p-muted rc-small")
 
     def _entry(self, one: Met, *, read: bool) -> None:
         item = self._catalogue.items[one.item_id]
         with html.li().classes("rc-entry" if read else "rc-entry rc-unread"):
             with html.div():
                 html.p(item.title)
-                html.p(f"{done(one).capitalize()} · {item.category.replace('-', ' ')}".rstrip(" ·")).classes("p-muted")
+                html.p(" · ".join(part for part in (_first_upper(done(one)), named(item.category)) if part)).classes(
+                    "p-muted"
+                )
             label = f"Remove {item.title}"
             button = html.button(type="button", title="Remove", **{"aria-label": label}).classes("p-icon-button")
             with button.on("click", lambda: self._remove(one.item_id)):
@@ -142,3 +142,8 @@ class HistoryPanel:
         self._choice.take("", [])
         self._user.value = ""
         await self._changed()
+
+
+def _first_upper(text: str) -> str:
+    """``Saved 28 Jun 2026``; unlike `str.capitalize` it leaves the rest alone."""
+    return text[:1].upper() + text[1:]

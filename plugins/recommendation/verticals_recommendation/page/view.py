@@ -13,7 +13,7 @@ from verticals_recommendation import service
 from verticals_recommendation.events import Feedback
 from verticals_recommendation.schemas import MOST_ITEMS
 
-from .cards import Thumb, card
+from .cards import Thumb, card, named
 from .choice import FIRST, Choice
 from .history import HistoryPanel
 
@@ -45,7 +45,8 @@ class View:
             await self._begin(address)
         except PlatformError as error:
             blocks.notice(f"{error} The history begins empty.", "warning")
-        with html.div().classes("rc-layout"):
+        self._layout = html.div().classes("rc-layout")
+        with self._layout:
             self._panel.build()
             with html.section(**{"aria-label": "Recommendations"}).classes("rc-results"):
                 with html.div().classes("rc-bar"):
@@ -74,14 +75,15 @@ class View:
         categories = service.known(self._vertical).catalogue.categories
         if len(categories) < 2:
             return
-        named = {"": "All categories"} | {name: name.replace("-", " ").capitalize() for name in categories}
-        select = ui.select(named, value="", on_change=change).classes("rc-category")
+        options = {"": "All categories"} | {name: named(name) for name in categories}
+        select = ui.select(options, value="", on_change=change).classes("rc-category")
         select.props('outlined dense options-dense hide-bottom-space aria-label="Category"')
 
     async def _history_changed(self) -> None:
-        self._panel.show()
-        ui.navigate.history.replace(f"/{self._vertical.name}?{self._choice.query()}")
-        await self._show()
+        with self._layout:  # the button that was pressed may be gone, and its place with it
+            self._panel.show()
+            ui.navigate.history.replace(f"/{self._vertical.name}?{self._choice.query()}")
+            await self._show()
 
     async def _show(self) -> None:
         """Ask anew; an answer that a later question has overtaken is dropped."""
@@ -103,7 +105,9 @@ class View:
                 self._list.classes(remove="rc-waiting")
         if asked != self._asked:
             return
-        self._caption.text = _told(found)
+        self._caption.clear()
+        with self._caption:
+            html.span(_told(found))
         self._list.clear()
         with self._list:
             self._cards(found)
