@@ -71,7 +71,16 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Why an answer was given: one shape for hits, articles and items of a history."""
+    """Why an answer was given: one shape for hits, articles and items of a history.
+
+    Args:
+        kind, id: of the thing.
+        text: what it says.
+        source: where it comes from.
+        score: how much it speaks for the answer; higher is better.
+        span: ``(start, end)`` in ``text`` of the passage that matters.
+        title: what to call it; the source, or the id, where it has none.
+    """
 
     kind: str
     id: str
@@ -79,6 +88,7 @@ class Evidence:
     source: str = ""
     score: float | None = None
     span: tuple[int, int] | None = None
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)

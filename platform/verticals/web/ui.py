@@ -184,10 +184,10 @@ def evidence_card(item: Evidence) -> None:
     """One piece of evidence: its source, its text with the span highlighted, its score."""
     with html.article().classes("p-evidence"):
         with html.header():
-            html.h3(item.source or item.id)
+            html.h3(item.title or item.source or item.id)
             if item.score is not None:
                 html.span(f"{item.score:.2f}", title="Score: higher is better").classes("p-number")
-        html.p(f"{item.kind} · {item.id}").classes("p-muted")
+        html.p(f"{item.kind} · {(item.source if item.title else '') or item.id}").classes("p-muted")
         with html.blockquote():
             start, end = _within(item)
             html.span(item.text[:start])

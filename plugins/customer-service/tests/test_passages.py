@@ -13,7 +13,7 @@ def test_evidence_carries_the_title_and_the_span_still_fits():
     item = passages.evidence(ARTICLE, (start, start + 6), 0.5)
     assert item.span is not None
     assert item.text[slice(*item.span)] == "Second"
-    assert passages.title(item) == "Title"
+    assert item.title == "Title"
 
 
 def test_a_quote_is_the_paragraph_around_the_span():

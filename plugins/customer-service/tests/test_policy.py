@@ -42,6 +42,13 @@ def test_a_missing_detail_is_asked_for_and_the_reply_answers_the_question(policy
     assert "LL-204518" in answer.text
 
 
+def test_a_detail_alone_completes_the_answer_before_it(policy, today):
+    first = ask(policy, today, "where is my parcel?", "track_parcel", hit("where-is-my-parcel"))
+    answer = ask(policy, today, "LL-204518", "store_hours", previous=first, confidence=0.3, abstained=True)
+    assert (answer.action, answer.intent, answer.template) == ("answer", "track_parcel", "track-parcel-order")
+    assert "LL-204518" in answer.text
+
+
 def test_who_cannot_give_the_detail_gets_the_general_answer(policy, today):
     asked = ask(policy, today, "my parcel is late", "parcel_late", hit("late-parcel"))
     answer = ask(policy, today, "I don't have it here", "greeting", previous=asked, confidence=0.3)

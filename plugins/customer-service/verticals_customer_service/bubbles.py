@@ -10,7 +10,6 @@ from nicegui import html, ui
 
 from verticals.web import ui as blocks
 
-from . import passages
 from .answers import Answer
 
 Send = Callable[[str], Awaitable[None]]
@@ -56,7 +55,7 @@ def answer(given: Answer, *, send: Send, rate: Rate, thumb: str | None = None) -
             chips((readable(topic) for topic in given.topics), send=send, label="Nearest topics")
         with html.div().classes("cs-under"):
             for item in given.evidence:
-                blocks.evidence([item], label=passages.title(item))
+                blocks.evidence([item], label=item.title or item.id)
             with html.div().classes("cs-meta"):
                 _intent(given)
                 _thumbs(rate, thumb)

@@ -12,15 +12,8 @@ _LONGEST_QUOTE = 420  # characters
 
 
 def evidence(document: Document, span: tuple[int, int] | None, score: float | None = None) -> Evidence:
-    """An article as evidence: its text under its title, the span moved with it."""
-    head = f"{document.title}\n\n" if document.title else ""
-    moved = (span[0] + len(head), span[1] + len(head)) if span else None
-    return Evidence("article", document.id, head + document.text, document.source, score, moved)
-
-
-def title(item: Evidence) -> str:
-    """The title of an article given as evidence."""
-    return item.text.partition("\n")[0][:80] or item.id
+    """An article as evidence."""
+    return Evidence("article", document.id, document.text, document.source, score, span, document.title)
 
 
 def best_span(text: str, *clues: str) -> tuple[int, int] | None:

@@ -5,7 +5,8 @@ head's word counts unless the index has good reason to object; where the head is
 
 In order:
 
-1. The message gives the detail that was just asked for: the question that was open is answered.
+1. The message gives the detail that was just asked for, or nothing but a detail that the last answer can use: the
+   question before it is answered.
 2. The intent is known: its best template is said, or the template's question is asked, and its article is cited.
 3. The intent is not known but an article is near: its passage is quoted.
 4. Neither: the assistant says so, and offers the nearest topics and a person. It never guesses.
@@ -24,6 +25,7 @@ from . import passages, slots
 from .answers import Answer, Ranked
 from .templates import Template, Templates
 
+BARE = 3  # words at most of a message that is a detail and no more
 RANKED = 5  # intents shown with an answer
 OFFERED = 3  # topics offered when there is no answer
 # Details that stay true for the whole conversation; a date or a sum belongs to the question it came with.
@@ -80,6 +82,8 @@ class Policy:
         known = self._known_slots(now, asked, found)
         if asked and (answer := self._resumed(now, asked, found, known)):
             return answer
+        if found and (template := self._continued(now, found, known)):
+            return self._said(_about(now), template, known)
         if self._certain(now) and (template := self._best(now, found, known)):
             return self._said(now, template, known)
         if now.hits and (now.hits[0].similarity or 0.0) >= self.similarity:
@@ -113,6 +117,13 @@ class Policy:
         general = [t for t in self.templates.of(asked.intent) if not t.missing(known)]
         general.sort(key=lambda template: template.article != asked.article)
         return self._said(now, general[0], known) if general else None
+
+    def _continued(self, now: Situation, found: Mapping[str, str], known: Mapping[str, str]) -> Template | None:
+        """For a message that is a detail and no more: the last answer's template that the detail completes."""
+        if now.previous is None or now.previous.action != "answer" or len(now.text.split()) > BARE:
+            return None
+        group = self.templates.of(now.previous.intent)
+        return next((t for t in group if not t.missing(known) and any(slot in found for slot in t.slots)), None)
 
     # 2. A known intent
 
