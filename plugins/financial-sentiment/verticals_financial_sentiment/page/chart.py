@@ -19,6 +19,7 @@ PALETTE = (
 OVERALL = "#7d8791"
 _TEXT, _RULE = "#85888c", "rgba(128,132,136,0.22)"
 DOTS_UP_TO = 3
+_DAY_MILLISECONDS = 24 * 60 * 60 * 1000
 _SIGNED = "v => v == null ? '–' : (v > 0 ? '+' : v < 0 ? '−' : '') + Math.abs(v).toFixed(2)"
 
 
@@ -110,6 +111,7 @@ def _frame(series: list[dict[str, Any]], limit: float, daily_labels: bool) -> di
         "grid": {"left": 8, "right": 16, "top": 28, "bottom": 4, "containLabel": True},
         "xAxis": {
             "type": "time",
+            "minInterval": _DAY_MILLISECONDS,
             "axisLabel": {**labels, "hideOverlap": True, "formatter": "{d} {MMM}" if daily_labels else "{MMM} {d}"},
             "axisLine": {"show": False},
             "axisTick": {"show": False},
