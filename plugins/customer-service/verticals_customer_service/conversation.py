@@ -18,6 +18,7 @@ from . import passages, templates
 from .answers import Answer
 from .data import LONGEST
 from .events import Feedback, Message, SessionStarted
+from .greetings import without_greeting
 from .policy import Policy, Situation
 
 HITS = 10
@@ -141,8 +142,9 @@ class Conversations:
     async def answer(self, text: str, previous: Answer | None = None) -> Answer:
         """What would be said to ``text`` after the ``previous`` answer; nothing is written."""
         policy: Policy = self.vertical.state["policy"]
+        matter = without_greeting(text)
         prediction, hits = await asyncio.gather(
-            self.vertical.head("intent").predict(text), self.vertical.index("knowledge").search(text, k=HITS)
+            self.vertical.head("intent").predict(matter), self.vertical.index("knowledge").search(matter, k=HITS)
         )
         today = datetime.now(UTC).date()
         answer = policy.answer(Situation(text=text, prediction=prediction, hits=hits, today=today, previous=previous))
