@@ -31,7 +31,7 @@ check: $(VENV)/installed-dev
 	$(BIN)/mypy platform/verticals $(foreach plugin,$(PLUGINS),plugins/$(plugin)/verticals_$(subst -,_,$(plugin)))
 
 bench: $(VENV)/installed-dev
-	$(BIN)/pytest tests/benchmarks -q -s -p no:xdist
+	$(BIN)/pytest tests/benchmarks -m bench -q -s
 
 docs: $(VENV)/installed-dev
 	$(BIN)/python docs/reference/generate.py

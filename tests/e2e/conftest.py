@@ -1,13 +1,8 @@
 """A real server and a real browser."""
 
-import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,42 +10,6 @@ import pytest
 
 _QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
           "--disable-component-update", "--disable-sync"]  # fmt: skip
-
-
-class Served:
-    """A platform that serves in a process of its own."""
-
-    def __init__(self, home: Path, names: list[str]) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}"
-        self.log = home / "serve.log"
-        home.mkdir(parents=True, exist_ok=True)
-        self.started = time.monotonic()
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "verticals", "--home", str(home), "run", *names, "--port", str(port)],
-                stdout=log, stderr=subprocess.STDOUT, env={**os.environ, "NO_COLOR": "1", "PLATFORM_FIRST_TOKENS": "0"},
-            )  # fmt: skip
-        self.seconds_to_ready = self._wait()
-
-    def _wait(self) -> float:
-        for _ in range(2400):
-            if self.process.poll() is not None:
-                raise AssertionError(f"it ended with {self.process.returncode}:\n{self.log.read_text()}")
-            try:
-                with urllib.request.urlopen(f"{self.url}/readyz", timeout=2) as answer:
-                    if answer.status == 200:
-                        return time.monotonic() - self.started
-            except OSError:
-                pass
-            time.sleep(0.1)
-        raise AssertionError(f"it never became ready:\n{self.log.read_text()}")
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=30)
 
 
 @pytest.fixture(scope="session")
@@ -63,12 +22,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def served(home: Path) -> Iterator[Served]:
+def served(home: Path, serve) -> Iterator[object]:  # type: ignore[no-untyped-def]
     """All three verticals on one encoder, started for the second time."""
     names = ["customer-service", "financial-sentiment", "recommendation"]
-    first = Served(home, names)
+    first = serve(home, names)
     assert first.stop() == 0, first.log.read_text()
-    server = Served(home, names)
+    server = serve(home, names)
     yield server
     assert server.stop() == 0, server.log.read_text()
 
@@ -87,7 +46,7 @@ def browser() -> Iterator[object]:
 
 
 @pytest.fixture
-def page(browser, served: Served) -> Iterator[object]:  # type: ignore[no-untyped-def]
+def page(browser, served) -> Iterator[object]:  # type: ignore[no-untyped-def]
     """A fresh window; it fails the test if anything was asked of another machine, or a script failed."""
     context = browser.new_context(base_url=served.url, viewport={"width": 1280, "height": 800})
     window = context.new_page()

@@ -66,6 +66,8 @@ class Root(click.Group):
 
     def invoke(self, ctx: click.Context) -> None:
         """Run the command; what it returns is of no concern to the shell."""
+        session = ctx.ensure_object(Session)  # before the command is looked up: a vertical's own needs the host
+        session.home, session.plugins_dir, session.debug = (ctx.params[key] for key in ("home", "plugins_dir", "debug"))
         super().invoke(ctx)
 
 
@@ -100,8 +102,7 @@ def split_global(args: Sequence[str]) -> tuple[list[str], list[str]]:
 @click.option("--plugins-dir", type=click.Path(), help="Folder of one-file plugins to load besides the installed ones.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.version_option(__version__, prog_name="platform")
-@click.pass_context
-def platform(context: click.Context, home: str | None, plugins_dir: str | None, debug: bool) -> None:
+def platform(**options: object) -> None:
     """Turn a pretrained model into a working product for one line of business.
 
     The options below may stand before or after the command.
@@ -111,8 +112,6 @@ def platform(context: click.Context, home: str | None, plugins_dir: str | None, 
       platform plugins                 what is installed
       platform run customer-service    serve a vertical
     """
-    session = context.ensure_object(Session)
-    session.home, session.plugins_dir, session.debug = home, plugins_dir, debug
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -25,7 +25,7 @@ class Objective(ABC):
 
     metric: ClassVar[str]  # the figure that versions are compared by; higher is better
     views: ClassVar[int] = 1  # texts per example
-    compared: ClassVar[int] = 0  # rows whose loss depends on each other fit in memory up to this many; 0: they don't
+    compared: ClassVar[bool] = False  # whether the loss compares the rows of a batch with each other
 
     def __init__(self, inputs: Sequence[str], target: str) -> None:
         self.inputs, self.target = tuple(inputs), target

@@ -25,7 +25,7 @@ class Rank(Objective):
 
     metric = "ndcg@10"
     views = 2
-    compared = 2048
+    compared = True
 
     def __init__(self, inputs: Sequence[str], target: str) -> None:
         super().__init__(inputs, target)
