@@ -22,7 +22,8 @@ run: $(VENV)/installed
 	$(BIN)/platform run customer-service
 
 test: check
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadgroup --cov --cov-report=term:skip-covered
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal --ignore=tests/e2e --cov --cov-report=term:skip-covered
+	$(BIN)/pytest tests/e2e
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
