@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import time
+from datetime import datetime
 
 import pytest
 
@@ -54,6 +55,13 @@ def test_runs_are_listed_newest_first_and_by_name(store):
 def test_many_runs_of_one_second_have_different_names_that_sort_by_second(store, monkeypatch):
     drawn = iter(["aaaa", "aaaa", "bbbb"])
     monkeypatch.setattr("secrets.token_hex", lambda _: next(drawn))
+
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime(2026, 11, 21, 12, 0, 0, tzinfo=tz)
+
+    monkeypatch.setattr("verticals.store.runs.datetime", Stopped)
     assert start(store).id.endswith("-aaaa")
     assert start(store).id.endswith("-bbbb")
 
