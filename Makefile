@@ -48,6 +48,7 @@ $(VENV)/installed: $(VENV)/bin/python $(PROJECTS)
 	$(INSTALL) -e '.[$(HARDWARE),offline]' $(EDITABLE)
 	@touch $@
 
-$(VENV)/installed-dev: $(VENV)/installed
+$(VENV)/installed-dev: $(VENV)/bin/python $(PROJECTS)
+	@echo "Installing into $(VENV), with what tests need (once; a few minutes) …"
 	$(INSTALL) -e '.[$(HARDWARE),offline,postgres,dev]' $(EDITABLE)
-	@touch $@
+	@touch $(VENV)/installed $@
