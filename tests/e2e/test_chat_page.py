@@ -54,11 +54,11 @@ def test_a_second_start_is_quick(served) -> None:
 
 def test_home_lists_the_verticals(page) -> None:
     page.goto("/")
-    text = page.locator("main").inner_text()
+    text = page.locator("#content").inner_text()
     for title in ("Customer service", "Financial sentiment"):
         assert title in text
 
 
 def test_another_vertical_has_its_page_beside_the_chat(page) -> None:
     assert page.goto("/financial-sentiment").status == 200
-    page.locator("main h1").first.wait_for(timeout=20_000)
+    page.locator("#content h1").first.wait_for(timeout=20_000)
