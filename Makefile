@@ -12,7 +12,8 @@ PLUGINS := customer-service financial-sentiment recommendation
 HARDWARE := $(if $(shell command -v nvidia-smi 2>/dev/null),gpu,cpu)
 # On Linux without a GPU, TORCH_INDEX=https://download.pytorch.org/whl/cpu saves gigabytes of CUDA libraries.
 INDEX   := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
-INSTALL := $(BIN)/python -m pip install --disable-pip-version-check -q $(INDEX) -c constraints.txt
+# Modules are compiled when they are first imported; compiling all that torch brings takes a minute.
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-compile -q $(INDEX) -c constraints.txt
 EDITABLE := $(foreach plugin,$(PLUGINS),-e plugins/$(plugin))
 PROJECTS := pyproject.toml constraints.txt $(foreach plugin,$(PLUGINS),plugins/$(plugin)/pyproject.toml)
 
