@@ -1,7 +1,8 @@
 """Global options, help, errors and exit codes."""
 
-from __future__ import contextlib
+from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import sys
