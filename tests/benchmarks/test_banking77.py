@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -25,12 +26,14 @@ def platform(home: Path, *arguments: str) -> str:
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} is not there")
 def test_the_default_recipe_reaches_93_percent_within_six_minutes(tmp_path: Path) -> None:
     importing = ["data", "import", "customer-service/utterances"]
+    started = time.perf_counter()
     platform(tmp_path, *importing, str(DATA / "train.csv"), "--map", "category=intent", "--replace", "--split", "train")
+    print(f"\nBANKING77 train.csv (10,003 rows) imported in {time.perf_counter() - started:.1f} s, start included")
     platform(tmp_path, *importing, str(DATA / "test.csv"), "--map", "category=intent", "--split", "test")
     trained = json.loads(platform(tmp_path, "train", "customer-service/intent", "--json"))
     measured = json.loads(platform(tmp_path, "evaluate", "customer-service/intent", "--split", "test", "--json"))
     accuracy = measured["metrics"]["accuracy"]
-    print(f"\nBANKING77 test accuracy {accuracy:.4f} (seed 0), trained in {trained['seconds']:.0f} s")
+    print(f"BANKING77 test accuracy {accuracy:.4f} (seed 0), trained in {trained['seconds']:.0f} s")
     assert measured["rows"] == 3080
     assert accuracy >= 0.93
     assert trained["seconds"] <= 360

@@ -5,19 +5,17 @@ import pytest
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 QUESTIONS = {
-    "where is my parcel?": "Where is my parcel",
-    "how long do I have to send something back?": "eturn",
-    "I forgot my password, what now?": "assword",
-    "my voucher code doesn't work at checkout": "code",
-    "can I pay with PayPal?": "pay",
-    "how much is shipping?": "eliver",
-    "the vase arrived in pieces": "amaged",
-    "do you ship to Norway?": "nternational",
-    "I'd like to cancel what I ordered this morning": "ancel",
-    "how do I get an invoice for my company?": "nvoice",
+    "where is my parcel?": "Where is my parcel?",
+    "how long do I have to send something back?": "How do I return something?",
+    "I forgot my password, what now?": "I forgot my password or cannot log in",
+    "my voucher code doesn't work at checkout": "Discount codes: how they work and why one may fail",
+    "can I pay with PayPal?": "How can I pay?",
+    "how much is shipping?": "What does delivery cost?",
+    "the vase arrived in pieces": "My item arrived damaged or faulty",
+    "do you ship to Norway?": "Do you deliver outside the UK?",
+    "I'd like to cancel what I ordered this morning": "Cancel an order",
+    "how do I get an invoice for my company?": "Get an invoice or a receipt",
 }
-
-
 ANSWERS = ".cs-assistant:has(.cs-under)"
 
 
@@ -35,9 +33,9 @@ def test_ten_questions_are_answered_and_cite_their_article(page) -> None:
     page.goto("/customer-service")
     wrong = {}
     for question, article in QUESTIONS.items():
-        text = _answer(page, question).inner_text()
-        if article.lower() not in text.lower():
-            wrong[question] = text
+        cited = _answer(page, question).locator(".p-evidence-button span").all_inner_texts()
+        if article not in cited:
+            wrong[question] = cited
     assert not wrong
 
 

@@ -93,12 +93,8 @@ class Bank:
         self._layers: dict[str, BankedLinear] = {}
         for name, module in list(model.named_modules()):
             if isinstance(module, nn.Linear) and "pooler" not in name:
-                parent = model.get_submodule(name.rpartition(".")[0]) if "." in name else model
                 layer = BankedLinear(module, name, self.routing, slots + 1, rank)
-                if isinstance(parent, nn.ModuleDict):
-                    parent[name.rpartition(".")[2]] = layer
-                else:
-                    setattr(parent, name.rpartition(".")[2], layer)
+                _replace(model, name, layer)
                 self._layers[name] = layer
         self._free = list(range(slots, 0, -1))
 
@@ -152,6 +148,25 @@ class Bank:
             yield
         finally:
             self.routing.training = None
+
+
+def remove_bank(model: nn.Module) -> None:
+    """Put plain linear layers back in place of `BankedLinear`, sharing the weights."""
+    for name, module in list(model.named_modules()):
+        if isinstance(module, BankedLinear):
+            outputs, inputs = module.weight.shape
+            plain = nn.Linear(inputs, outputs, bias=module.bias is not None)
+            plain.weight, plain.bias = module.weight, module.bias
+            _replace(model, name, plain)
+
+
+def _replace(model: nn.Module, name: str, layer: nn.Module) -> None:
+    parent_name, _, own = name.rpartition(".")
+    parent = model.get_submodule(parent_name)
+    if isinstance(parent, nn.ModuleDict):
+        parent[own] = layer
+    else:
+        setattr(parent, own, layer)
 
 
 def _segments(slots: Sequence[int]) -> list[tuple[int, int, int]]:

@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional
 
 from . import auto, bert
-from .bank import Bank, BankedLinear
+from .bank import Bank, remove_bank
 from .batches import TokenBatch, bucketed
 from .precision import Precision, choose_precision, keep_freed_memory
 from .source import EncoderSource
@@ -57,7 +56,7 @@ class Encoder:
         """An encoder with weights of its own, for full fine-tuning; its bank is empty."""
         twin = copy.copy(self)
         twin.model = copy.deepcopy(self.model)
-        _remove_bank(twin.model)
+        remove_bank(twin.model)
         twin.bank = Bank(twin.model.adaptable)
         twin.lock = threading.RLock()
         return twin
@@ -145,19 +144,3 @@ def _distinct(rows: TokenRows, routed: np.ndarray) -> tuple[np.ndarray, np.ndarr
             first.append(at)
         places[at] = seen[key]
     return np.array(first, dtype=np.int64), places
-
-
-def _remove_bank(model: nn.Module) -> None:
-    """Put plain linear layers back, sharing the weights."""
-    for name, module in list(model.named_modules()):
-        if isinstance(module, BankedLinear):
-            plain = nn.Linear(
-                module.weight.shape[1], module.weight.shape[0], bias=module.bias is not None, device="meta"
-            )
-            plain.weight, plain.bias = module.weight, module.bias
-            parent_name, _, own = name.rpartition(".")
-            parent = model.get_submodule(parent_name) if parent_name else model
-            if isinstance(parent, nn.ModuleDict):
-                parent[own] = plain
-            else:
-                setattr(parent, own, plain)

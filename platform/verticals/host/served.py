@@ -5,11 +5,12 @@ Whatever blocks runs in worker threads, never on the event loop.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from verticals.contract import Batch, Document, Event, Hit, Prediction, Predictions
+from verticals.contract import Batch, Document, Event, Hit, Prediction, Predictions, Progress
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -129,13 +130,24 @@ class ServedHead:
 
     async def start(self) -> None:
         """See that a version is live; where none is, a first one is trained on the data there is, and promoted."""
-        self.version = (await in_thread(self._first)).reference
+        leaving = threading.Event()
+        try:
+            self.version = (await in_thread(self._first, leaving)).reference
+        finally:
+            leaving.set()  # a start that is cancelled must not wait for the training in its thread
 
-    def _first(self) -> VersionRecord:
+    def _first(self, leaving: threading.Event) -> VersionRecord:
         record = self._head.live
         if record is None:
             host = self._head.vertical.host
-            told = partial(host.on_progress, f"{self._head.vertical.name}/{self.name}") if host.on_progress else None
+            name = f"{self._head.vertical.name}/{self.name}"
+
+            def told(progress: Progress) -> None:
+                if leaving.is_set():
+                    raise KeyboardInterrupt
+                if host.on_progress is not None:
+                    host.on_progress(name, progress)
+
             report = self._head.train(changes={"token_budget": host.settings.first_tokens}, progress=told)
             record = self._head.promote(report.version, why="the first version, trained when serving began")
         return record

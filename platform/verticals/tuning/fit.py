@@ -72,8 +72,7 @@ def fit(job: FitJob, workshop: Workshop) -> FitReport:
     say = job.progress or (lambda progress: None)
     started = time.monotonic()
     data, held_out, notes = _splits(job, objective, shared)
-    labels, tokens = len(getattr(objective, "labels", ())), int(data.rows.lengths.sum())
-    method, epochs, why = choose_method(recipe, len(data), labels, tokens)
+    method, epochs, why = choose_method(recipe, len(data), len(objective.labels), int(data.rows.lengths.sum()))
     recipe = dataclasses.replace(recipe, epochs=epochs)
     if method == "lora" and recipe.lora_rank > shared.bank.rank:
         raise BadInput(

@@ -151,7 +151,7 @@ def evidence(items: Sequence[Evidence], *, label: str = "") -> ui.element:
     """A button that opens the evidence drawer: why an answer was given.
 
     Args:
-        items: what the answer rests on, best first; the span of each is highlighted in its text.
+        items: what the answer rests on, strongest first; the span of each is highlighted in its text.
         label: of the button; the number of items by default.
 
     Returns:
@@ -186,7 +186,7 @@ def evidence_card(item: Evidence) -> None:
         with html.header():
             html.h3(item.title or item.source or item.id)
             if item.score is not None:
-                html.span(f"{item.score:.2f}", title="Score: higher is better").classes("p-number")
+                html.span(f"{item.score:.2f}", title="Score").classes("p-number")
         html.p(f"{item.kind} · {(item.source if item.title else '') or item.id}").classes("p-muted")
         with html.blockquote():
             start, end = _within(item)
@@ -200,7 +200,7 @@ def _drawer_head(drawer: ui.dialog, count: int) -> None:
     with html.header().classes("p-drawer-head"):
         with html.div():
             html.h2("Evidence")
-            html.p("1 source" if count == 1 else f"{count} sources, best first").classes("p-muted")
+            html.p("1 source" if count == 1 else f"{count} sources, strongest first").classes("p-muted")
         with html.button(type="button", **{"aria-label": "Close"}).classes("p-icon-button").on("click", drawer.close):
             ui.icon("close").props("aria-hidden=true")
 

@@ -1,5 +1,8 @@
 """Verticals that serve: starting, answering, following events, stopping."""
 
+import asyncio
+import time
+
 import anyio
 import pytest
 
@@ -45,6 +48,38 @@ def check_version(wanted):
         assert vertical.head("sarcasm").version == wanted
 
     return check
+
+
+def test_a_start_that_is_cancelled_does_not_wait_for_the_first_training(sarcasm, open_small_host):
+    host = open_small_host()
+    name = host.verticals[0].name
+
+    async def start() -> None:
+        begun, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def slowly(*_: object) -> None:
+            loop.call_soon_threadsafe(begun.set)
+            time.sleep(0.3)  # time enough to cancel before the next report
+
+        host.on_progress = slowly
+
+        async def serve() -> None:
+            async with host.serve([name]):
+                pytest.fail("it began to serve")
+
+        task = asyncio.create_task(serve())
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(start())
+    for _ in range(200):
+        if host.store.runs.list()[0].status != "running":
+            break
+        time.sleep(0.05)
+    assert host.store.runs.list()[0].status == "interrupted"
+    assert host.registry.list() == []
 
 
 def test_a_promotion_is_served_at_once(sarcasm, open_small_host, trained_home):

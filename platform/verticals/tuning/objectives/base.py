@@ -29,6 +29,7 @@ class Objective(ABC):
 
     def __init__(self, inputs: Sequence[str], target: str) -> None:
         self.inputs, self.target = tuple(inputs), target
+        self.labels: tuple[str, ...] = ()  # in order; stays empty where the targets are none
 
     @abstractmethod
     def learn(self, examples: Sequence[Example], labels: Sequence[str]) -> None:

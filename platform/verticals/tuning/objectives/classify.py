@@ -21,7 +21,6 @@ class Classify(Objective):
 
     def __init__(self, inputs: Sequence[str], target: str) -> None:
         super().__init__(inputs, target)
-        self.labels: tuple[str, ...] = ()
         self._places: dict[str, int] = {}
 
     def learn(self, examples: Sequence[Example], labels: Sequence[str]) -> None:

@@ -44,7 +44,7 @@ _EXAMPLES: dict[str, Any] = {
             "vertical": "customer-service",
             "head": "intent",
             "input": "My parcel is soaked",
-            "correction": "damaged-item",
+            "correction": "damaged_item",
         },
     },
 }
