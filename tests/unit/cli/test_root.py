@@ -138,8 +138,9 @@ def test_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
 def test_ctrl_c_ends_with_130(tmp_path: Path, plugins_dir: Path) -> None:
     command = ["-m", "verticals", "events", "tail", "weather", "--follow", "--plugins-dir", str(plugins_dir)]
     process = subprocess.Popen(
-        [sys.executable, *command], cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+        [sys.executable, *command], cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background shell hands down "ignored"
+    )  # fmt: skip
     deadline = time.monotonic() + 60
     while not (tmp_path / ".platform" / "platform.db").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
