@@ -20,6 +20,7 @@ class Auto(nn.Module):
         super().__init__()
         self.model, self.segments = model, segments
         self.width = int(model.config.hidden_size)
+        self.depth = 0  # layers that can be gone through one by one
 
     @property
     def adaptable(self) -> nn.Module:
@@ -27,14 +28,32 @@ class Auto(nn.Module):
         adaptable: nn.Module = self.model
         return adaptable
 
-    def forward(self, batch: TokenBatch) -> torch.Tensor:
-        """Hidden states [rows, length, width]."""
+    @property
+    def checkpointing(self) -> bool:
+        """Whether layers are computed again on the way back instead of being kept."""
+        return bool(self.model.is_gradient_checkpointing)
+
+    @checkpointing.setter
+    def checkpointing(self, wanted: bool) -> None:
+        if wanted:
+            self.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        else:
+            self.model.gradient_checkpointing_disable()
+
+    def vectors(self, batch: TokenBatch) -> torch.Tensor:
+        """The tokens' word vectors, [rows, length, width]."""
+        vectors: torch.Tensor = self.model.get_input_embeddings()(batch.ids)
+        return vectors
+
+    def forward(self, batch: TokenBatch, hidden: torch.Tensor | None = None) -> torch.Tensor:
+        """Hidden states [rows, length, width]; ``hidden`` stands in for the tokens' word vectors."""
         positions = torch.arange(batch.ids.shape[1], device=batch.ids.device)
-        inputs = {"input_ids": batch.ids, "attention_mask": (positions < batch.lengths[:, None]).long()}
+        inputs = {"attention_mask": (positions < batch.lengths[:, None]).long()}
+        inputs |= {"input_ids": batch.ids} if hidden is None else {"inputs_embeds": hidden}
         if self.segments:
             inputs["token_type_ids"] = (positions >= batch.second[:, None]).long()
-        hidden: torch.Tensor = self.model(**inputs).last_hidden_state
-        return hidden
+        output: torch.Tensor = self.model(**inputs).last_hidden_state
+        return output
 
 
 def load(source: EncoderSource) -> Auto:

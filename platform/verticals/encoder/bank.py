@@ -53,6 +53,8 @@ class BankedLinear(nn.Module):
         output = functional.linear(hidden, self.weight, self.bias)
         adapter = self.routing.training
         if adapter is not None:
+            if self.name not in adapter.layers:
+                return output
             down, up = adapter.matrices(self.name)
             return output + functional.linear(functional.linear(hidden, down), up * adapter.scale)
         for slot, first, last in self.routing.segments:

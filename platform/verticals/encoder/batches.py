@@ -19,11 +19,14 @@ class TokenBatch:
         ids: int64 [rows, length], padded at the end.
         lengths: int64 [rows].
         second: int64 [rows], where the second segment begins.
+        words: int64 [rows, words], where each word's first piece is, -1 where there is none; empty where the texts
+            did not come as words.
     """
 
     ids: torch.Tensor
     lengths: torch.Tensor
     second: torch.Tensor
+    words: torch.Tensor
 
     @classmethod
     def of(cls, rows: TokenRows, which: Sequence[int] | np.ndarray, pad_id: int, device: torch.device) -> TokenBatch:
@@ -32,9 +35,15 @@ class TokenBatch:
         ids = np.full((len(lengths), int(lengths.max())), pad_id, dtype=np.int64)
         for at, index in enumerate(which):
             ids[at, : lengths[at]] = rows.ids[index]
-        tensors = (torch.from_numpy(ids), torch.from_numpy(lengths), torch.from_numpy(rows.second[list(which)]))
+        words = np.empty((len(lengths), 0), dtype=np.int64)
+        if rows.words is not None:
+            chosen = [rows.words[index] for index in which]
+            words = np.full((len(lengths), max(map(len, chosen))), -1, dtype=np.int64)
+            for at, places in enumerate(chosen):
+                words[at, : len(places)] = places
+        tensors = [torch.from_numpy(array) for array in (ids, lengths, rows.second[list(which)], words)]
         if device.type == "cuda":
-            tensors = tuple(tensor.pin_memory().to(device, non_blocking=True) for tensor in tensors)  # type: ignore[assignment]
+            tensors = [tensor.pin_memory().to(device, non_blocking=True) for tensor in tensors]
         return cls(*tensors)
 
 

@@ -113,24 +113,48 @@ class Bert(nn.Module):
         layers = nn.ModuleList(Layer(config) for _ in range(config["num_hidden_layers"]))
         self.encoder = nn.ModuleDict({"layer": layers})
         self.width = int(config["hidden_size"])
+        self.depth = len(layers)
+        self.checkpointing = False  # compute each layer again on the way back instead of keeping it
 
     @property
     def adaptable(self) -> nn.Module:
         """The model whose layers adapters name."""
         return self
 
-    def forward(self, batch: TokenBatch) -> torch.Tensor:
-        """Hidden states [rows, length, width]."""
+    def vectors(self, batch: TokenBatch) -> torch.Tensor:
+        """What the first layer takes, [rows, length, width]."""
+        vectors: torch.Tensor = self.embeddings(batch)
+        return vectors
+
+    def forward(
+        self, batch: TokenBatch, hidden: torch.Tensor | None = None, first: int = 0, last: int | None = None
+    ) -> torch.Tensor:
+        """Hidden states [rows, length, width].
+
+        Args:
+            batch: the tokens.
+            hidden: what the layer ``first`` takes; the tokens' own vectors when not given.
+            first, last: the layers to go through.
+        """
         length = batch.ids.shape[1]
         mask = None
         # On a GPU the mask is always made: looking whether it is needed would wait for the device.
         if batch.ids.is_cuda or int(batch.lengths.min()) < length:
             positions = torch.arange(length, device=batch.ids.device)
             mask = (positions < batch.lengths[:, None])[:, None, None, :]
-        hidden: torch.Tensor = self.embeddings(batch)
-        for layer in self.encoder["layer"].children():
-            hidden = layer(hidden, mask)
+        if hidden is None:
+            hidden = self.vectors(batch)
+        again = self.checkpointing and torch.is_grad_enabled()
+        for layer in list(self.encoder["layer"].children())[first:last]:
+            hidden = _again(layer, hidden, mask) if again else layer(hidden, mask)
         return hidden
+
+
+def _again(layer: nn.Module, hidden: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    from torch.utils.checkpoint import checkpoint
+
+    output: torch.Tensor = checkpoint(layer, hidden, mask, use_reentrant=False)
+    return output
 
 
 def supports(config: dict[str, Any]) -> bool:

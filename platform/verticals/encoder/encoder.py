@@ -81,10 +81,35 @@ class Encoder:
         """The rows ``which`` as one padded batch on the encoder's device."""
         return TokenBatch.of(rows, which, self.tokenizer.pad_id, self.precision.device)
 
-    def features(self, batch: TokenBatch) -> torch.Tensor:
-        """One vector per row, fp32 [rows, dimension], not normalised. Gradients flow."""
+    def vectors(self, batch: TokenBatch) -> torch.Tensor:
+        """What the encoder computes a batch from, [rows, length, width]."""
+        return self.model.vectors(batch)
+
+    def features(
+        self, batch: TokenBatch, reads: str = "text", hidden: torch.Tensor | None = None, first: int = 0
+    ) -> torch.Tensor:
+        """What a head reads of a batch, fp32, not normalised. Gradients flow.
+
+        Args:
+            batch: of texts.
+            reads: ``text``: one vector per row, pooled as the encoder's authors do, [rows, dimension]; ``words``: that
+                of each word's first piece, zeros for a word left out, [rows, words, dimension]; ``mask``: that of the
+                mask token, [rows, dimension].
+            hidden: stands in for what the layer ``first`` takes; of `vectors` where that is the lowest.
+            first: the lowest layer to go through.
+        """
         with self.precision.autocast():
-            hidden = self.model(batch)
+            hidden = self.model(batch, hidden, first) if first else self.model(batch, hidden)
+        return self.pooled(hidden, batch, reads)
+
+    def pooled(self, hidden: torch.Tensor, batch: TokenBatch, reads: str) -> torch.Tensor:
+        """What a head reads of the token vectors ``hidden`` [rows, length, dimension]; see `features`."""
+        if reads == "words":
+            places = batch.words.clamp_min(0)[..., None].expand(-1, -1, hidden.shape[-1])
+            return torch.gather(hidden, 1, places).float() * (batch.words >= 0)[..., None]
+        if reads == "mask":
+            masks = (batch.ids == self.tokenizer.mask_id).int().argmax(dim=1)
+            return hidden[torch.arange(len(masks), device=hidden.device), masks].float()
         if self._cls:
             first: torch.Tensor = hidden[:, 0].float()
             return first
@@ -99,24 +124,33 @@ class Encoder:
         slots: Sequence[int] | None = None,
         batch_tokens: int = 4096,
         progress: Callable[[int], None] | None = None,
+        reads: str = "text",
     ) -> torch.Tensor:
-        """Features of many rows, on the CPU, fp32 [n, dimension], in the order given. Equal rows are computed once.
+        """What a head reads of many rows, on the CPU, in the order given. Equal rows are computed once.
+
+        The shape is that of `features`; rows of fewer words than the longest end in zeros.
 
         Args:
             rows: tokenised texts.
             slots: per row, the bank's slot to go through; all through the bare encoder by default.
             batch_tokens: padded tokens computed at once, at most.
             progress: called with the number of rows done in each batch.
+            reads: see `features`.
         """
         routed = np.zeros(len(rows), dtype=np.int64) if slots is None else np.asarray(slots, dtype=np.int64)
         first, places = _distinct(rows, routed)
         counts = np.bincount(places, minlength=len(first))
-        computed = torch.empty(len(first), self.dimension)
+        width = [max(map(len, rows.words), default=0)] if reads == "words" and rows.words is not None else []
+        computed = torch.zeros(len(first), *width, self.dimension)
         for chosen in bucketed(rows.lengths[first], rows=512, tokens=batch_tokens) if len(first) else ():
             which = chosen[np.argsort(routed[first[chosen]], kind="stable")]
             ordered = first[which]
             with self.lock, torch.inference_mode(), self.bank.route(routed[ordered].tolist()):
-                computed[which] = self.features(self.batch(rows, ordered)).cpu()
+                features = self.features(self.batch(rows, ordered), reads).cpu()
+            if width:
+                computed[which, : features.shape[1]] = features
+            else:
+                computed[which] = features
             if progress is not None:
                 progress(int(counts[which].sum()))
         return computed[torch.from_numpy(places)]
@@ -134,11 +168,12 @@ class Encoder:
 
 def _distinct(rows: TokenRows, routed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The first row of each group of equal ones, and for every row the place of its group."""
-    seen: dict[tuple[int, int, bytes], int] = {}
+    seen: dict[tuple[int, int, bytes, bytes], int] = {}
     first: list[int] = []
     places = np.empty(len(rows), dtype=np.int64)
     for at, ids in enumerate(rows.ids):
-        key = (int(routed[at]), int(rows.second[at]), ids.tobytes())
+        words = b"" if rows.words is None else rows.words[at].tobytes()
+        key = (int(routed[at]), int(rows.second[at]), ids.tobytes(), words)
         if key not in seen:
             seen[key] = len(first)
             first.append(at)

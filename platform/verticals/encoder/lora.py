@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -38,7 +38,7 @@ class LoraAdapter(nn.Module):
             down.uniform_(-bound, bound, generator=generator)
             self.down[_key(name)] = nn.Parameter(down)
             self.up[_key(name)] = nn.Parameter(torch.zeros(outputs, rank))
-        self._names = tuple(layers)
+        self._names = dict.fromkeys(layers)
 
     @property
     def scale(self) -> float:
@@ -46,8 +46,8 @@ class LoraAdapter(nn.Module):
         return self.alpha / self.rank
 
     @property
-    def layers(self) -> tuple[str, ...]:
-        """Names of the adapted linear layers."""
+    def layers(self) -> Collection[str]:
+        """Names of the adapted linear layers, in order."""
         return self._names
 
     def matrices(self, name: str) -> tuple[torch.Tensor, torch.Tensor]:

@@ -24,11 +24,14 @@ class TokenRows:
         ids: one int64 array per text, special tokens included.
         second: per text, where the second segment of a pair begins; the length where there is none.
         cut: per text, how many tokens at its end were left out.
+        words: per text, where the first piece of each of its words is, -1 for a word left out; `None` where the
+            texts were not given as words.
     """
 
     ids: list[np.ndarray]
     second: np.ndarray
     cut: np.ndarray
+    words: list[np.ndarray] | None = None
 
     @property
     def lengths(self) -> np.ndarray:
@@ -37,6 +40,11 @@ class TokenRows:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def part(self, which: np.ndarray) -> TokenRows:
+        """Only the rows ``which``."""
+        words = None if self.words is None else [self.words[at] for at in which]
+        return TokenRows([self.ids[at] for at in which], self.second[which], self.cut[which], words)
 
 
 class Tokenizer:
@@ -57,6 +65,8 @@ class Tokenizer:
         self._fast.no_padding()
         self._fast.no_truncation()
         self.pad_id = int(source.config.get("pad_token_id") or 0)
+        mask = next((token for token in ("[MASK]", "<mask>") if self._fast.token_to_id(token) is not None), "")
+        self.mask, self.mask_id = mask, (self._fast.token_to_id(mask) or 0) if mask else -1
         self.limit = _limit(source.config)
         self._truncating: dict[int, FastTokenizer] = {}
 
@@ -82,6 +92,27 @@ class Tokenizer:
             np.array([row[1] for row in rows], dtype=np.int64),
             np.array([row[2] for row in rows], dtype=np.int64),
         )
+
+    def encode_words(self, texts: Sequence[Sequence[str]], max_tokens: int) -> TokenRows:
+        """Tokenise texts that come as words; each word's pieces are known to belong to it.
+
+        Args:
+            texts: the words of each.
+            max_tokens: words whose first piece lies beyond are left out; never above what the encoder takes.
+        """
+        limit = min(max_tokens, self.limit)
+        first, last = self._special
+        room = limit - len(first) - len(last)
+        ids, words, cut = [], [], []
+        whole = self._fast.encode_batch([list(text) for text in texts], is_pretokenized=True, add_special_tokens=False)
+        for text, item in zip(texts, whole, strict=True):
+            ids.append(np.array([*first, *item.ids[:room], *last], dtype=np.int64))
+            starts = np.full(len(text), -1, dtype=np.int64)
+            for at, word in reversed(list(enumerate(item.word_ids[:room]))):
+                starts[word] = at + len(first)
+            words.append(starts)
+            cut.append(max(0, len(item.ids) - room))
+        return TokenRows(ids, np.array([len(row) for row in ids], dtype=np.int64), np.array(cut, dtype=np.int64), words)
 
     def _singles(self, encoded: Sequence[Any], limit: int) -> TokenRows:
         first, last = self._special

@@ -5,8 +5,22 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
+from dataclasses import dataclass
 
 import torch
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What a head reads of one text.
+
+    Args:
+        vectors: [1, dimension], or [words, dimension] for a head that reads words.
+        cut: tokens at the text's end that were not read.
+    """
+
+    vectors: torch.Tensor
+    cut: int
 
 
 class FeatureCache:
@@ -18,10 +32,10 @@ class FeatureCache:
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
-        self._kept: OrderedDict[Hashable, torch.Tensor] = OrderedDict()
+        self._kept: OrderedDict[Hashable, Features] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable) -> torch.Tensor | None:
+    def get(self, key: Hashable) -> Features | None:
         """The features kept for a key."""
         with self._lock:
             features = self._kept.get(key)
@@ -29,7 +43,7 @@ class FeatureCache:
                 self._kept.move_to_end(key)
             return features
 
-    def put(self, key: Hashable, features: torch.Tensor) -> None:
+    def put(self, key: Hashable, features: Features) -> None:
         """Keep features; the longest unused ones make room."""
         if not self.capacity:
             return

@@ -15,10 +15,9 @@ import torch
 
 from verticals.contract import PlatformError, Prediction, Unavailable
 from verticals.encoder import Encoder, TokenRows
-from verticals.encoder.tokens import Text
 from verticals.store import Registry
 
-from .cache import FeatureCache
+from .cache import FeatureCache, Features
 from .loaded import Loaded, load
 
 _CACHED_TEXTS = 20_000
@@ -105,7 +104,7 @@ class Engine:
         answers: dict[int, Prediction | PlatformError] = {}
         for places in _passes(requests):
             with self._lock:  # a version must not leave the bank between its lookup and its use
-                ready: list[tuple[int, Loaded, list[Text]]] = []
+                ready: list[tuple[int, Loaded, list[Any]]] = []
                 for place in places:
                     request = requests[place]
                     try:
@@ -113,20 +112,27 @@ class Engine:
                         ready.append((place, loaded, loaded.head.texts(request.value)))
                     except PlatformError as error:
                         answers[place] = error
-                features, cut = self._features([(loaded, text) for _, loaded, texts in ready for text in texts])
-                answers.update(_decode(requests, ready, features, cut))
+                features = self._features([(loaded, text) for _, loaded, texts in ready for text in texts])
+                answers.update(_decode(requests, ready, features))
         return [answers[place] for place in range(len(requests))]
 
-    def _features(self, wanted: Sequence[tuple[Loaded, Text]]) -> tuple[torch.Tensor, list[int]]:
-        """Features of texts through their heads' adapters, [texts, dimension], and how many tokens of each were cut."""
+    def _features(self, wanted: Sequence[tuple[Loaded, Any]]) -> list[Features]:
+        """Per text its features through its head's adapter, and how many of its tokens were cut."""
+        if not wanted:
+            return []
         shared = self._encoder()
         keys = [
             # Heads on the bare encoder share what is kept of a text.
-            (loaded.reference if loaded.slot or loaded.encoder is not shared else "", loaded.max_tokens, text)
+            (
+                loaded.reference if loaded.slot or loaded.encoder is not shared else "",
+                loaded.head.reads,
+                loaded.max_tokens,
+                text,
+            )
             for loaded, text in wanted
         ]
-        known: dict[Any, torch.Tensor] = {}
-        missing: dict[int, dict[Any, Loaded]] = {}  # by encoder
+        known: dict[Any, Features] = {}
+        missing: dict[tuple[int, str], dict[Any, Loaded]] = {}  # by encoder and what is read of it
         for key, (loaded, _) in zip(keys, wanted, strict=True):
             if key in known:
                 continue
@@ -134,20 +140,18 @@ class Engine:
             if features is not None:
                 known[key] = features
             else:
-                missing.setdefault(id(loaded.encoder), {})[key] = loaded
-        for group in missing.values():
+                missing.setdefault((id(loaded.encoder), loaded.head.reads), {})[key] = loaded
+        for (_, reads), group in missing.items():
             loadeds = list(group.values())
             encoder = loadeds[0].encoder
-            rows = _tokens(encoder, [(key[2], key[1]) for key in group])
-            computed = encoder.encode(rows, [loaded.slot for loaded in loadeds])
+            rows = _tokens(encoder, [(key[-1], key[-2]) for key in group], reads)
+            computed = encoder.encode(rows, [loaded.slot for loaded in loadeds], reads=reads)
             for key, features, cut in zip(group, computed, rows.cut.tolist(), strict=True):
-                # The count of cut tokens rides along as one more number.
-                known[key] = torch.cat([features, torch.tensor([float(cut)])])
+                # A copy of its own: a view would keep the whole batch in memory.
+                own = features[: len(key[-1])].clone() if reads == "words" else features[None].clone()
+                known[key] = Features(own, cut)
                 self._cache.put(key, known[key])
-        if not keys:
-            return torch.empty(0, 0), []
-        together = torch.stack([known[key] for key in keys])
-        return together[:, :-1], [int(cut) for cut in together[:, -1].tolist()]
+        return [known[key] for key in keys]
 
 
 def _passes(requests: Sequence[Request]) -> list[list[int]]:
@@ -162,24 +166,23 @@ def _passes(requests: Sequence[Request]) -> list[list[int]]:
     ]
 
 
-def _tokens(encoder: Encoder, texts: Sequence[tuple[Text, int]]) -> TokenRows:
+def _tokens(encoder: Encoder, texts: Sequence[tuple[Any, int]], reads: str) -> TokenRows:
     """Tokenise texts that may have different limits."""
+    tokenise = encoder.tokenizer.encode_words if reads == "words" else encoder.tokens
     limits = {limit for _, limit in texts}
     if len(limits) == 1:
-        return encoder.tokens([text for text, _ in texts], limits.pop())
-    rows = [encoder.tokens([text], limit) for text, limit in texts]
+        return tokenise([text for text, _ in texts], limits.pop())
+    rows = [tokenise([text], limit) for text, limit in texts]
     return TokenRows(
         [row.ids[0] for row in rows],
         np.concatenate([row.second for row in rows]),
         np.concatenate([row.cut for row in rows]),
+        [row.words[0] for row in rows if row.words is not None] or None,
     )
 
 
 def _decode(
-    requests: Sequence[Request],
-    ready: Sequence[tuple[int, Loaded, list[Text]]],
-    features: torch.Tensor,
-    cut: Sequence[int],
+    requests: Sequence[Request], ready: Sequence[tuple[int, Loaded, list[Any]]], features: Sequence[Features]
 ) -> Mapping[int, Prediction]:
     """Predictions by place of the request; the requests of one head are decoded together."""
     groups: dict[str, list[tuple[int, slice]]] = {}
@@ -192,9 +195,11 @@ def _decode(
     answers = {}
     with torch.inference_mode():
         for reference, members in groups.items():
-            own = torch.cat([features[span] for _, span in members])
+            read = [one.vectors for _, span in members for one in features[span]]
+            own = torch.cat(read) if read else torch.empty(0, 0)
             values = [requests[place].value for place, _ in members]
             predictions = heads[reference].head.answer(own, values)
             for (place, span), prediction in zip(members, predictions, strict=True):
-                answers[place] = dataclasses.replace(prediction, version=reference, tokens_cut=sum(cut[span]))
+                cut = sum(one.cut for one in features[span])
+                answers[place] = dataclasses.replace(prediction, version=reference, tokens_cut=cut)
     return answers

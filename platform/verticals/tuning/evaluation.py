@@ -14,7 +14,6 @@ from verticals.encoder import Encoder
 from verticals.encoder.heads import ClassifyHead, Head
 
 from .objectives import Classify, objective_of
-from .prepared import prepare
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +68,9 @@ def evaluate(
     started = time.monotonic()
     objective = objective_of(noun.objective)(noun.inputs, noun.target)
     objective.adopt(head)
-    prepared = prepare(objective, examples, encoder, max_tokens, split)
+    prepared = objective.prepare(examples, split, encoder, max_tokens)
     with torch.inference_mode():
-        features = encoder.encode(prepared.rows, [slot] * len(prepared.rows)).view(len(prepared), prepared.views, -1)
+        features = prepared.encode(encoder, slot=slot)
         metrics = objective.metrics(head, features, prepared.targets)
         per_label, confusions = (
             _by_label(head, features, prepared.targets) if isinstance(objective, Classify) else ((), ())

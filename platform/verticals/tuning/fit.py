@@ -17,16 +17,14 @@ import numpy as np
 import torch
 
 from verticals.contract import BadInput, FitJob, FitReport, Progress, Recipe
-from verticals.encoder import Encoder, LoraAdapter
-from verticals.encoder.heads import Head
+from verticals.encoder import Encoder
 from verticals.store import Registry
 
 from .card import model_card
 from .linear import fit_head
-from .loop import through, train
-from .methods import choose_method
+from .methods import METHODS, Fitted, Floor, Task, choose_method, method_of
 from .objectives import Objective, objective_of
-from .prepared import Prepared, features_of, hold_out, prepare
+from .prepared import Data, Prepared, hold_out
 
 _FAMILIAR_PER_LABEL = 30  # training rows per label that the label means are taken from
 
@@ -54,8 +52,7 @@ def fit(job: FitJob, workshop: Workshop) -> FitReport:
     """Train one head as its recipe says, calibrate it, and save it as a new version.
 
     The head alone is always trained first, on cached features: it is the floor to beat. If the chosen method stays
-    below that floor on the held-out rows, the floor is what is saved, and the report says so. The chosen method
-    starts from a fresh head: a fitted one leaves it little to learn from (measured: `docs/benchmarks.md`).
+    below that floor on the held-out rows, the floor is what is saved, and the report says so.
 
     A run that is stopped reports ``interrupted`` and saves no version; its checkpoint, once there is one, holds all
     that is needed to go on exactly.
@@ -63,81 +60,48 @@ def fit(job: FitJob, workshop: Workshop) -> FitReport:
     Raises:
         BadInput: the examples don't fit the objective, or the recipe does not fit the encoder.
     """
-    recipe = job.recipe
-    shared = _as_asked(recipe, workshop.encoder)
+    shared = _as_asked(job.recipe, workshop.encoder)
     objective = objective_of(job.objective)(job.inputs, job.target)
     if not job.examples.get("train"):
         raise BadInput(f"{job.vertical}/{job.head} has no training rows.", "Import some with `platform data import`.")
     objective.learn(job.examples["train"], job.labels)
-    say = job.progress or (lambda progress: None)
     started = time.monotonic()
-    data, held_out, notes = _splits(job, objective, shared)
-    method, epochs, why = choose_method(recipe, len(data), len(objective.labels), int(data.rows.lengths.sum()))
-    recipe = dataclasses.replace(recipe, epochs=epochs)
-    if method == "lora" and recipe.lora_rank > shared.bank.rank:
-        raise BadInput(
-            f"recipe: lora_rank is {recipe.lora_rank}; adapters are served up to rank {shared.bank.rank}.",
-            "Give a smaller one, or use the method 'full'.",
-        )
-    notes.append(f"method {method}: {why}")
-    head = objective.head(shared.dimension, recipe)
-    body: Encoder = shared
-    adapter: LoraAdapter | None = None
+    task = _task(job, objective, shared, workshop)
+    tokens = int(task.data.lengths.sum())
+    name, epochs, why = choose_method(job.recipe, len(task.data), len(objective.labels), tokens, objective.reads)
+    method = method_of(name)
+    task.recipe = dataclasses.replace(job.recipe, epochs=epochs)
+    task.notes.append(f"method {name}: {why}")
     with _stopped_by_signals(workshop.stop):
-        count = _counter(say, "encoding", len(data.rows) + len(held_out.rows), workshop.stop)
         try:
-            features, held_features = (features_of(part, shared, count) for part in (data, held_out))
+            task.floor = _floor(task)
         except _Stopped:
-            return FitReport("", {}, (), time.monotonic() - started, "interrupted", tuple(notes))
-        history = fit_head(head, objective, (features, data.targets), (held_features, held_out.targets), recipe)
-        floor = max(figures[objective.metric] for figures in history)
-        outcome = "done"
-        if method != "head":
-            alone, head = head, objective.head(shared.dimension, recipe)
-            if method == "lora":
-                generator = torch.Generator().manual_seed(recipe.seed)
-                adapter = LoraAdapter(shared.bank.shapes, recipe.lora_rank, recipe.lora_alpha, generator)
-                adapter.to(shared.precision.device)
-            else:
-                body = shared.private_copy()
-            state, outcome = train(
-                body, adapter, head, objective, data, held_out, recipe, workshop.runs / job.run / "checkpoint.pt",
-                resume=job.resume, stop=workshop.stop, report=say,
-            )  # fmt: skip
-            if outcome == "interrupted":
-                return FitReport("", {}, tuple(state.history), time.monotonic() - started, outcome, tuple(notes))
-            history = state.history
-            if state.best_figure < floor:
-                notes.append(
-                    f"{method} reached {state.best_figure:.4f} {objective.metric} on the held-out rows, below the "
-                    f"{floor:.4f} of the head alone; the head alone was saved"
-                )
-                head, method, body, adapter = alone, "head", shared, None
-    places = _some_of_each(data.targets, recipe.seed)
-    if method == "head":
-        some, held = features[places], held_features
-    else:
-        some, held = through(body, adapter, data.part(places)), through(body, adapter, held_out)
-    known = (some, data.targets[places])
-    metrics = _calibrate(objective, head, known, (held, held_out.targets), recipe.coverage)
-    metrics["floor"] = floor
+            return FitReport("", {}, (), time.monotonic() - started, "interrupted", tuple(task.notes))
+        fitted = method.fit(task)
+        if fitted.outcome == "interrupted":
+            seconds = time.monotonic() - started
+            return FitReport("", {}, tuple(fitted.history), seconds, "interrupted", tuple(task.notes))
+    if task.floor is not None and fitted.figure < task.floor.figure:
+        task.notes.append(
+            f"{name} reached {fitted.figure:.4f} {objective.metric} on the held-out rows, below the "
+            f"{task.floor.figure:.4f} of the head alone; the head alone was saved"
+        )
+        name, fitted = "head", METHODS["head"].fit(task)
+    metrics = _calibrate(task, fitted)
     seconds = time.monotonic() - started
-    report = FitReport("", metrics, tuple(history), seconds, outcome, tuple(notes))
-    manifest = _manifest(job, objective, head, method, metrics, shared, workshop.provenance)
-    manifest["notes"], manifest["seconds"] = notes, round(seconds, 1)
-    manifest["rows"] = {"train": len(data), "held_out": len(held_out)}
+    report = FitReport("", metrics, tuple(fitted.history), seconds, fitted.outcome, tuple(task.notes))
+    manifest = _manifest(task, fitted, name, metrics, workshop.provenance)
+    manifest["notes"], manifest["seconds"] = task.notes, round(seconds, 1)
+    manifest["rows"] = {"train": len(task.data), "held_out": len(task.held_out)}
 
     def write(folder: Path) -> None:
-        head.save(folder)
-        if adapter is not None:
-            adapter.save(folder, shared.source.name)
-        if body is not shared:
-            _save_weights(body, folder)
-        (folder / "README.md").write_text(model_card(manifest, history), encoding="utf-8")
+        fitted.head.save(folder)
+        fitted.body.save(folder)
+        (folder / "README.md").write_text(model_card(manifest, fitted.history), encoding="utf-8")
 
-    say(Progress("saving", 0, 1, "version"))
+    task.report(Progress("saving", 0, 1, "version"))
     record = workshop.registry.save(job.vertical, job.head, manifest, write, run=job.run)
-    (workshop.runs / job.run / "checkpoint.pt").unlink(missing_ok=True)
+    task.checkpoint.unlink(missing_ok=True)
     return dataclasses.replace(report, version=record.version)
 
 
@@ -151,12 +115,12 @@ def _as_asked(recipe: Recipe, encoder: Encoder) -> Encoder:
     return encoder if recipe.precision == "auto" else encoder.computing_in(recipe.precision)
 
 
-def _splits(job: FitJob, objective: Objective, encoder: Encoder) -> tuple[Prepared, Prepared, list[str]]:
+def _task(job: FitJob, objective: Objective, encoder: Encoder, workshop: Workshop) -> Task:
     """Training and held-out rows; where the data set names none for validation, a share of the training rows."""
     recipe, notes = job.recipe, []
-    data = prepare(objective, job.examples["train"], encoder, recipe.max_tokens, "train")
+    data = objective.prepare(job.examples["train"], "train", encoder, recipe.max_tokens)
     if job.examples.get("validation"):
-        held_out = prepare(objective, job.examples["validation"], encoder, recipe.max_tokens, "validation")
+        held_out = objective.prepare(job.examples["validation"], "validation", encoder, recipe.max_tokens)
     else:
         kept, held = hold_out(data.targets, recipe.validation, recipe.seed)
         if not len(held):
@@ -167,33 +131,51 @@ def _splits(job: FitJob, objective: Objective, encoder: Encoder) -> tuple[Prepar
             )
         notes.append(f"{len(held)} of {len(data)} training rows were held out: the data set has no validation rows")
         data, held_out = data.part(kept), data.part(held)
-    cut = int((data.rows.cut > 0).sum())
-    if cut:
-        notes.append(
-            f"{cut} of {len(data.rows)} training texts were longer than {recipe.max_tokens} tokens and were cut"
-        )
-    return data, held_out, notes
+    if data.cut:
+        texts = f"{data.cut} of {_texts(data)} training texts"
+        notes.append(f"{texts} were longer than {recipe.max_tokens} tokens and were cut")
+    checkpoint = workshop.runs / job.run / "checkpoint.pt"
+    report = job.progress or (lambda progress: None)
+    return Task(job, recipe, objective, encoder, data, held_out, checkpoint, workshop.stop, report, notes)
 
 
-def _calibrate(
-    objective: Objective,
-    head: Head,
-    known: tuple[torch.Tensor, torch.Tensor],
-    held_out: tuple[torch.Tensor, torch.Tensor],
-    coverage: float,
-) -> dict[str, float]:
+def _floor(task: Task) -> Floor | None:
+    """The head alone, where the objective's heads read the encoder."""
+    if task.objective.reads == "itself":
+        return None
+    count = _counter(task.report, "encoding", _texts(task.data) + _texts(task.held_out), task.stop)
+    features, held = (part.encode(task.encoder, count) for part in (task.data, task.held_out))
+    head = task.objective.head(task.encoder.dimension, task.recipe)
+    history = fit_head(head, task.objective, (features, task.data.targets), (held, task.held_out.targets), task.recipe)
+    return Floor(head, features, held, history, max(figures[task.objective.metric] for figures in history))
+
+
+def _texts(data: Data) -> int:
+    return len(data.rows) if isinstance(data, Prepared) else len(data)
+
+
+def _calibrate(task: Task, fitted: Fitted) -> dict[str, float]:
     """Calibrate on the held-out rows, set when to abstain, and measure."""
+    objective, head, floor = task.objective, fitted.head, task.floor
+    places = _some_of_each(task.data.targets, task.recipe.seed)
+    if floor is not None and head is floor.head and fitted.body.encoder is task.encoder and not fitted.body.adapter:
+        some, held = floor.features[places], floor.held_features
+    else:
+        some, held = fitted.body.encode(task.data.part(places)), fitted.body.encode(task.held_out)
     with torch.no_grad():
-        objective.calibrate(head, *held_out)
-        objective.familiarise(head, known, held_out[0], coverage)
-        return objective.metrics(head, *held_out)
+        objective.calibrate(head, held, task.held_out.targets)
+        objective.familiarise(head, (some, task.data.targets[places]), held, task.recipe.coverage)
+        metrics = objective.metrics(head, held, task.held_out.targets)
+    if floor is not None:
+        metrics["floor"] = floor.figure
+    return metrics
 
 
 def _some_of_each(targets: torch.Tensor, seed: int) -> np.ndarray:
     """Places of up to 30 random rows of each label, or of 1000 rows where the targets are no labels."""
     generator = np.random.default_rng(seed)
     order = generator.permutation(len(targets))
-    if targets.is_floating_point():
+    if targets.is_floating_point() or targets.ndim > 1:
         return np.sort(order[:1000])
     values = targets.numpy()[order]
     taken = [order[np.flatnonzero(values == value)[:_FAMILIAR_PER_LABEL]] for value in np.unique(values)]
@@ -201,30 +183,17 @@ def _some_of_each(targets: torch.Tensor, seed: int) -> np.ndarray:
 
 
 def _manifest(
-    job: FitJob,
-    objective: Objective,
-    head: Head,
-    method: str,
-    metrics: Mapping[str, float],
-    encoder: Encoder,
-    provenance: Mapping[str, str],
+    task: Task, fitted: Fitted, method: str, metrics: Mapping[str, float], provenance: Mapping[str, str]
 ) -> dict[str, Any]:
-    config = head.config()
+    job, source, config = task.job, task.encoder.source, fitted.head.config()
     return {
-        "vertical": job.vertical, "head": job.head, "objective": job.objective, "metric": objective.metric,
+        "vertical": job.vertical, "head": job.head, "objective": job.objective, "metric": task.objective.metric,
         "method": method, "recipe": job.recipe.to_dict(), "labels": config.get("labels", []), "config": config,
         "inputs": list(job.inputs), "target": job.target, "dataset_version": job.dataset_version,
         "seed": job.recipe.seed, "metrics": dict(metrics), "temperature": config.get("temperature"),
-        "thresholds": {"familiarity": config.get("threshold")}, "tokenizer_sha256": encoder.source.tokenizer_sha256,
-        "encoder": {"name": encoder.source.name, "sha256": encoder.source.sha256, "pooling": encoder.source.pooling},
-        **provenance,
+        "thresholds": {"familiarity": config.get("threshold")}, "tokenizer_sha256": source.tokenizer_sha256,
+        "encoder": {"name": source.name, "sha256": source.sha256, "pooling": source.pooling}, **provenance,
     }  # fmt: skip
-
-
-def _save_weights(body: Encoder, folder: Path) -> None:
-    from safetensors.torch import save_file
-
-    save_file(body.state(), folder / "model.safetensors", metadata={"format": "pt"})
 
 
 class _Stopped(Exception):

@@ -40,7 +40,7 @@ def _at_once(head: Head, objective: Objective, train: Rows, held_out: Rows, reci
 
     def closure() -> torch.Tensor:
         solver.zero_grad()
-        loss = objective.loss(head, *train, recipe)
+        loss = objective.losses(head, *train, recipe).mean()
         for matrix in matrices:
             loss = loss + _SHRINK / 2 * matrix.square().sum()
         loss.backward()
@@ -54,6 +54,7 @@ def _in_batches(
     head: Head, objective: Objective, train: Rows, held_out: Rows, recipe: Recipe
 ) -> list[dict[str, float]]:
     """By Adam, where the loss compares the rows of a batch; the weights that do best are kept, untrained ones too."""
+    torch.manual_seed(recipe.seed)
     generator = torch.Generator().manual_seed(recipe.seed)
     optimiser = torch.optim.AdamW(
         head.parameters(), lr=recipe.head_learning_rate or _RATE, weight_decay=recipe.weight_decay, fused=True
@@ -66,7 +67,7 @@ def _in_batches(
         head.train()
         for which in torch.randperm(len(targets), generator=generator).split(_BATCH):
             optimiser.zero_grad(set_to_none=True)
-            objective.loss(head, features[which], targets[which], recipe).backward()
+            objective.losses(head, features[which], targets[which], recipe).mean().backward()
             optimiser.step()
         figures = {"epoch": epoch, **_figures(head, objective, held_out)}
         waited += 1

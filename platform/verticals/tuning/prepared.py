@@ -1,17 +1,54 @@
-"""Examples made ready for the encoder."""
+"""Examples made ready for training."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 import torch
 
 from verticals.encoder import Encoder, TokenRows
 
-from .objectives import Objective, of_each
+from .lower import Lower
+
+Change = Callable[[torch.Tensor], torch.Tensor]
+
+
+class Data(Protocol):
+    """The examples of one split, ready: what the loop and the methods need of them."""
+
+    targets: torch.Tensor
+    groups: torch.Tensor | None
+
+    def __len__(self) -> int: ...
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Cost of each example, to make batches of equals, [examples]."""
+
+    @property
+    def cut(self) -> int:
+        """Texts that were longer than the recipe or the encoder takes."""
+
+    def part(self, which: np.ndarray) -> Data:
+        """Only the examples ``which``."""
+
+    def forward(self, encoder: Encoder, which: np.ndarray, change: Change | None = None) -> torch.Tensor:
+        """What the head reads of the examples ``which``, with gradients; ``change`` is put upon the input vectors."""
+
+    def targets_of(self, which: np.ndarray, features: torch.Tensor) -> torch.Tensor:
+        """Targets of the examples ``which``, whose features are given, on the features' device."""
+
+    def encode(self, encoder: Encoder, progress: Callable[[int], None] | None = None, slot: int = 0) -> torch.Tensor:
+        """What the head reads of every example, on the CPU, without gradients.
+
+        Args:
+            encoder: through whatever adapter is in training on it.
+            progress: told how many texts are done in each batch.
+            slot: of the bank, to go through where no adapter is in training.
+        """
 
 
 @dataclass(slots=True)
@@ -20,13 +57,19 @@ class Prepared:
 
     Args:
         rows: texts of all examples, ``views`` of each, one after the other.
-        targets: [examples].
+        targets: [examples], or [examples, words] with -100 where a row has fewer words than the longest.
         views: texts per example.
+        reads: what the head reads of the encoder, as `Encoder.features` has it.
+        groups: the group of each example, where the gap between groups is to be kept small; int64 [examples].
+        lower: what the encoder's frozen lower layers give of the texts, where that is kept.
     """
 
     rows: TokenRows
     targets: torch.Tensor
-    views: int
+    views: int = 1
+    reads: str = "text"
+    groups: torch.Tensor | None = None
+    lower: Lower | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -37,6 +80,11 @@ class Prepared:
         longest: np.ndarray = self.rows.lengths.reshape(-1, self.views).max(axis=1)
         return longest
 
+    @property
+    def cut(self) -> int:
+        """See `Data.cut`."""
+        return int((self.rows.cut > 0).sum())
+
     def flat(self, which: np.ndarray) -> np.ndarray:
         """Places in ``rows`` of the texts of the examples ``which``."""
         places: np.ndarray = (which[:, None] * self.views + np.arange(self.views)).reshape(-1)
@@ -44,28 +92,32 @@ class Prepared:
 
     def part(self, which: np.ndarray) -> Prepared:
         """Only the examples ``which``."""
+        chosen = torch.from_numpy(which)
+        groups = None if self.groups is None else self.groups[chosen]
+        return Prepared(self.rows.part(self.flat(which)), self.targets[chosen], self.views, self.reads, groups)
+
+    def forward(self, encoder: Encoder, which: np.ndarray, change: Change | None = None) -> torch.Tensor:
+        """See `Data.forward`: [examples, views or words, dimension]."""
         flat = self.flat(which)
-        rows = TokenRows([self.rows.ids[at] for at in flat], self.rows.second[flat], self.rows.cut[flat])
-        return Prepared(rows, self.targets[torch.from_numpy(which)], self.views)
+        batch = encoder.batch(self.rows, flat)
+        hidden, first = None, 0
+        if self.lower is not None:
+            hidden, first = self.lower.batch(flat, batch), self.lower.layers
+        if change is not None:
+            hidden = change(encoder.vectors(batch) if hidden is None else hidden)
+        return self._shaped(encoder.features(batch, self.reads, hidden, first))
 
+    def targets_of(self, which: np.ndarray, features: torch.Tensor) -> torch.Tensor:
+        """See `Data.targets_of`: of as many words as the batch's longest example has."""
+        targets = self.targets[torch.from_numpy(which)]
+        return (targets[:, : features.shape[1]] if self.reads == "words" else targets).to(features.device)
 
-def prepare(
-    objective: Objective, examples: Sequence[Mapping[str, Any]], encoder: Encoder, max_tokens: int, split: str
-) -> Prepared:
-    """Tokenise the examples of a split.
+    def encode(self, encoder: Encoder, progress: Callable[[int], None] | None = None, slot: int = 0) -> torch.Tensor:
+        """See `Data.encode`: [examples, views or words, dimension]."""
+        return self._shaped(encoder.encode(self.rows, [slot] * len(self.rows), progress=progress, reads=self.reads))
 
-    Raises:
-        BadInput: an example has no usable text or target; the message says which.
-    """
-    texts = [text for several in of_each(examples, split, objective.texts) for text in several]
-    targets = torch.tensor(of_each(examples, split, objective.target_of))
-    return Prepared(encoder.tokens(texts, max_tokens), targets, objective.views)
-
-
-def features_of(prepared: Prepared, encoder: Encoder, progress: Callable[[int], None] | None = None) -> torch.Tensor:
-    """The encoder's vectors of every example, [examples, views, dimension], through whatever adapter is in training."""
-    flat = encoder.encode(prepared.rows, progress=progress)
-    return flat.view(len(prepared), prepared.views, -1)
+    def _shaped(self, features: torch.Tensor) -> torch.Tensor:
+        return features if self.reads == "words" else features.view(-1, self.views, features.shape[-1])
 
 
 def hold_out(targets: torch.Tensor, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -73,7 +125,7 @@ def hold_out(targets: torch.Tensor, share: float, seed: int) -> tuple[np.ndarray
     values = targets.numpy()
     places = np.random.default_rng(seed).permutation(len(values))
     classes = np.zeros(len(values), dtype=np.int64)
-    if not targets.is_floating_point() and len(np.unique(values)) < len(values) / 2:
+    if targets.ndim == 1 and not targets.is_floating_point() and len(np.unique(values)) < len(values) / 2:
         classes = values
     # A row is held out when its place within its label, from 0 to 1, is among the first of all.
     depth = np.empty(len(values))

@@ -216,7 +216,9 @@ def test_heads_on_the_bare_encoder_share_features(engine, encoder, save, monkeyp
     save("adapted", 3, method="lora")
     encoded = []
     original = encoder.encode
-    monkeypatch.setattr(encoder, "encode", lambda rows, *rest: encoded.append(len(rows)) or original(rows, *rest))
+    monkeypatch.setattr(
+        encoder, "encode", lambda rows, *rest, **more: encoded.append(len(rows)) or original(rows, *rest, **more)
+    )
     engine.answer([Request("shop", head, "v1", "a") for head in ("one", "two", "one")])
     engine.predict("shop", "two", "v1", ["a"])
     assert encoded == [1]

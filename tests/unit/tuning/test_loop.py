@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from verticals.contract import Recipe
-from verticals.encoder import LoraAdapter
 from verticals.tuning import fit
-from verticals.tuning.loop import rate, train
+from verticals.tuning.body import full_body, lora_body
+from verticals.tuning.loop import train
 from verticals.tuning.objectives import Classify
-from verticals.tuning.prepared import prepare
+from verticals.tuning.optimiser import rate
 
 
 class Killed(BaseException):
@@ -25,19 +25,17 @@ def parts(encoder, utterances):
         objective = Classify(("text",), "label")
         rows, held_out = utterances(90), utterances(30, seed=1)
         objective.learn(rows, ())
-        data, held = (prepare(objective, part, encoder, 24, "train") for part in (rows, held_out))
+        data, held = (objective.prepare(part, "train", encoder, 24) for part in (rows, held_out))
         head = objective.head(encoder.dimension, Recipe(dropout=0.3))
-        generator = torch.Generator().manual_seed(0)
-        adapter = LoraAdapter(encoder.bank.shapes, 4, 8.0, generator) if method == "lora" else None
-        body = encoder if method == "lora" else encoder.private_copy()
-        return body, adapter, head, objective, data, held
+        body = (lora_body if method == "lora" else full_body)(encoder, Recipe(lora_rank=4, lora_alpha=8.0))
+        return body, head, objective, data, held
 
     return make
 
 
 def state_of(made):
-    body, adapter, head, *_ = made
-    trained = adapter if adapter is not None else body.model
+    body, head, *_ = made
+    trained = body.adapter if body.adapter is not None else body.encoder.model
     return {**{f"body.{name}": tensor.clone() for name, tensor in trained.state_dict().items()},
             **{f"head.{name}": tensor.clone() for name, tensor in head.state_dict().items()}}  # fmt: skip
 
@@ -124,11 +122,11 @@ class Judged(Classify):
 
 
 def judged(made, *figures):
-    body, adapter, head, objective, data, held = made
+    body, head, objective, data, held = made
     judge = Judged(objective.inputs, objective.target)
     judge.adopt(head)
     judge.figures = figures
-    return body, adapter, head, judge, data, held
+    return body, head, judge, data, held
 
 
 def test_training_stops_early_and_keeps_the_best_weights(parts, tmp_path):
@@ -157,7 +155,7 @@ def test_the_word_vectors_stay_as_they_are(parts, tmp_path, encoder):
     made = parts("full")
     before = encoder.state()
     train(*made, RECIPE, tmp_path / "a.pt")
-    after = made[0].state()
+    after = made[0].encoder.state()
     words = "embeddings.word_embeddings.weight"
     assert torch.equal(before[words], after[words])
     assert not torch.equal(before["encoder.layer.0.output.dense.weight"], after["encoder.layer.0.output.dense.weight"])

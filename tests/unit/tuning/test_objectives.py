@@ -12,7 +12,7 @@ from verticals.contract import BadInput, NotFound, Recipe
 from verticals.encoder.heads import ClassifyHead, RankHead, ScoreHead
 from verticals.tuning.objectives import Classify, Rank, Score, objective_of
 from verticals.tuning.objectives.classify import macro_f1
-from verticals.tuning.prepared import hold_out, prepare
+from verticals.tuning.prepared import hold_out
 
 # Classify
 
@@ -215,9 +215,11 @@ def test_another_rows_right_candidate_is_not_held_against_a_row():
     features = torch.stack([torch.stack([one, one]), torch.stack([one, one]), torch.stack([other, other])])
     objective = Rank(("query",), "item")
     plain = Recipe(label_smoothing=0.0)
-    same, different = (objective.loss(head, features, torch.tensor(which), plain) for which in ([0, 0, 1], [0, 2, 1]))
+    same, different = (
+        objective.losses(head, features, torch.tensor(which), plain).mean() for which in ([0, 0, 1], [0, 2, 1])
+    )
     assert same < 1e-6 < different
-    smoothed = objective.loss(head, features, torch.tensor([0, 0, 1]), Recipe(label_smoothing=0.1))
+    smoothed = objective.losses(head, features, torch.tensor([0, 0, 1]), Recipe(label_smoothing=0.1)).mean()
     # Wrong ones are 20 behind: one of the two that count for the first rows, two of three for the last.
     assert smoothed.item() == pytest.approx(0.1 * 20 * (1 / 2 + 1 / 2 + 2 / 3) / 3, rel=1e-3)
 
@@ -264,7 +266,7 @@ def test_a_text_that_cannot_be_read_names_its_row(encoder, value, told):
     rows = [{"text": "x", "label": "a"}, {"text": value, "label": "b"}]
     objective.learn(rows, ())
     with pytest.raises(BadInput, match=rf"Row 2 of the split 'validation': {told}"):
-        prepare(objective, rows, encoder, 32, "validation")
+        objective.prepare(rows, "validation", encoder, 32)
 
 
 # Held-out rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
@@ -21,7 +21,12 @@ class Head(nn.Module, ABC):
         dimension: of the features.
         fields: the input fields; two make a pair of texts.
         dropout: on the features, in training.
+
+    What a head reads of the encoder is its ``reads``: ``text`` (one vector per text), ``words`` (one per word),
+    ``mask`` (that of the mask token), or ``itself``: such a head has a network of its own, without the encoder.
     """
+
+    reads: ClassVar[str] = "text"
 
     def __init__(self, dimension: int, fields: Sequence[str] = ("text",), dropout: float = 0.0) -> None:
         super().__init__()
@@ -33,12 +38,22 @@ class Head(nn.Module, ABC):
         """What `build_head` needs to make this head again, in JSON's types."""
 
     @abstractmethod
-    def texts(self, value: Any) -> list[Text]:
-        """The texts that must be encoded to answer one input; raises `BadInput` for one that does not fit."""
+    def texts(self, value: Any) -> list[Any]:
+        """What must be encoded to answer one input; raises `BadInput` for one that does not fit.
+
+        Texts (or pairs of texts); for a head that reads words, sequences of words; nothing for one with a network of
+        its own.
+        """
 
     @abstractmethod
     def answer(self, features: torch.Tensor, values: Sequence[Any]) -> list[Prediction]:
-        """Predictions for ``values``, whose texts have the ``features`` [texts, dimension], in order."""
+        """Predictions for ``values``, in order.
+
+        Args:
+            features: of all their texts, one after the other: [texts, dimension]; for a head that reads words,
+                [words of all texts, dimension].
+            values: the inputs.
+        """
 
     def save(self, folder: Path) -> None:
         """Write ``head.safetensors``."""

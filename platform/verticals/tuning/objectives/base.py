@@ -9,15 +9,19 @@ from typing import Any, ClassVar, TypeVar
 import torch
 
 from verticals.contract import BadInput, Recipe
+from verticals.encoder import Encoder
 from verticals.encoder.heads import Head
-from verticals.encoder.tokens import Text
+from verticals.tuning.prepared import Data, Prepared
 
 Example = Mapping[str, Any]
 T = TypeVar("T")
 
 
 class Objective(ABC):
-    """One kind of task. Features come as [rows, views, dimension]: the encoder's vectors of an example's texts.
+    """One kind of task.
+
+    Features come as [rows, views, dimension]: the encoder's vectors of an example's texts; or, where the objective
+    reads words, [rows, words, dimension].
 
     Args:
         inputs, target: fields of an example, as its head declares them.
@@ -25,6 +29,7 @@ class Objective(ABC):
 
     metric: ClassVar[str]  # the figure that versions are compared by; higher is better
     views: ClassVar[int] = 1  # texts per example
+    reads: ClassVar[str] = "text"  # what its heads read of the encoder: see `Head`
     compared: ClassVar[bool] = False  # whether the loss compares the rows of a batch with each other
 
     def __init__(self, inputs: Sequence[str], target: str) -> None:
@@ -52,16 +57,16 @@ class Objective(ABC):
         """A new head that fits the data."""
 
     @abstractmethod
-    def texts(self, example: Example) -> list[Text]:
-        """The ``views`` texts of one example."""
+    def texts(self, example: Example) -> list[Any]:
+        """The ``views`` texts of one example; its words, where the objective reads words."""
 
     @abstractmethod
-    def target_of(self, example: Example) -> int | float:
-        """What should be predicted of one example; raises `BadInput` where its target is none."""
+    def target_of(self, example: Example) -> Any:
+        """What should be predicted of one example, as a tensor takes it; raises `BadInput` where its target is none."""
 
     @abstractmethod
-    def loss(self, head: Any, features: torch.Tensor, targets: torch.Tensor, recipe: Recipe) -> torch.Tensor:
-        """Mean loss of a batch."""
+    def losses(self, head: Any, features: torch.Tensor, targets: torch.Tensor, recipe: Recipe) -> torch.Tensor:
+        """Loss of each row of a batch, [rows]; their mean is what training makes small."""
 
     @abstractmethod
     def metrics(self, head: Any, features: torch.Tensor, targets: torch.Tensor) -> dict[str, float]:
@@ -79,6 +84,16 @@ class Objective(ABC):
         Objectives whose heads never abstain leave it as it is.
         """
         return
+
+    def prepare(self, examples: Sequence[Example], split: str, encoder: Encoder, max_tokens: int) -> Data:
+        """Make the examples of a split ready.
+
+        Raises:
+            BadInput: an example has no usable text or target; the message says which.
+        """
+        texts = [text for several in of_each(examples, split, self.texts) for text in several]
+        targets = torch.tensor(of_each(examples, split, self.target_of))
+        return Prepared(encoder.tokens(texts, max_tokens), targets, self.views)
 
 
 def of_each(examples: Sequence[Example], split: str, read: Callable[[Example], T]) -> list[T]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import torch
@@ -10,6 +11,7 @@ from torch.nn import functional
 from verticals.contract import BadInput, Recipe, suggest
 from verticals.encoder.heads import ClassifyHead, texts_of
 from verticals.encoder.tokens import Text
+from verticals.tuning.losses import cross_entropy
 
 from .base import Example, Objective, of_each
 
@@ -22,11 +24,14 @@ class Classify(Objective):
     def __init__(self, inputs: Sequence[str], target: str) -> None:
         super().__init__(inputs, target)
         self._places: dict[str, int] = {}
+        self._counts: torch.Tensor | None = None  # training rows per label
 
     def learn(self, examples: Sequence[Example], labels: Sequence[str]) -> None:
         """See `Objective.learn`."""
-        found = set(of_each(examples, "train", self._label))
+        counts = Counter(of_each(examples, "train", self._label))
+        found = set(counts)
         self._take(tuple(labels) or tuple(sorted(found)))
+        self._counts = torch.tensor([counts[label] for label in self.labels])
         unknown = sorted(found - set(self.labels))
         if unknown:
             message = f"{self.target}: {unknown[0]!r} is not a label of this head."
@@ -63,9 +68,9 @@ class Classify(Objective):
             raise BadInput(f"{self.target!r} is empty.", "Give each row a label, or leave the row out.")
         return str(value)
 
-    def loss(self, head: ClassifyHead, features: torch.Tensor, targets: torch.Tensor, recipe: Recipe) -> torch.Tensor:
-        """Cross entropy."""
-        return functional.cross_entropy(head(features[:, 0]), targets, label_smoothing=recipe.label_smoothing)
+    def losses(self, head: ClassifyHead, features: torch.Tensor, targets: torch.Tensor, recipe: Recipe) -> torch.Tensor:
+        """Cross entropy, weighted as the recipe says."""
+        return cross_entropy(head(features[:, 0]), targets, recipe, self._counts)
 
     def metrics(self, head: ClassifyHead, features: torch.Tensor, targets: torch.Tensor) -> dict[str, float]:
         """Accuracy, macro F1, negative log likelihood and expected calibration error (15 equal bins)."""

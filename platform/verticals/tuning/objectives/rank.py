@@ -53,7 +53,7 @@ class Rank(Objective):
         """A number for each distinct candidate text."""
         return self._candidates.setdefault(str(example[self.target]), len(self._candidates))
 
-    def loss(self, head: RankHead, features: torch.Tensor, targets: torch.Tensor, recipe: Recipe) -> torch.Tensor:
+    def losses(self, head: RankHead, features: torch.Tensor, targets: torch.Tensor, recipe: Recipe) -> torch.Tensor:
         """In-batch contrastive loss, both ways."""
         logits = head(features[:, 0], features[:, 1]) * _SHARPNESS
         same = targets[:, None] == targets[None, :]
@@ -106,10 +106,10 @@ class Rank(Objective):
 def _contrast(logits: torch.Tensor, right: torch.Tensor, recipe: Recipe) -> torch.Tensor:
     """Cross entropy in which smoothing spreads over the candidates that count, which the excluded ones do not."""
     chances = functional.log_softmax(logits, dim=1)
-    loss = functional.nll_loss(chances, right)
+    loss = functional.nll_loss(chances, right, reduction="none")
     if recipe.label_smoothing:
         counted = logits.isfinite()
-        spread = (chances.masked_fill(~counted, 0.0).sum(dim=1) / counted.sum(dim=1)).mean()
+        spread = chances.masked_fill(~counted, 0.0).sum(dim=1) / counted.sum(dim=1)
         loss = (1 - recipe.label_smoothing) * loss - recipe.label_smoothing * spread
     return loss
 

@@ -51,9 +51,9 @@ class Score(Objective):
             raise BadInput(f"{self.target!r} is {value!r}, not a finite number.", "Correct the row, or leave it out.")
         return float(value)
 
-    def loss(self, head: ScoreHead, features: torch.Tensor, targets: torch.Tensor, recipe: Recipe) -> torch.Tensor:
-        """Mean squared error of the standardised values."""
-        return functional.mse_loss(head(features[:, 0]), targets)
+    def losses(self, head: ScoreHead, features: torch.Tensor, targets: torch.Tensor, recipe: Recipe) -> torch.Tensor:
+        """Squared error of the standardised values."""
+        return functional.mse_loss(head(features[:, 0]), targets, reduction="none")
 
     def metrics(self, head: ScoreHead, features: torch.Tensor, targets: torch.Tensor) -> dict[str, float]:
         """Variance explained, root mean square and mean absolute error (target's unit), Pearson's correlation."""

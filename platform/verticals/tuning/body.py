@@ -1,0 +1,88 @@
+"""What is trained below the head, and how it is kept."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from verticals.contract import BadInput, Recipe
+from verticals.encoder import Encoder, LoraAdapter
+
+from .prepared import Data
+
+_LAYER = re.compile(r"layer[./](\d+)[./]")
+
+
+@dataclass(slots=True)
+class Body:
+    """An encoder with what of it is trained.
+
+    Args:
+        encoder: the shared one, or a private copy.
+        adapter: in training, where there is one.
+        parameters: what is trained, by name.
+        rate: usual peak learning rate.
+        save: writes the trained weights into a version's folder.
+    """
+
+    encoder: Encoder
+    adapter: LoraAdapter | None = None
+    parameters: Mapping[str, nn.Parameter] = field(default_factory=dict)
+    rate: float = 1e-3
+    save: Callable[[Path], None] = lambda folder: None
+
+    def encode(self, data: Data, progress: Callable[[int], None] | None = None) -> torch.Tensor:
+        """What the head reads of every example, on the CPU, without gradients."""
+        with self.encoder.lock, self.encoder.bank.train(self.adapter):
+            return data.encode(self.encoder, progress)
+
+
+def lora_body(shared: Encoder, recipe: Recipe) -> Body:
+    """A new adapter on all linear layers above the frozen ones.
+
+    Raises:
+        BadInput: its rank is above the bank's.
+    """
+    if recipe.lora_rank > shared.bank.rank:
+        raise BadInput(
+            f"recipe: lora_rank is {recipe.lora_rank}; adapters are served up to rank {shared.bank.rank}.",
+            "Give a smaller one, or use the method 'full'.",
+        )
+    lowest = recipe.frozen_layers
+    shapes = {name: shape for name, shape in shared.bank.shapes.items() if not lowest or layer_of(name) >= lowest}
+    alpha = recipe.lora_alpha * (math.sqrt(recipe.lora_rank) if recipe.lora_scaling == "rs" else 1.0)
+    adapter = LoraAdapter(shapes, recipe.lora_rank, alpha, torch.Generator().manual_seed(recipe.seed))
+    adapter.to(shared.precision.device)
+    parameters = dict(adapter.named_parameters())
+    return Body(shared, adapter, parameters, 1e-3, lambda folder: adapter.save(folder, shared.source.name))
+
+
+def full_body(shared: Encoder, recipe: Recipe) -> Body:
+    """A private copy of the encoder, all above its frozen layers in training."""
+    own, lowest = shared.private_copy(), recipe.frozen_layers
+    parameters = {
+        name: parameter
+        for name, parameter in own.model.named_parameters()
+        # The word vectors are half of a small encoder; a few thousand rows would only disturb them.
+        if (recipe.train_words or "word_embeddings" not in name) and (layer_of(name) >= lowest or not lowest)
+    }
+    return Body(own, None, parameters, 1e-4, lambda folder: save_weights(own, folder))
+
+
+def layer_of(name: str) -> int:
+    """The encoder layer that a weight's name tells, -1 where it belongs to none."""
+    found = _LAYER.search(name)
+    return int(found[1]) if found else -1
+
+
+def save_weights(encoder: Encoder, folder: Path) -> None:
+    """Write a private copy's weights as ``model.safetensors``."""
+    from safetensors.torch import save_file
+
+    save_file(encoder.state(), folder / "model.safetensors", metadata={"format": "pt"})

@@ -1,0 +1,45 @@
+"""Losses of labels, per row."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional
+
+from verticals.contract import Recipe
+
+
+def cross_entropy(
+    logits: torch.Tensor, targets: torch.Tensor, recipe: Recipe, counts: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Cross entropy of each row, [rows]; its mean is the loss.
+
+    Focal (Lin et al., 2017, arXiv:1708.02002): a row counts by ``(1 - p) ** gamma``, p being the probability of its
+    label. Class weights: a row counts by one over the number (or its square root) of training rows of its label,
+    scaled such that the training rows count 1 on average.
+
+    Args:
+        logits: [rows, labels].
+        targets: [rows]; -100 counts as nothing.
+        recipe: for ``loss``, ``label_smoothing`` and ``class_weights``.
+        counts: training rows per label, [labels].
+    """
+    losses = functional.cross_entropy(logits, targets, label_smoothing=recipe.label_smoothing, reduction="none")
+    if recipe.loss == "focal":
+        known = targets.clamp_min(0)[:, None]
+        chance = torch.softmax(logits.detach(), dim=-1).gather(1, known)[:, 0]
+        losses = losses * (1 - chance) ** recipe.focal_gamma
+    if recipe.class_weights != "none" and counts is not None:
+        losses = losses * class_weights(counts, recipe.class_weights).to(losses.device)[targets.clamp_min(0)]
+    return losses
+
+
+def class_weights(counts: torch.Tensor, kind: str) -> torch.Tensor:
+    """How much a row of each label counts, [labels]: 1 on average over the rows.
+
+    Args:
+        counts: rows per label.
+        kind: ``balanced`` or ``sqrt``.
+    """
+    filled = counts.float().clamp_min(1)
+    weights = 1 / (filled if kind == "balanced" else filled.sqrt())
+    return weights * counts.sum() / (weights * counts).sum()

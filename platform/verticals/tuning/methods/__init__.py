@@ -1,0 +1,32 @@
+"""The ways to train a head.
+
+`METHODS` is a registry that plugins extend; `choose_method` is what ``method="auto"`` does.
+"""
+
+from __future__ import annotations
+
+from verticals.contract import BadInput, suggest
+from verticals.tuning.body import Body
+
+from .base import Fitted, Floor, Method, Task
+from .choose import choose_method
+from .gradient import Full, Gradient, HeadOnly, Lora, Network
+
+METHODS: dict[str, Method] = {method.name: method for method in (HeadOnly(), Lora(), Full(), Network())}
+
+
+def method_of(name: str) -> Method:
+    """The method of that name.
+
+    Raises:
+        BadInput: no such method.
+    """
+    if name not in METHODS:
+        raise BadInput(f"There is no training method {name!r}.", suggest(name, [*METHODS, "auto"]))
+    return METHODS[name]
+
+
+__all__ = [
+    "METHODS", "Body", "Fitted", "Floor", "Full", "Gradient", "HeadOnly", "Lora", "Method", "Network", "Task",
+    "choose_method", "method_of",
+]  # fmt: skip

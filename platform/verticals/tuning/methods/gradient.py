@@ -1,0 +1,87 @@
+"""Methods that train by gradients through the encoder; they differ in what of it they train."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from verticals.contract import BadInput
+from verticals.tuning.body import Body, full_body, lora_body
+from verticals.tuning.loop import train
+
+from .base import Fitted, Method, Task
+
+
+class HeadOnly(Method):
+    """The floor itself."""
+
+    name = "head"
+    summary = "only the head, on cached features of the frozen encoder: seconds"
+
+    def fit(self, task: Task) -> Fitted:
+        """See `Method.fit`."""
+        floor = task.floor
+        if floor is None:
+            raise BadInput(
+                f"The method 'head' does not fit the objective {task.job.objective!r}.", "Leave the method at 'auto'."
+            )
+        return Fitted(floor.head, Body(task.encoder), floor.history, floor.figure)
+
+
+class Gradient(Method):
+    """Train head and body together, epoch by epoch."""
+
+    @abstractmethod
+    def body(self, task: Task) -> Body:
+        """What is trained below the head."""
+
+    def fit(self, task: Task) -> Fitted:
+        """See `Method.fit`."""
+        body = self.body(task)
+        if task.floor is not None and task.recipe.head_start == "fitted":
+            head = task.floor.head
+        else:
+            head = task.objective.head(task.encoder.dimension, task.recipe)
+        state, outcome = train(
+            body, head, task.objective, task.data, task.held_out, task.recipe, task.checkpoint,
+            resume=task.job.resume, stop=task.stop, report=task.report,
+        )  # fmt: skip
+        return Fitted(head, body, state.history, state.best_figure, outcome)
+
+
+class Lora(Gradient):
+    """Low-rank adapters on all linear layers (Hu et al., 2021, arXiv:2106.09685).
+
+    Options: rsLoRA's scaling (Kalajdzievski, 2023, arXiv:2312.03732), LoRA+'s rates (Hayou et al., 2024,
+    arXiv:2402.12354).
+    """
+
+    name = "lora"
+    summary = "a low-rank adapter in the shared bank, and the head"
+
+    def body(self, task: Task) -> Body:
+        """See `Gradient.body`."""
+        return lora_body(task.encoder, task.recipe)
+
+
+class Full(Gradient):
+    """All layers above the frozen ones, and the word vectors where the recipe says so."""
+
+    name = "full"
+    summary = "a private copy of the encoder, and the head"
+
+    def body(self, task: Task) -> Body:
+        """See `Gradient.body`."""
+        return full_body(task.encoder, task.recipe)
+
+
+class Network(Gradient):
+    """For objectives whose heads are whole networks, such as those of images."""
+
+    name = "network"
+    summary = "the head's own network, for objectives that have one"
+
+    def body(self, task: Task) -> Body:
+        """See `Gradient.body`."""
+        if task.objective.reads != "itself":
+            raise BadInput(f"A {task.job.objective!r} head has no network of its own.", "Leave the method at 'auto'.")
+        return Body(task.encoder)

@@ -1,0 +1,30 @@
+"""In which batches an epoch sees the rows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from verticals.contract import BadInput, Recipe
+from verticals.encoder import bucketed
+
+from .prepared import Data
+
+
+def epoch_order(data: Data, recipe: Recipe, epoch: int) -> list[np.ndarray]:
+    """Batches of examples for one epoch: the same for the same seed and epoch, whatever happened before.
+
+    With ``sampling="balanced"`` each label's rows are drawn as often as every other's, the rare ones several times.
+
+    Raises:
+        BadInput: balanced sampling of rows that have no single label.
+    """
+    random = np.random.default_rng([recipe.seed, epoch])
+    if recipe.sampling == "all":
+        return bucketed(data.lengths, rows=recipe.batch_size, shuffle=random)
+    if data.targets.ndim > 1 or data.targets.is_floating_point():
+        raise BadInput("recipe: sampling is 'balanced', but the rows have no single label.", "Set sampling=all.")
+    labels = data.targets.numpy()
+    names, counts = np.unique(labels, return_counts=True)
+    chances = (1.0 / counts / len(names))[np.searchsorted(names, labels)]
+    drawn = random.choice(len(labels), size=len(labels), p=chances)
+    return [drawn[which] for which in bucketed(data.lengths[drawn], rows=recipe.batch_size, shuffle=random)]

@@ -1,0 +1,215 @@
+"""What a recipe adds to plain training: frozen layers, micro-batches, weights of rows, attacks, groups."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from verticals.contract import BadInput, Recipe, Unavailable
+from verticals.tuning import fit
+from verticals.tuning.adversarial import adversary
+from verticals.tuning.body import full_body, lora_body
+from verticals.tuning.fairness import gap_penalty
+from verticals.tuning.loop import Step, train
+from verticals.tuning.losses import class_weights, cross_entropy
+from verticals.tuning.lower import through_lower
+from verticals.tuning.objectives import Classify
+from verticals.tuning.optimiser import make_optimiser
+from verticals.tuning.sampling import epoch_order
+
+PLAIN = Recipe(dropout=0.0, epochs=2, learning_rate=1e-2, batch_size=16, patience=0, lora_rank=4)
+
+
+@pytest.fixture
+def parts(encoder, utterances):
+    def make(recipe=PLAIN, method="lora"):
+        objective = Classify(("text",), "label")
+        rows, held_out = utterances(60), utterances(30, seed=1)
+        objective.learn(rows, ())
+        data, held = (objective.prepare(part, "train", encoder, 24) for part in (rows, held_out))
+        body = (lora_body if method == "lora" else full_body)(encoder, recipe)
+        for parameter in body.parameters.values():
+            parameter.requires_grad_(True)
+        return body, objective.head(encoder.dimension, recipe), objective, data, held
+
+    return make
+
+
+def gradients(made, recipe, which):
+    body, head, objective, data, _ = made
+    loss = Step(body, head, objective, data, recipe, None)(which)
+    named = {**dict(body.parameters), **dict(head.named_parameters())}
+    return loss, {name: parameter.grad.clone() for name, parameter in named.items() if parameter.grad is not None}
+
+
+def stirred(made):
+    """The same parts, with an adapter and a head that are not at zero any more."""
+    generator = torch.Generator().manual_seed(3)
+    body, head, *_ = made
+    with torch.no_grad():
+        for parameter in (*body.parameters.values(), *head.parameters()):
+            parameter += 0.05 * torch.randn(parameter.shape, generator=generator)
+    return made
+
+
+def test_micro_batches_add_up_to_the_whole_step(parts):
+    which = np.arange(13)
+    whole_loss, whole = gradients(stirred(parts()), PLAIN, which)
+    small_loss, small = gradients(stirred(parts()), dataclasses.replace(PLAIN, micro_batch=4), which)
+    assert float(small_loss) == pytest.approx(float(whole_loss), rel=1e-5)
+    for name, gradient in whole.items():
+        torch.testing.assert_close(small[name], gradient, rtol=1e-3, atol=1e-6)
+
+
+def test_checkpointing_gives_the_same_gradients(parts, encoder):
+    which = np.arange(10)
+    _, plain = gradients(stirred(parts()), PLAIN, which)
+    encoder.model.checkpointing = True
+    _, again = gradients(stirred(parts()), PLAIN, which)
+    assert plain.keys() == again.keys()
+    for name, gradient in plain.items():
+        torch.testing.assert_close(again[name], gradient, rtol=1e-4, atol=1e-7)
+
+
+def test_memory_that_runs_out_halves_the_micro_batch(parts, monkeypatch):
+    body, head, objective, data, _ = stirred(parts())
+    expected, _ = gradients(stirred(parts()), PLAIN, np.arange(12))
+    step = Step(body, head, objective, data, PLAIN, None)
+    forward, tried = type(data).forward, []
+
+    def short(self, encoder, which, change=None):
+        tried.append(len(which))
+        if len(which) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(self, encoder, which, change)
+
+    monkeypatch.setattr(type(data), "forward", short)
+    assert float(step(np.arange(12))) == pytest.approx(float(expected), rel=1e-5)
+    assert tried == [12, 6, 3, 3, 3, 3]
+    assert step.micro == 3
+    monkeypatch.setattr(type(data), "forward", lambda *_: (_ for _ in ()).throw(torch.OutOfMemoryError("out")))
+    with pytest.raises(Unavailable, match="single row"):
+        step(np.arange(12))
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_frozen_lower_layers_are_computed_once_and_change_nothing(parts, encoder, method):
+    recipe = dataclasses.replace(PLAIN, frozen_layers=1)
+    made = stirred(parts(recipe, method))
+    body, _, _, data, _ = made
+    assert body.parameters
+    assert all("layer/1/" in name or "layer.1." in name for name in body.parameters)
+    lower = dataclasses.replace(data, lower=through_lower(data.rows, body.encoder, 1))
+    which = np.array([5, 0, 17, 3])
+    with body.encoder.bank.train(body.adapter):
+        torch.testing.assert_close(lower.forward(body.encoder, which), data.forward(body.encoder, which))
+
+
+def test_frozen_layers_train_to_the_same_head_with_and_without_the_cache(parts, tmp_path, monkeypatch):
+    recipe = dataclasses.replace(PLAIN, frozen_layers=1)
+    cached, plain = parts(recipe), parts(recipe)
+    state, _ = train(*cached, recipe, tmp_path / "a.pt")
+    monkeypatch.setattr("verticals.tuning.loop._frozen_below", lambda body, data, recipe: data)
+    other, _ = train(*plain, recipe, tmp_path / "b.pt")
+    assert state.history[-1]["log_loss"] == pytest.approx(other.history[-1]["log_loss"], rel=1e-3)
+    monkeypatch.undo()
+    with pytest.raises(BadInput, match="the encoder has 2 layers"):
+        train(*parts(), dataclasses.replace(PLAIN, frozen_layers=2), tmp_path / "c.pt")
+
+
+def test_class_weights_average_to_one_over_the_rows():
+    counts = torch.tensor([90, 9, 1])
+    for kind, ratio in (("balanced", 90.0), ("sqrt", 90**0.5)):
+        weights = class_weights(counts, kind)
+        assert float((weights * counts).sum()) == pytest.approx(100)
+        assert float(weights[2] / weights[0]) == pytest.approx(ratio)
+
+
+def test_focal_loss_counts_sure_rows_less():
+    logits, targets = torch.tensor([[4.0, 0.0], [0.1, 0.0]]), torch.tensor([0, 0])
+    plain = cross_entropy(logits, targets, Recipe(label_smoothing=0.0))
+    focal = cross_entropy(logits, targets, Recipe(label_smoothing=0.0, loss="focal", focal_gamma=2.0))
+    chances = torch.softmax(logits, dim=1)[:, 0]
+    torch.testing.assert_close(focal, plain * (1 - chances) ** 2)
+    unknown = cross_entropy(logits, torch.tensor([-100, 0]), Recipe(loss="focal", class_weights="balanced"),
+                            torch.tensor([1, 3]))  # fmt: skip
+    assert float(unknown[0]) == 0
+
+
+def test_balanced_sampling_draws_rare_labels_as_often(parts):
+    _, _, _, data, _ = parts()
+    data.targets = torch.tensor([0] * 54 + [1] * 6)
+    drawn = np.concatenate([np.concatenate(epoch_order(data, dataclasses.replace(PLAIN, sampling="balanced"), epoch))
+                            for epoch in range(20)])  # fmt: skip
+    assert len(drawn) == 20 * 60
+    assert 0.4 < (drawn >= 54).mean() < 0.6
+    data.targets = torch.rand(60)
+    with pytest.raises(BadInput, match="no single label"):
+        epoch_order(data, dataclasses.replace(PLAIN, sampling="balanced"), 0)
+
+
+def test_rates_by_layer_and_by_matrix(encoder):
+    recipe = Recipe(learning_rate=1e-3, layer_decay=0.5, lora_plus=4.0, lora_rank=2, head_learning_rate=0.1)
+    body = lora_body(encoder, recipe)
+    optimiser = make_optimiser(body.parameters, {}, recipe, body.rate, encoder.model.depth)
+    rates = {id(parameter): group["lr"] for group in optimiser.param_groups for parameter in group["params"]}
+    found = {name: rates[id(parameter)] for name, parameter in body.parameters.items()}
+    assert found["down.encoder/layer/1/output/dense"] == pytest.approx(1e-3)
+    assert found["down.encoder/layer/0/output/dense"] == pytest.approx(5e-4)
+    assert found["up.encoder/layer/0/output/dense"] == pytest.approx(2e-3)
+
+
+@pytest.mark.parametrize("kind", ["fgm", "pgd"])
+def test_the_attack_stays_within_its_size_and_hurts_more_than_noise(parts, kind):
+    made = stirred(parts())
+    body, head, objective, data, _ = made
+    recipe = dataclasses.replace(PLAIN, adversarial=kind, adversarial_size=0.5)
+    which = np.arange(20)
+    moves, losses = [], []
+
+    def loss_of(change):
+        def watched(clean):
+            changed = change(clean)
+            moves.append((clean.detach(), (changed - clean).detach()))
+            return changed
+
+        features = data.forward(body.encoder, which, watched)
+        loss = objective.losses(head, features, data.targets_of(which, features), recipe).mean()
+        losses.append(float(loss))
+        return loss
+
+    with body.encoder.bank.train(body.adapter):
+        adversary(recipe, loss_of)
+        clean, moved = moves[-1]
+        size = 0.5 * clean.norm(dim=-1).mean(dim=1)
+        norms = moved.flatten(1).norm(dim=1)
+        assert (norms <= size * 1.001).all()
+        noise = torch.randn(moved.shape, generator=torch.Generator().manual_seed(0))
+        noise = noise / noise.flatten(1).norm(dim=1)[:, None, None] * size[:, None, None]
+        loss_of(lambda given: given + noise)
+    assert losses[-2] > losses[0]  # attacked above clean
+    assert losses[-2] > losses[-1]  # attacked above noise of the same size
+    assert any(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in body.parameters.values())
+
+
+def test_the_gap_is_the_variance_of_the_groups_means():
+    losses = torch.tensor([1.0, 3.0, 5.0], requires_grad=True)
+    penalty = gap_penalty(losses, torch.tensor([7, 7, 2]))
+    assert float(penalty) == pytest.approx(2.25)  # means 2 and 5
+    penalty.backward()
+    assert losses.grad is not None
+    assert float(gap_penalty(torch.tensor([1.0, 2.0]), torch.tensor([1, 1]))) == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"adversarial": "fgm"}, {"adversarial": "pgd"}, {"frozen_layers": 1}, {"micro_batch": 5},
+     {"sampling": "balanced", "class_weights": "sqrt", "loss": "focal"}, {"lora_scaling": "rs", "lora_plus": 4.0},
+     {"head_start": "fitted"}, {"layer_decay": 0.8, "method": "full"}, {"train_words": True, "method": "full"}],
+    ids=str,
+)  # fmt: skip
+def test_every_option_trains_a_head_that_knows_the_answer(workshop, job, changes):
+    recipe = {"method": "lora", "learning_rate": 1e-2 if changes.get("method") != "full" else 2e-3, **changes}
+    report = fit(job(**recipe), workshop)
+    assert report.metrics["accuracy"] > 0.8
