@@ -29,6 +29,7 @@ class Body:
         parameters: what is trained, by name.
         rate: usual peak learning rate.
         save: writes the trained weights into a version's folder.
+        after_step: called after each step of the optimiser.
     """
 
     encoder: Encoder
@@ -36,6 +37,7 @@ class Body:
     parameters: Mapping[str, nn.Parameter] = field(default_factory=dict)
     rate: float = 1e-3
     save: Callable[[Path], None] = lambda folder: None
+    after_step: Callable[[], None] = lambda: None
 
     def encode(self, data: Data, progress: Callable[[int], None] | None = None) -> torch.Tensor:
         """What the head reads of every example, on the CPU, without gradients."""

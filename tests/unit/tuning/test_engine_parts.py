@@ -11,12 +11,15 @@ from verticals.tuning import fit
 from verticals.tuning.adversarial import adversary
 from verticals.tuning.body import full_body, lora_body
 from verticals.tuning.fairness import gap_penalty
-from verticals.tuning.loop import Step, train
+from verticals.tuning.loop import train as train_work
 from verticals.tuning.losses import class_weights, cross_entropy
 from verticals.tuning.lower import through_lower
 from verticals.tuning.objectives import Classify
 from verticals.tuning.optimiser import make_optimiser
+from verticals.tuning.processes import ALONE
 from verticals.tuning.sampling import epoch_order
+from verticals.tuning.step import Step
+from verticals.tuning.work import Work
 
 PLAIN = Recipe(dropout=0.0, epochs=2, learning_rate=1e-2, batch_size=16, patience=0, lora_rank=4)
 
@@ -36,9 +39,19 @@ def parts(encoder, utterances):
     return make
 
 
+def train(body, head, objective, data, held_out, recipe, checkpoint):
+    return train_work(Work(body, head, objective, data, held_out, recipe), recipe, checkpoint)
+
+
+def step_of(made, recipe):
+    body, head, objective, data, held = made
+    parameters = [*body.parameters.values(), *head.parameters()]
+    return Step(Work(body, head, objective, data, held, recipe), parameters, recipe, ALONE)
+
+
 def gradients(made, recipe, which):
-    body, head, objective, data, _ = made
-    loss = Step(body, head, objective, data, recipe, None)(which)
+    body, head, *_ = made
+    loss = step_of(made, recipe)(which)
     named = {**dict(body.parameters), **dict(head.named_parameters())}
     return loss, {name: parameter.grad.clone() for name, parameter in named.items() if parameter.grad is not None}
 
@@ -73,9 +86,10 @@ def test_checkpointing_gives_the_same_gradients(parts, encoder):
 
 
 def test_memory_that_runs_out_halves_the_micro_batch(parts, monkeypatch):
-    body, head, objective, data, _ = stirred(parts())
+    made = stirred(parts())
+    data = made[3]
     expected, _ = gradients(stirred(parts()), PLAIN, np.arange(12))
-    step = Step(body, head, objective, data, PLAIN, None)
+    step = step_of(made, PLAIN)
     forward, tried = type(data).forward, []
 
     def short(self, encoder, which, change=None):
@@ -110,7 +124,7 @@ def test_frozen_layers_train_to_the_same_head_with_and_without_the_cache(parts, 
     recipe = dataclasses.replace(PLAIN, frozen_layers=1)
     cached, plain = parts(recipe), parts(recipe)
     state, _ = train(*cached, recipe, tmp_path / "a.pt")
-    monkeypatch.setattr("verticals.tuning.loop._frozen_below", lambda body, data, recipe: data)
+    monkeypatch.setattr("verticals.tuning.work._frozen_below", lambda body, data, recipe: data)
     other, _ = train(*plain, recipe, tmp_path / "b.pt")
     assert state.history[-1]["log_loss"] == pytest.approx(other.history[-1]["log_loss"], rel=1e-3)
     monkeypatch.undo()

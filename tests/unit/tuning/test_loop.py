@@ -8,9 +8,10 @@ import torch
 from verticals.contract import Recipe
 from verticals.tuning import fit
 from verticals.tuning.body import full_body, lora_body
-from verticals.tuning.loop import train
+from verticals.tuning.loop import train as train_work
 from verticals.tuning.objectives import Classify
 from verticals.tuning.optimiser import rate
+from verticals.tuning.work import Work
 
 
 class Killed(BaseException):
@@ -38,6 +39,10 @@ def state_of(made):
     trained = body.adapter if body.adapter is not None else body.encoder.model
     return {**{f"body.{name}": tensor.clone() for name, tensor in trained.state_dict().items()},
             **{f"head.{name}": tensor.clone() for name, tensor in head.state_dict().items()}}  # fmt: skip
+
+
+def train(body, head, objective, data, held_out, recipe, checkpoint, **more):
+    return train_work(Work(body, head, objective, data, held_out, recipe), recipe, checkpoint, **more)
 
 
 RECIPE = Recipe(epochs=3, learning_rate=1e-2, head_learning_rate=1e-2, batch_size=16, dropout=0.3, patience=0)

@@ -7,6 +7,7 @@ from abc import abstractmethod
 from verticals.contract import BadInput
 from verticals.tuning.body import Body, full_body, lora_body
 from verticals.tuning.loop import train
+from verticals.tuning.work import Work
 
 from .base import Fitted, Method, Task
 
@@ -41,10 +42,10 @@ class Gradient(Method):
             head = task.floor.head
         else:
             head = task.objective.head(task.encoder.dimension, task.recipe)
+        work = Work(body, head, task.objective, task.data, task.held_out, task.recipe)
         state, outcome = train(
-            body, head, task.objective, task.data, task.held_out, task.recipe, task.checkpoint,
-            resume=task.job.resume, stop=task.stop, report=task.report,
-        )  # fmt: skip
+            work, task.recipe, task.checkpoint, resume=task.job.resume, stop=task.stop, report=task.report
+        )
         return Fitted(head, body, state.history, state.best_figure, outcome)
 
 

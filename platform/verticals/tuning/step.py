@@ -1,0 +1,84 @@
+"""One step of training: gradients, within the memory there is and over all processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+import torch
+from torch import nn
+
+from verticals.contract import Recipe, Unavailable
+
+from .adversarial import adversary
+from .processes import Processes
+from .work import Together, Work
+
+
+class Step:
+    """Adds up the gradients of one step: the objective's, the attacked rows', the penalty's.
+
+    Args:
+        work: what is trained.
+        parameters: all that is trained.
+        recipe: for ``micro_batch`` and ``adversarial``.
+        processes: that share the step's rows.
+    """
+
+    def __init__(
+        self, work: Work | Together, parameters: list[nn.Parameter], recipe: Recipe, processes: Processes
+    ) -> None:
+        self.work, self.parameters, self.recipe, self.processes = work, parameters, recipe, processes
+        self.micro = recipe.micro_batch
+
+    def __call__(self, which: np.ndarray) -> torch.Tensor:
+        """Add the gradients of the examples ``which``; their mean loss. Halves the micro-batch when memory runs out."""
+        own = which if self.work.whole else self.processes.share(which)
+        while True:
+            try:
+                loss = self._gradients(own, len(which))
+            except RuntimeError as error:
+                self.micro = self._smaller(own, error)
+                for parameter in self.parameters:
+                    parameter.grad = None
+                continue
+            if not self.work.whole:
+                self.processes.add_up(self.parameters, loss)
+            if self.work.penalty is not None:
+                self.work.penalty().backward()
+            return loss
+
+    def _gradients(self, which: np.ndarray, rows: int) -> torch.Tensor:
+        encoder = self.work.body.encoder
+        total = torch.zeros((), device=encoder.precision.device)
+        for part in self._parts(which):
+            share = len(part) / rows
+            with encoder.lock, encoder.bank.train(self.work.body.adapter):
+                loss = self.work.loss(part) * share
+                loss.backward()
+                if self.recipe.adversarial != "none":
+                    adversary(self.recipe, partial(self._attacked, part, share))
+            total += loss.detach()
+        return total
+
+    def _attacked(self, part: np.ndarray, share: float, change: object) -> torch.Tensor:
+        return self.work.loss(part, change) * share  # type: ignore[arg-type]
+
+    def _parts(self, which: np.ndarray) -> Iterator[np.ndarray]:
+        size = self.micro or max(1, len(which))
+        for start in range(0, len(which), size):
+            yield which[start : start + size]
+
+    def _smaller(self, which: np.ndarray, error: RuntimeError) -> int:
+        """Half of what was tried; raises the error again where it is another, or where nothing is left to halve."""
+        tried = min(self.micro or len(which), len(which))
+        short = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+        if not short or self.work.whole:
+            raise error
+        if tried == 1:
+            raise Unavailable(
+                "Memory runs out with a single row.",
+                "Set a smaller max_tokens, checkpointing=true or frozen_layers, or train on a larger machine.",
+            ) from error
+        return tried // 2

@@ -1,0 +1,183 @@
+"""What the loop trains: one head on its body, or several heads on one."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import nn
+
+from verticals.contract import BadInput, Recipe
+from verticals.encoder.heads import Head
+
+from .body import Body
+from .fairness import gap_penalty
+from .lower import through_lower
+from .objectives import Objective
+from .optimiser import make_optimiser
+from .prepared import Change, Data, Prepared
+from .sampling import epoch_order
+
+Penalty = Callable[[], torch.Tensor]
+
+
+class Work:
+    """One head to train together with the body below it.
+
+    Args:
+        body: the encoder with what of it is trained.
+        head: on top.
+        objective: of the head.
+        data, held_out: training and held-out rows.
+        recipe: how to train.
+        penalty: added to each step's loss.
+    """
+
+    def __init__(
+        self,
+        body: Body,
+        head: Head,
+        objective: Objective,
+        data: Data,
+        held_out: Data,
+        recipe: Recipe,
+        penalty: Penalty | None = None,
+    ) -> None:
+        self.body, self.head, self.objective, self.recipe, self.penalty = body, head, objective, recipe, penalty
+        self.data, self.held_out = (_frozen_below(body, part, recipe) for part in (data, held_out))
+        self.metric = objective.metric
+        self.whole = objective.compared  # whether the rows of a step cannot be computed in parts
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    @property
+    def heads(self) -> Mapping[str, nn.Parameter]:
+        """The weights of the head, by name."""
+        return dict(self.head.named_parameters())
+
+    def begin(self) -> torch.optim.Optimizer:
+        """Make ready to train; the optimiser of all that is trained."""
+        self.head.to(self.body.encoder.precision.device).train()
+        self.body.encoder.model.checkpointing = self.recipe.checkpointing
+        for parameter in self.body.parameters.values():
+            parameter.requires_grad_(True)
+        depth = self.body.encoder.model.depth
+        return make_optimiser(self.body.parameters, self.heads, self.recipe, self.body.rate, depth)
+
+    def end(self) -> None:
+        """Leave the head ready to answer."""
+        self.head.eval().cpu()
+        self.body.encoder.model.checkpointing = False
+
+    def order(self, epoch: int) -> list[np.ndarray]:
+        """The epoch's steps: which examples each sees. The same whatever happened before."""
+        return epoch_order(self.data, self.recipe, epoch)
+
+    def loss(self, which: np.ndarray, change: Change | None = None) -> torch.Tensor:
+        """Mean loss of the examples ``which``, their input vectors changed by ``change``."""
+        features = self.data.forward(self.body.encoder, which, change)
+        losses = self.objective.losses(self.head, features, self.data.targets_of(which, features), self.recipe)
+        if self.recipe.fairness and self.data.groups is not None:
+            groups = self.data.groups[torch.from_numpy(which)].to(losses.device)
+            return losses.mean() + self.recipe.fairness * gap_penalty(losses, groups)
+        return losses.mean()
+
+    def measure(self) -> dict[str, float]:
+        """The objective's figures on the held-out rows."""
+        with _answering([self.head]), torch.inference_mode():
+            return self.objective.metrics(self.head, self.body.encode(self.held_out), self.held_out.targets)
+
+
+class Together:
+    """Several heads trained in one pass on one body; each step belongs to one of them.
+
+    The heads learn from one another through the body (multi-task learning: Caruana, 1997). The loop keeps the
+    weights that do best by the mean of the heads' metrics.
+
+    Args:
+        works: by the head's name; they share one body and one recipe.
+    """
+
+    metric = "mean"
+
+    def __init__(self, works: Mapping[str, Work]) -> None:
+        self.works = dict(works)
+        self._listed: Sequence[Work] = list(works.values())
+        self._starts = np.cumsum([0, *(len(work) for work in self._listed)])
+        first = self._listed[0]
+        self.body, self.recipe, self.penalty = first.body, first.recipe, first.penalty
+        self.whole = any(work.whole for work in self._listed)
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    @property
+    def heads(self) -> Mapping[str, nn.Parameter]:
+        """The weights of all heads, by name."""
+        return {f"{name}.{key}": value for name, work in self.works.items() for key, value in work.heads.items()}
+
+    def begin(self) -> torch.optim.Optimizer:
+        """See `Work.begin`."""
+        for work in self._listed:
+            work.begin()
+        depth = self.body.encoder.model.depth
+        return make_optimiser(self.body.parameters, self.heads, self.recipe, self.body.rate, depth)
+
+    def end(self) -> None:
+        """See `Work.end`."""
+        for work in self._listed:
+            work.end()
+
+    def order(self, epoch: int) -> list[np.ndarray]:
+        """See `Work.order`: the heads' steps at random among each other."""
+        steps = [
+            which + start
+            for work, start in zip(self._listed, self._starts[:-1], strict=True)
+            for which in work.order(epoch)
+        ]
+        return [steps[at] for at in np.random.default_rng([self.recipe.seed, epoch, 1]).permutation(len(steps))]
+
+    def loss(self, which: np.ndarray, change: Change | None = None) -> torch.Tensor:
+        """See `Work.loss`."""
+        place = int(np.searchsorted(self._starts, which[0], side="right")) - 1
+        return self._listed[place].loss(which - self._starts[place], change)
+
+    def measure(self) -> dict[str, float]:
+        """The figures of each head, its name before them, and the mean of their metrics."""
+        figures: dict[str, float] = {}
+        for name, work in self.works.items():
+            figures |= {f"{name}.{key}": value for key, value in work.measure().items()}
+        figures[self.metric] = sum(figures[f"{name}.{work.metric}"] for name, work in self.works.items()) / len(
+            self.works
+        )
+        return figures
+
+
+@contextmanager
+def _answering(heads: Sequence[Head]) -> Iterator[None]:
+    """Within the block the heads are on the CPU and answer as in serving."""
+    before = [(head.training, next(head.parameters()).device) for head in heads]
+    for head in heads:
+        head.eval().cpu()
+    try:
+        yield
+    finally:
+        for head, (training, device) in zip(heads, before, strict=True):
+            head.to(device).train(training)
+
+
+def _frozen_below(body: Body, data: Data, recipe: Recipe) -> Data:
+    """The rows with what the frozen lower layers give of them, where the encoder can be entered above these."""
+    depth = body.encoder.model.depth
+    if not recipe.frozen_layers or not depth or not isinstance(data, Prepared):
+        return data
+    if recipe.frozen_layers >= depth:
+        raise BadInput(
+            f"recipe: frozen_layers is {recipe.frozen_layers}; the encoder has {depth} layers.",
+            "Freeze fewer, or use the method 'head'.",
+        )
+    return dataclasses.replace(data, lower=through_lower(data.rows, body.encoder, recipe.frozen_layers))
