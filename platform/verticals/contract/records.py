@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -134,6 +135,23 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class StartFrom:
+    """The version that a training job goes on from.
+
+    Args:
+        reference: as ``support/intent@v3``.
+        folder: with its files, checked.
+        manifest: of the version.
+        examples: per split, what it learned from and was measured on.
+    """
+
+    reference: str
+    folder: Path
+    manifest: Mapping[str, Any]
+    examples: Mapping[str, list[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
 class FitJob:
     """One training job, as the ``fit`` hook sees it.
 
@@ -147,6 +165,7 @@ class FitJob:
         run: id of the run that keeps the log and the checkpoint.
         resume: whether to go on from the run's checkpoint.
         progress: called now and then with a `Progress`.
+        start: the version to go on from; `None` to start from the pretrained weights.
     """
 
     vertical: str
@@ -161,6 +180,7 @@ class FitJob:
     target: str = "label"
     resume: bool = False
     progress: Callable[[Progress], None] | None = None
+    start: StartFrom | None = None
 
 
 @dataclass(frozen=True, slots=True)

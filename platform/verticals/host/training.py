@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import verticals
-from verticals.contract import Conflict, FitJob, FitReport, PlatformError, Progress, Recipe
+from verticals.contract import Conflict, FitJob, FitReport, PlatformError, Progress, Recipe, StartFrom
 
 if TYPE_CHECKING:
     from verticals.store import RunLog, RunRecord
@@ -33,6 +33,10 @@ def train(
     chosen = Recipe().changed(resumed.recipe) if resumed else (recipe or head.noun.recipe).changed(changes or {})
     rows = head.vertical.dataset(head.noun.dataset).get(resumed.dataset_version if resumed else dataset_version)
     examples = head.examples(rows)
+    start = _start(head, chosen.start_from) if chosen.start_from else None
+    labels = examples.labels
+    if start is not None and not head.noun.labels:
+        labels = tuple(sorted({*labels, *start.manifest["labels"]}))
     if resumed:
         run = resumed.id
         runs.update(run, status="running")
@@ -44,7 +48,7 @@ def train(
         head=head.name,
         objective=head.noun.objective,
         examples=examples.splits,
-        labels=examples.labels,
+        labels=labels,
         recipe=chosen,
         dataset_version=rows.version,
         run=run,
@@ -52,6 +56,7 @@ def train(
         target=head.noun.target,
         resume=resumed is not None,
         progress=_recorded(runs, run, progress),
+        start=start,
     )
     try:
         report: FitReport = host.manager.hook.fit(job=job)
@@ -76,6 +81,22 @@ def provenance(head: Head) -> dict[str, str]:
         "host_version": verticals.__version__,
         "dataset": head.noun.dataset,
     }
+
+
+def _start(head: Head, version: str) -> StartFrom:
+    """The version to go on from, with what it learned from.
+
+    Raises:
+        NotFound: there is no such version, or its data set version is gone.
+    """
+    registry = head.vertical.host.registry
+    name = head.vertical.name, head.name
+    record = head.live if version == "live" else registry.get(*name, version)
+    if record is None:
+        raise head.not_live()
+    folder = registry.open(*name, record.version)
+    learned = head.vertical.dataset(head.noun.dataset).get(record.dataset_version)
+    return StartFrom(record.reference, folder.path, folder.manifest, head.examples(learned).splits)
 
 
 def _recorded(runs: RunLog, run: str, progress: Callable[[Progress], None] | None) -> Callable[[Progress], None]:

@@ -21,10 +21,12 @@ from verticals.encoder import Encoder
 from verticals.store import Registry
 
 from .card import model_card
+from .continual import Continuation
 from .linear import fit_head
 from .methods import METHODS, Fitted, Floor, Task, choose_method, method_of
 from .objectives import Objective, objective_of
 from .prepared import Data, Prepared, hold_out
+from .processes import ALONE, Processes
 
 _FAMILIAR_PER_LABEL = 30  # training rows per label that the label means are taken from
 
@@ -39,6 +41,7 @@ class Workshop:
         runs: folder that keeps each run's checkpoint.
         provenance: plugin, its version and the host's, for the manifest.
         stop: set it to end training at the next step with a checkpoint.
+        processes: that train together; only the first one saves.
     """
 
     encoder: Encoder
@@ -46,6 +49,7 @@ class Workshop:
     runs: Path
     provenance: Mapping[str, str] = field(default_factory=dict)
     stop: threading.Event = field(default_factory=threading.Event)
+    processes: Processes = ALONE
 
 
 def fit(job: FitJob, workshop: Workshop) -> FitReport:
@@ -67,14 +71,16 @@ def fit(job: FitJob, workshop: Workshop) -> FitReport:
     objective.learn(job.examples["train"], job.labels)
     started = time.monotonic()
     task = _task(job, objective, shared, workshop)
-    tokens = int(task.data.lengths.sum())
-    name, epochs, why = choose_method(job.recipe, len(task.data), len(objective.labels), tokens, objective.reads)
+    tokens, before = int(task.data.lengths.sum()), job.start.manifest["method"] if job.start is not None else ""
+    rows, labels = len(task.data), len(objective.labels)
+    name, epochs, why = choose_method(job.recipe, rows, labels, tokens, objective.reads, before)
     method = method_of(name)
     task.recipe = dataclasses.replace(job.recipe, epochs=epochs)
     task.notes.append(f"method {name}: {why}")
     with _stopped_by_signals(workshop.stop):
         try:
-            task.floor = _floor(task)
+            if task.continuation is None or name == "head":
+                task.floor = _floor(task)
         except _Stopped:
             return FitReport("", {}, (), time.monotonic() - started, "interrupted", tuple(task.notes))
         fitted = method.fit(task)
@@ -88,6 +94,10 @@ def fit(job: FitJob, workshop: Workshop) -> FitReport:
         )
         name, fitted = "head", METHODS["head"].fit(task)
     metrics = _calibrate(task, fitted)
+    if task.continuation is not None and name != "head":
+        told, figures = task.continuation.end(fitted.body, fitted.head)
+        task.notes.append(told)
+        metrics |= figures
     seconds = time.monotonic() - started
     report = FitReport("", metrics, tuple(fitted.history), seconds, fitted.outcome, tuple(task.notes))
     manifest = _manifest(task, fitted, name, metrics, workshop.provenance)
@@ -99,6 +109,8 @@ def fit(job: FitJob, workshop: Workshop) -> FitReport:
         fitted.body.save(folder)
         (folder / "README.md").write_text(model_card(manifest, fitted.history), encoding="utf-8")
 
+    if not workshop.processes.first:
+        return report
     task.report(Progress("saving", 0, 1, "version"))
     record = workshop.registry.save(job.vertical, job.head, manifest, write, run=job.run)
     task.checkpoint.unlink(missing_ok=True)
@@ -117,8 +129,13 @@ def _as_asked(recipe: Recipe, encoder: Encoder) -> Encoder:
 
 def _task(job: FitJob, objective: Objective, encoder: Encoder, workshop: Workshop) -> Task:
     """Training and held-out rows; where the data set names none for validation, a share of the training rows."""
-    recipe, notes = job.recipe, []
-    data = objective.prepare(job.examples["train"], "train", encoder, recipe.max_tokens)
+    recipe, notes, continuation = job.recipe, [], None
+    if job.start is not None:
+        continuation = Continuation(job.start, objective, encoder, recipe)
+        data = continuation.prepare(job.examples["train"])
+        notes.append(f"goes on from {job.start.reference} with {len(data) - data.old} new rows")
+    else:
+        data = objective.prepare(job.examples["train"], "train", encoder, recipe.max_tokens)
     if job.examples.get("validation"):
         held_out = objective.prepare(job.examples["validation"], "validation", encoder, recipe.max_tokens)
     else:
@@ -136,7 +153,10 @@ def _task(job: FitJob, objective: Objective, encoder: Encoder, workshop: Worksho
         notes.append(f"{texts} were longer than {recipe.max_tokens} tokens and were cut")
     checkpoint = workshop.runs / job.run / "checkpoint.pt"
     report = job.progress or (lambda progress: None)
-    return Task(job, recipe, objective, encoder, data, held_out, checkpoint, workshop.stop, report, notes)
+    return Task(
+        job, recipe, objective, encoder, data, held_out, checkpoint, workshop.stop, report, notes,
+        continuation=continuation, processes=workshop.processes,
+    )  # fmt: skip
 
 
 def _floor(task: Task) -> Floor | None:

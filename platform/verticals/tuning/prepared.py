@@ -21,6 +21,7 @@ class Data(Protocol):
 
     targets: torch.Tensor
     groups: torch.Tensor | None
+    old: int
 
     def __len__(self) -> int: ...
 
@@ -33,7 +34,7 @@ class Data(Protocol):
         """Texts that were longer than the recipe or the encoder takes."""
 
     def part(self, which: np.ndarray) -> Data:
-        """Only the examples ``which``."""
+        """Only the examples ``which``, in rising order."""
 
     def forward(self, encoder: Encoder, which: np.ndarray, change: Change | None = None) -> torch.Tensor:
         """What the head reads of the examples ``which``, with gradients; ``change`` is put upon the input vectors."""
@@ -62,6 +63,7 @@ class Prepared:
         reads: what the head reads of the encoder, as `Encoder.features` has it.
         groups: the group of each example, where the gap between groups is to be kept small; int64 [examples].
         lower: what the encoder's frozen lower layers give of the texts, where that is kept.
+        old: how many examples, the last ones, are replayed from what an earlier version learned.
     """
 
     rows: TokenRows
@@ -70,6 +72,7 @@ class Prepared:
     reads: str = "text"
     groups: torch.Tensor | None = None
     lower: Lower | None = None
+    old: int = 0
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -94,7 +97,9 @@ class Prepared:
         """Only the examples ``which``."""
         chosen = torch.from_numpy(which)
         groups = None if self.groups is None else self.groups[chosen]
-        return Prepared(self.rows.part(self.flat(which)), self.targets[chosen], self.views, self.reads, groups)
+        old = int((which >= len(self) - self.old).sum())
+        rows = self.rows.part(self.flat(which))
+        return Prepared(rows, self.targets[chosen], self.views, self.reads, groups, old=old)
 
     def forward(self, encoder: Encoder, which: np.ndarray, change: Change | None = None) -> torch.Tensor:
         """See `Data.forward`: [examples, views or words, dimension]."""

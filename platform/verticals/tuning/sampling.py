@@ -14,11 +14,17 @@ def epoch_order(data: Data, recipe: Recipe, epoch: int) -> list[np.ndarray]:
     """Batches of examples for one epoch: the same for the same seed and epoch, whatever happened before.
 
     With ``sampling="balanced"`` each label's rows are drawn as often as every other's, the rare ones several times.
+    Of rows that are replayed, each epoch sees as many, drawn anew, as make up the recipe's share.
 
     Raises:
         BadInput: balanced sampling of rows that have no single label.
     """
     random = np.random.default_rng([recipe.seed, epoch])
+    if data.old:
+        fresh = len(data) - data.old
+        count = min(data.old, round(fresh * recipe.replay / (1 - recipe.replay)))
+        chosen = np.concatenate([np.arange(fresh), fresh + random.permutation(data.old)[:count]])
+        return [chosen[which] for which in bucketed(data.lengths[chosen], rows=recipe.batch_size, shuffle=random)]
     if recipe.sampling == "all":
         return bucketed(data.lengths, rows=recipe.batch_size, shuffle=random)
     if data.targets.ndim > 1 or data.targets.is_floating_point():

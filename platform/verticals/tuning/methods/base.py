@@ -15,8 +15,10 @@ from verticals.contract import FitJob, Progress, Recipe
 from verticals.encoder import Encoder
 from verticals.encoder.heads import Head
 from verticals.tuning.body import Body
+from verticals.tuning.continual import Continuation
 from verticals.tuning.objectives import Objective
 from verticals.tuning.prepared import Data
+from verticals.tuning.processes import ALONE, Processes
 
 Report = Callable[[Progress], None]
 History = list[dict[str, float]]
@@ -53,8 +55,10 @@ class Task:
         checkpoint: the file that an interrupted run goes on from.
         stop: set it to end training at the next step.
         report: told how far it is.
+        processes: that train together.
         notes: sentences for the report and the model card.
-        floor: what must be beaten; `None` where the objective has none.
+        floor: what must be beaten; `None` where the objective has none, or where a version is gone on from.
+        continuation: how to go on from a version; `None` to start from the pretrained weights.
     """
 
     job: FitJob
@@ -68,6 +72,8 @@ class Task:
     report: Report
     notes: list[str] = field(default_factory=list)
     floor: Floor | None = None
+    continuation: Continuation | None = None
+    processes: Processes = ALONE
 
 
 @dataclass(slots=True)

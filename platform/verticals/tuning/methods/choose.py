@@ -9,7 +9,9 @@ _ROWS_PER_LABEL = 15
 _LEAST_EPOCHS = 3
 
 
-def choose_method(recipe: Recipe, rows: int, labels: int, tokens: int, reads: str = "text") -> tuple[str, int, str]:
+def choose_method(
+    recipe: Recipe, rows: int, labels: int, tokens: int, reads: str = "text", before: str = ""
+) -> tuple[str, int, str]:
     """The method to use, its epochs, and why.
 
     Args:
@@ -17,10 +19,13 @@ def choose_method(recipe: Recipe, rows: int, labels: int, tokens: int, reads: st
         labels: how many labels there are; 0 where the objective has none.
         tokens: of all training rows together.
         reads: what the objective's heads read of the encoder.
+        before: the method of the version that training goes on from.
     """
     epochs = recipe.passes(rows)
     if recipe.method != "auto":
         return recipe.method, epochs, "as the recipe says"
+    if before:
+        return before, epochs, "as the version it goes on from"
     if reads == "itself":
         return "network", epochs, "the head has a network of its own"
     if not rows:

@@ -42,10 +42,15 @@ class Gradient(Method):
             head = task.floor.head
         else:
             head = task.objective.head(task.encoder.dimension, task.recipe)
+        if task.continuation is not None:
+            task.continuation.begin(body, head, task.held_out)
         work = Work(body, head, task.objective, task.data, task.held_out, task.recipe)
+        if task.continuation is not None:
+            task.continuation.hold_back(work)
         state, outcome = train(
-            work, task.recipe, task.checkpoint, resume=task.job.resume, stop=task.stop, report=task.report
-        )
+            work, task.recipe, task.checkpoint,
+            resume=task.job.resume, stop=task.stop, report=task.report, processes=task.processes,
+        )  # fmt: skip
         return Fitted(head, body, state.history, state.best_figure, outcome)
 
 
