@@ -70,11 +70,13 @@ def train(
 def provenance(head: Head) -> dict[str, str]:
     """What a version's manifest says of where it comes from."""
     plugin = head.vertical.plugin
+    licence = head.vertical.datasets[head.noun.dataset].licence
     return {
         "plugin": plugin.distribution,
         "plugin_version": plugin.version,
         "host_version": verticals.__version__,
         "dataset": head.noun.dataset,
+        **({"licence": licence} if licence else {}),
     }
 
 

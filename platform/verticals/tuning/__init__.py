@@ -4,6 +4,7 @@
 of them on the same rows, `explain` takes one answer apart by words, `find_label_errors` doubts the labels themselves.
 """
 
+from .card import model_card
 from .comparison import Comparison, compare
 from .evaluation import Evaluation, evaluate, write_report
 from .explain import Explanation, explain
@@ -12,5 +13,5 @@ from .label_errors import LabelledRow, SuspectReport, find_label_errors
 
 __all__ = [
     "Comparison", "Evaluation", "Explanation", "LabelledRow", "SuspectReport", "Workshop", "compare", "evaluate",
-    "explain", "find_label_errors", "fit", "write_report",
+    "explain", "find_label_errors", "fit", "model_card", "write_report",
 ]  # fmt: skip

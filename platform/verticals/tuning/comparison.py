@@ -142,7 +142,7 @@ def compare(
     started = time.monotonic()
     both = [answer(one.head, one.encoder, one.slot, noun, examples, split, one.max_tokens) for one in (first, second)]
     with torch.inference_mode():
-        figures = _differences(*both, resamples, seed)
+        figures = _differences(both[0], both[1], resamples, seed)
     metric = both[0].objective.metric
     right = [one.outcomes.right for one in both if one.outcomes is not None and one.outcomes.right is not None]
     gained = lost = None

@@ -192,7 +192,7 @@ def word_vectors(model: nn.Module) -> nn.Module:
     if hasattr(adaptable, "get_input_embeddings"):
         layer: nn.Module = adaptable.get_input_embeddings()
         return layer
-    found = dict(adaptable.named_modules()).get("embeddings.word_embeddings")
+    found: nn.Module | None = dict(adaptable.named_modules()).get("embeddings.word_embeddings")
     if found is None:
         raise BadInput("This encoder has no word vectors to explain an answer by.", "Use an encoder that reads text.")
     return found

@@ -21,7 +21,8 @@ from verticals.encoder import Encoder, LoraAdapter
 from verticals.encoder.heads import Head
 from verticals.store import Registry
 
-from .card import model_card
+from .card import card_facts, model_card
+from .evaluation import Answers
 from .linear import fit_head
 from .loop import through, train
 from .methods import choose_method
@@ -126,6 +127,9 @@ def fit(job: FitJob, workshop: Workshop) -> FitReport:
     manifest = _manifest(job, objective, head, method, metrics, shared, workshop.provenance)
     manifest["notes"], manifest["seconds"] = notes, round(seconds, 1)
     manifest["rows"] = {"train": len(data), "held_out": len(held_out)}
+    with torch.no_grad():
+        outcomes = objective.outcomes(head, held, held_out.targets)
+        manifest |= card_facts(job, Answers(objective, head, held, held_out.targets, outcomes))
 
     def write(folder: Path) -> None:
         head.save(folder)

@@ -8,6 +8,6 @@ from .record import CalibrationBin, ErrorRow, Evaluation, Group, Neighbour, Slic
 from .report import write_report
 
 __all__ = [
-    "Answers", "CalibrationBin", "ErrorRow", "Evaluation", "Group", "Neighbour", "Slice", "answer", "evaluate", "summary",
-    "write_report",
+    "Answers", "CalibrationBin", "ErrorRow", "Evaluation", "Group", "Neighbour", "Slice", "answer", "evaluate",
+    "summary", "write_report",
 ]  # fmt: skip

@@ -134,7 +134,7 @@ def evaluate(
                 objective.vectors(answers.features), objective.vectors(features), wrong, train, train_numbers, noun,
                 nearest,
             )  # fmt: skip
-    errors = ()
+    errors: tuple[ErrorRow, ...] = ()
     if outcomes is not None:
         confidence = outcomes.confidence
         errors = tuple(

@@ -115,7 +115,7 @@ def slice_picture(one: Slice) -> str:
     left = int(max(map(len, names), default=0) * 12 * _LETTER) + 80
     top, step, width = 36, 24, 360
     ends = [value for group in one.groups for value in (*(group.interval or ()), group.figure) if value is not None]
-    low, high = min([0.0, *ends]), max([1.0, *ends])
+    low, high = float(min([0.0, *ends])), float(max([1.0, *ends]))
 
     def x(value: float) -> float:
         return left + (value - low) / (high - low) * width

@@ -71,7 +71,7 @@ def write_report(evaluation: Evaluation, folder: Path, reference: str, commands:
         page.heading("Errors")
         page.paragraph(
             f"The {min(_SHOWN, len(evaluation.errors))} worst of {len(evaluation.errors):,}, with the training row most "
-            "like each; `errors.csv` has them all. A neighbour of the same text with the wrong label is often the cause."
+            "like each; `errors.csv` has them all. A near one that has the wrong label is often the cause."
         )
         page.table(
             ("row", "input", "is", "was taken for", "nearest training row", "its target"), _error_rows(evaluation)
@@ -132,7 +132,7 @@ def errors_csv(errors: Sequence[ErrorRow]) -> str:
     for at in range(1, near + 1):
         head += [f"nearest_{at}_{name}" for name in ("row", "input", "target", "similarity")]
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(head)
     for each in errors:
         cells = [
@@ -145,13 +145,8 @@ def errors_csv(errors: Sequence[ErrorRow]) -> str:
         ]
         for other in each.nearest:
             cells += [other.number, shown(other.inputs), other.target, f"{other.similarity:.4f}"]
-        writer.writerow(["" if cell is None else safe_cell(cell) for cell in cells])
+        writer.writerow(["" if cell is None else cell for cell in cells])
     return out.getvalue()
-
-
-def safe_cell(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula (CWE-1236)."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
 def shown(inputs: Mapping[str, Any]) -> str:
