@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -92,7 +93,7 @@ def evaluate(
 
 
 def _write(
-    evaluation: Evaluation, record: VersionRecord, folder: Path, manifest: dict[str, object], again: str
+    evaluation: Evaluation, manifest: Mapping[str, Any], record: VersionRecord, folder: Path, again: str
 ) -> None:
     from verticals.files import write_file
     from verticals.tuning import model_card, write_report

@@ -19,7 +19,7 @@ _STYLE = """
   --ink: #e6eaef; --mute: #98a3af; --line: #38424d; --right: #4fc1a6; --wrong: #f08a4b; --on: #10161c; } }
 .vp text { fill: var(--ink); } .vp .mute { fill: var(--mute); } .vp .on { fill: var(--on); }
 .vp .line { stroke: var(--line); } .vp .right { fill: var(--right); } .vp .wrong { fill: var(--wrong); }
-.vp .none { fill: none; } .vp .stroke { stroke: var(--right); } .vp .faint { fill: var(--line); }
+.vp .faint { fill: var(--line); }
 .vp .middle { text-anchor: middle; } .vp .end { text-anchor: end; }
 """
 _SORTED_ABOVE = 20  # with more labels than this, those that are confused are placed near each other
@@ -94,8 +94,9 @@ def calibration_picture(bins: Sequence[CalibrationBin], error: float) -> str:
         tall_here = max(1.0, each.rows / most * tall)
         parts.append(
             f"<g><title>{escape(told)}</title>"
-            + _bar(x(each.low) + 1.5, y(each.accuracy), width, base - y(each.accuracy), "right", 0.85)
-            + _bar(x(each.low) + 1.5, y(upper), width, y(lower) - y(upper), "wrong", 0.4)
+            + _bar(x(each.low) + 1.5, y(lower), width, base - y(lower), "right", 0.55)
+            + _bar(x(each.low) + 1.5, y(upper), width, y(lower) - y(upper), "wrong", 0.55)
+            + _bar(x(each.low) + 1.5, y(each.accuracy) - 1.5, width, 3, "right", 1)
             + _bar(x(each.low) + 1.5, low + tall - tall_here, width, tall_here, "right", 0.45)
             + "</g>"
         )
