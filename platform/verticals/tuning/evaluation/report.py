@@ -70,8 +70,8 @@ def write_report(evaluation: Evaluation, folder: Path, reference: str, commands:
     if evaluation.errors:
         page.heading("Errors")
         page.paragraph(
-            f"The {min(_SHOWN, len(evaluation.errors))} worst of {len(evaluation.errors):,}, each with the training row "
-            "most like it; `errors.csv` has them all. A near one that has the wrong label is often the cause."
+            f"The {min(_SHOWN, len(evaluation.errors))} worst of {len(evaluation.errors):,}, with the training row "
+            "most like each; `errors.csv` has them all. A near one that has the wrong label is often the cause."
         )
         page.table(
             ("row", "input", "is", "was taken for", "nearest training row", "its target"), _error_rows(evaluation)
