@@ -81,9 +81,9 @@ _CLASSES = {
 # What these do for other rooms of the host is no part of what one calls by hand.
 _WITHIN_THE_HOST = frozenset(
     {
-        "Host.fit", "Host.predict", "Host.computing_by", "Host.evaluate", "Host.own_hook", "Host.predict_is_wrapped",
-        "Host.new_queue", "Vertical.close", "Head.answer", "Head.not_live", "IndexHandle.close", "ServedVertical.start",
-        "ServedHead.start",
+        "Host.fit", "Host.predict", "Host.computing_by", "Host.own_hook", "Host.predict_is_wrapped",
+        "Host.new_queue", "Vertical.close", "Head.answer", "Head.not_live", "Head.record",
+        "IndexHandle.close", "ServedVertical.start", "ServedHead.start",
     }
 )  # fmt: skip
 

@@ -12,6 +12,7 @@ from verticals.contract import SPLITS
 from .output import count, facts, heading, json_line, json_option, next_steps, note, print_json, table, when
 from .pairs import pairs
 from .session import Session, pass_session
+from .suspects import suspects
 from .targets import VerticalType, find, target_argument
 from .vertical import nouns
 
@@ -19,6 +20,9 @@ from .vertical import nouns
 @click.group()
 def data() -> None:
     """Import, list, show and export data sets."""
+
+
+data.add_command(suspects)
 
 
 @data.command("import")

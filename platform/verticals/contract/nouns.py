@@ -25,6 +25,7 @@ class Dataset:
         key: the field that identifies a row; two rows with one key are an error. Empty: rows have no identity.
         split_by: rows with the same value of this field always fall into the same split. A row or file may
             name its split itself in a column ``split`` (``train``, ``validation`` or ``test``).
+        licence: of the rows, as an SPDX identifier such as ``CC-BY-4.0``; it stands on the model cards.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Dataset:
     description: str = ""
     key: str = ""
     split_by: str = "text"
+    licence: str = ""
 
     def __post_init__(self) -> None:
         check_name(self.name, "data set name")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ class TokenBatch:
     ids: torch.Tensor
     lengths: torch.Tensor
     second: torch.Tensor
-    words: torch.Tensor
+    words: torch.Tensor = field(default_factory=lambda: torch.empty(0, 0, dtype=torch.int64))
 
     @classmethod
     def of(cls, rows: TokenRows, which: Sequence[int] | np.ndarray, pad_id: int, device: torch.device) -> TokenBatch:

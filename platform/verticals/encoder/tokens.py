@@ -47,6 +47,22 @@ class TokenRows:
         return TokenRows([self.ids[at] for at in which], self.second[which], self.cut[which], words)
 
 
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of a text and its pieces.
+
+    Args:
+        part: 0, or 1 in the second text of a pair.
+        start, end: its place in that text, in characters.
+        tokens: places of its pieces among the tokens.
+    """
+
+    part: int
+    start: int
+    end: int
+    tokens: tuple[int, ...]
+
+
 class Tokenizer:
     """The encoder's own tokenizer, read from its file: importing the transformers library would take seconds.
 
@@ -137,6 +153,38 @@ class Tokenizer:
         ids = np.array(whole.ids, dtype=np.int64)
         begins = whole.type_ids.index(1) if 1 in whole.type_ids else len(ids)
         return ids, begins, max(0, over)
+
+    def words(self, text: Text, max_tokens: int) -> tuple[list[int], int, list[Word], int]:
+        """Tokenise one text or pair, and tell which tokens are which word.
+
+        Returns:
+            The token ids, where the second segment begins, the words in reading order, and how many tokens were cut.
+        """
+        limit = min(max_tokens, self.limit)
+        first, second = (text, None) if isinstance(text, str) else text
+        whole = self._fast.encode(first, second, add_special_tokens=True)
+        cut = max(0, len(whole.ids) - limit)
+        if cut:
+            whole = self._cutting(limit).encode(first, second, add_special_tokens=True)
+        pieces: dict[tuple[int, int], list[int]] = {}
+        for at, (part, word) in enumerate(zip(whole.sequence_ids, whole.word_ids, strict=True)):
+            if part is not None and word is not None:
+                pieces.setdefault((part, word), []).append(at)
+        words = []
+        for (part, _), tokens in pieces.items():
+            own = first if part == 0 or second is None else second
+            start, end = (edge(whole.offsets[at][side] for at in tokens) for side, edge in ((0, min), (1, max)))
+            start += len(own[start:end]) - len(own[start:end].lstrip())  # some tokenizers count the space before
+            words.append(Word(part, start, end, tuple(tokens)))
+        return whole.ids, whole.type_ids.index(1) if 1 in whole.type_ids else len(whole.ids), words, cut
+
+    @property
+    def blank_id(self) -> int:
+        """The token that stands for no word in particular: the mask, or the padding where there is none."""
+        for name in ("[MASK]", "<mask>"):
+            if (found := self._fast.token_to_id(name)) is not None:
+                return int(found)
+        return self.pad_id
 
     def _cutting(self, limit: int) -> Any:
         """A copy that cuts, for the settings of the one that does not are shared by all threads."""

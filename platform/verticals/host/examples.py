@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from verticals.contract import SPLITS, BadInput, Dataset, NotFound, PluginError, TaskHead, resolve, suggest
@@ -12,16 +12,28 @@ from verticals.contract import SPLITS, BadInput, Dataset, NotFound, PluginError,
 if TYPE_CHECKING:
     from verticals.data import DatasetStore, DatasetVersion
 
+# An example, all columns of its row, and the row's number in its data set version.
+Made = tuple[dict[str, Any], Mapping[str, Any], int | None]
 _SEVERAL = frozenset({"multilabel", "tag"})
 _LABELLED = frozenset({"classify", "classify_image"}) | _SEVERAL
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """What a head learns from: per split its examples, and the ordered labels (empty where there are none)."""
+    """What a head learns from.
+
+    Args:
+        splits: per split its examples: the head's inputs and target.
+        labels: in order; empty where there are none.
+        rows: per split, in the same order, all columns of the row that each example was made of. Where a ``prepare``
+            function made the examples, these are the examples as it gave them, with whatever fields it added.
+        numbers: per split, the number of that row in its data set version, from 1; `None` for prepared examples.
+    """
 
     splits: Mapping[str, list[dict[str, Any]]]
     labels: tuple[str, ...]
+    rows: Mapping[str, list[Mapping[str, Any]]] = field(default_factory=dict)
+    numbers: Mapping[str, list[int | None]] = field(default_factory=dict)
 
 
 class Rows:
@@ -64,38 +76,42 @@ def prepare(head: TaskHead, rows: Rows) -> Examples:
     """
     made = _by_function(head, rows) if head.prepare is not None else _by_fields(head, rows.rows())
     splits: dict[str, list[dict[str, Any]]] = {split: [] for split in SPLITS}
-    for example in made:
+    whole: dict[str, list[Mapping[str, Any]]] = {split: [] for split in SPLITS}
+    numbers: dict[str, list[int | None]] = {split: [] for split in SPLITS}
+    for example, row, number in made:
         split = example.pop("split", None) or "train"
         if split not in splits:
             raise PluginError(f"Head {head.name!r}: an example has the split {split!r}.", suggest(str(split), SPLITS))
         splits[split].append(example)
+        whole[split].append(row)
+        numbers[split].append(number)
     if not splits["train"]:
         raise BadInput(
             f"Head {head.name!r} has no rows to train on in the data set {head.dataset!r}.",
             "Import some: platform data import.",
         )
-    return Examples(splits, _labels(head, splits))
+    return Examples(splits, _labels(head, splits), whole, numbers)
 
 
-def _by_fields(head: TaskHead, rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+def _by_fields(head: TaskHead, rows: Iterable[Mapping[str, Any]]) -> Iterator[Made]:
     wanted = (*head.inputs, head.target)
-    for row in rows:
+    for number, row in enumerate(rows, 1):
         for name in wanted:
             if name not in row:
                 raise PluginError(
                     f"Head {head.name!r} reads {name!r}, which rows of {head.dataset!r} don't have.", suggest(name, row)
                 )
         if row[head.target] not in (None, ""):
-            yield {name: row[name] for name in (*wanted, "split") if name in row}
+            yield {name: row[name] for name in (*wanted, "split") if name in row}, row, number
 
 
-def _by_function(head: TaskHead, rows: Rows) -> Iterator[dict[str, Any]]:
+def _by_function(head: TaskHead, rows: Rows) -> Iterator[Made]:
     wanted = (*head.inputs, head.target)
     try:
         for example in resolve(head.prepare)(rows):
             if missing := [name for name in wanted if name not in example]:
                 raise PluginError(f"prepare of head {head.name!r} gave an example without {', '.join(missing)}.")
-            yield dict(example)
+            yield dict(example), example, None
     except (PluginError, NotFound, BadInput):
         raise
     except Exception as error:

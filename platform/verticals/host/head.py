@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from verticals.contract import (
-    BadInput,
-    Batch,
-    FitReport,
-    PluginError,
-    Prediction,
-    Progress,
-    Recipe,
-    TaskHead,
-    Unavailable,
-    suggest,
-)
+from verticals.contract import Batch, FitReport, PluginError, Prediction, Progress, Recipe, TaskHead, Unavailable
 
-from . import training
+from . import training, trust
 from .examples import Examples, Rows, prepare
 
 if TYPE_CHECKING:
     from verticals.data import DatasetVersion
     from verticals.store import VersionRecord
-    from verticals.tuning import Evaluation
+    from verticals.tuning import Comparison, Evaluation, Explanation, SuspectReport
 
     from .vertical import Vertical
 
@@ -71,24 +60,81 @@ class Head:
         own = version or self.vertical.dataset(self.noun.dataset).current()
         return prepare(self.noun, Rows(self._host.datasets, self.vertical.name, datasets, own))
 
-    def evaluate(self, version: str = "live", split: str = "test", dataset_version: str | None = None) -> Evaluation:
+    def evaluate(
+        self,
+        version: str = "live",
+        split: str = "test",
+        dataset_version: str | None = None,
+        *,
+        slices: Sequence[str] = (),
+        least: int = 10,
+        nearest: int = 0,
+    ) -> Evaluation:
         """Measure a version on one split of a data set version (the current one when not given).
+
+        Args:
+            version: as ``v3``, ``live`` or ``latest``.
+            split: ``test``, ``validation`` or ``train``.
+            dataset_version: as ``v2``.
+            slices: columns of the rows to measure group by group; ``length`` for quartiles of the inputs' characters.
+            least: rows that a group needs to count in the gap between the best and the worst.
+            nearest: training rows to find for each error; they are encoded for it, which takes its time.
+
+        Raises:
+            NotFound: no such version or data set version.
+            BadInput: the split has no rows, or they have no such column.
+        """
+        return trust.evaluate(self, version, split, dataset_version, slices, least, nearest)
+
+    def compare(self, first: str, second: str, split: str = "test", dataset_version: str | None = None) -> Comparison:
+        """Measure a second version against a first one on the same rows, and say whether chance explains the rest.
+
+        Args:
+            first, second: as ``v3``, ``live`` or ``latest``.
+            split: ``test``, ``validation`` or ``train``.
+            dataset_version: as ``v2``; the current one when not given.
 
         Raises:
             NotFound: no such version or data set version.
             BadInput: the split has no rows.
         """
-        record = self._record(version)
-        rows = self.vertical.dataset(self.noun.dataset).get(dataset_version)
-        splits = self.examples(rows).splits
-        if split not in splits:
-            raise BadInput(f"There is no split {split!r}.", suggest(split, splits))
-        if not splits[split]:
-            raise BadInput(
-                f"{self.vertical.name}/{self.noun.dataset} {rows.version} has no rows in the split {split!r}.",
-                f"Import some: platform data import {self.vertical.name}/{self.noun.dataset} FILE --split {split}.",
-            )
-        return self._host.evaluate(self, record, splits[split], split)
+        return trust.compare(self, first, second, split, dataset_version)
+
+    def explain(self, input: Any, label: str = "", version: str = "live") -> Explanation:  # noqa: A002 - as in predict
+        """Which words of one input an answer rests on, by integrated gradients.
+
+        Plugins that wrap predictions are not asked: the input goes to the head as it is given.
+
+        Args:
+            input: as `predict` takes it.
+            label: to explain; the answered one when empty.
+            version: as ``v3``, ``live`` or ``latest``.
+
+        Raises:
+            NotFound: there is no such version.
+            BadInput: the input does not fit, there is no such label, or the head's answers cannot be taken apart.
+        """
+        return trust.explain(self, input, label, version)
+
+    def suspects(
+        self,
+        split: str | None = None,
+        dataset_version: str | None = None,
+        folds: int = 5,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> SuspectReport:
+        """Rows whose label is probably wrong, by cross-validated confidence; no version is needed.
+
+        Args:
+            split: to judge; all when not given.
+            dataset_version: as ``v2``; the current one when not given.
+            folds: parts that the rows are dealt into.
+            progress: called now and then with how far it is.
+
+        Raises:
+            BadInput: the head does not give each row one label, or there are too few rows.
+        """
+        return trust.suspects(self, split, dataset_version, folds, progress)
 
     def predict(self, inputs: Any, version: str = "live") -> list[Prediction]:
         """Answer inputs, in their order.
@@ -105,7 +151,7 @@ class Head:
         many = inputs if isinstance(inputs, list) else [inputs]
         if not many:
             return []
-        return self.answer(self._record(version), many)
+        return self.answer(self.record(version), many)
 
     def answer(self, record: VersionRecord, inputs: list[Any]) -> list[Prediction]:
         """Answer by one version, through the ``predict`` hook, so that plugins' wrappers see the batch."""
@@ -138,7 +184,13 @@ class Head:
         """Make the version live that was live before."""
         return self._host.registry.rollback(self.vertical.name, self.name, why=why)
 
-    def _record(self, version: str) -> VersionRecord:
+    def record(self, version: str) -> VersionRecord:
+        """The registry's record of a version.
+
+        Raises:
+            NotFound: there is no such version.
+            Unavailable: no version is live.
+        """
         if version == "live":
             record = self.live
             if record is None:

@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from verticals.encoder import Encoder
     from verticals.inference import Engine, Queue
     from verticals.store import Registry, Store, VersionRecord
-    from verticals.tuning import Evaluation
 
     from .head import Head
     from .served import ServedVertical
@@ -231,15 +230,6 @@ class Host:
             yield
         finally:
             self._compute.reset(token)
-
-    def evaluate(self, head: Head, version: VersionRecord, examples: list[dict[str, Any]], split: str) -> Evaluation:
-        """Measure a version on examples."""
-        from verticals.tuning import evaluate
-
-        with self.engine.using(version.vertical, version.head, version.version) as loaded:
-            return evaluate(
-                loaded.head, loaded.encoder, loaded.slot, version.version, head.noun, examples, split, loaded.max_tokens
-            )
 
     def serve(self, names: Sequence[str]) -> AbstractAsyncContextManager[dict[str, ServedVertical]]:
         """Serve verticals together, by name, for the length of an ``async with`` block.

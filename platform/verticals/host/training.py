@@ -8,11 +8,22 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import verticals
-from verticals.contract import Conflict, FitJob, FitReport, PlatformError, Progress, Recipe, StartFrom
+from verticals.contract import (
+    BadInput,
+    Conflict,
+    FitJob,
+    FitReport,
+    PlatformError,
+    Progress,
+    Recipe,
+    StartFrom,
+    suggest,
+)
 
 if TYPE_CHECKING:
     from verticals.store import RunLog, RunRecord
 
+    from .examples import Examples
     from .head import Head
 
 _RECORD_SECONDS = 1.0
@@ -47,7 +58,7 @@ def train(
         vertical=vertical,
         head=head.name,
         objective=head.noun.objective,
-        examples=examples.splits,
+        examples=_with_groups(examples, chosen),
         labels=labels,
         recipe=chosen,
         dataset_version=rows.version,
@@ -75,12 +86,30 @@ def train(
 def provenance(head: Head) -> dict[str, str]:
     """What a version's manifest says of where it comes from."""
     plugin = head.vertical.plugin
+    licence = head.vertical.datasets[head.noun.dataset].licence
     return {
         "plugin": plugin.distribution,
         "plugin_version": plugin.version,
         "host_version": verticals.__version__,
         "dataset": head.noun.dataset,
+        **({"licence": licence} if licence else {}),
     }
+
+
+def _with_groups(examples: Examples, recipe: Recipe) -> Mapping[str, list[dict[str, Any]]]:
+    """The examples; those to train on with the column that makes the recipe's groups.
+
+    Raises:
+        BadInput: the rows have no such column.
+    """
+    column = recipe.fairness_by
+    if not recipe.fairness:
+        return examples.splits
+    rows = examples.rows["train"]
+    if column not in rows[0]:
+        raise BadInput(f"recipe: fairness_by is {column!r}, which the rows don't have.", suggest(column, rows[0]))
+    train = [{**example, column: row[column]} for example, row in zip(examples.splits["train"], rows, strict=True)]
+    return {**examples.splits, "train": train}
 
 
 def _start(head: Head, version: str) -> StartFrom:

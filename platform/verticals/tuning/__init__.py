@@ -1,9 +1,17 @@
 """Training a head: objectives, methods, the training loop, calibration, evaluation, model cards.
 
-`fit` is the way in: from prepared examples to a saved version. `evaluate` measures a version on a split.
+`fit` is the way in: from prepared examples to a saved version. `evaluate` measures a version on a split, `compare` two
+of them on the same rows, `explain` takes one answer apart by words, `find_label_errors` doubts the labels themselves.
 """
 
-from .evaluation import Evaluation, evaluate
+from .card import model_card
+from .comparison import Comparison, compare
+from .evaluation import Evaluation, evaluate, write_report
+from .explain import Explanation, explain
 from .fit import Workshop, fit
+from .label_errors import LabelledRow, SuspectReport, find_label_errors
 
-__all__ = ["Evaluation", "Workshop", "evaluate", "fit"]
+__all__ = [
+    "Comparison", "Evaluation", "Explanation", "LabelledRow", "SuspectReport", "Workshop", "compare", "evaluate",
+    "explain", "find_label_errors", "fit", "model_card", "write_report",
+]  # fmt: skip

@@ -20,8 +20,10 @@ from verticals.contract import BadInput, FitJob, FitReport, Progress, Recipe
 from verticals.encoder import Encoder
 from verticals.store import Registry
 
-from .card import model_card
+from .card import card_facts, model_card
 from .continual import Continuation
+from .evaluation import Answers
+from .fairness import group_numbers
 from .linear import fit_head
 from .methods import METHODS, Fitted, Floor, Task, choose_method, method_of
 from .objectives import Objective, objective_of
@@ -93,7 +95,10 @@ def fit(job: FitJob, workshop: Workshop) -> FitReport:
             f"{task.floor.figure:.4f} of the head alone; the head alone was saved"
         )
         name, fitted = "head", METHODS["head"].fit(task)
-    metrics = _calibrate(task, fitted)
+    answers = _calibrate(task, fitted)
+    metrics = answers.metrics()
+    if task.floor is not None:
+        metrics["floor"] = task.floor.figure
     if task.continuation is not None and name != "head":
         told, figures = task.continuation.end(fitted.body, fitted.head)
         task.notes.append(told)
@@ -103,6 +108,7 @@ def fit(job: FitJob, workshop: Workshop) -> FitReport:
     manifest = _manifest(task, fitted, name, metrics, workshop.provenance)
     manifest["notes"], manifest["seconds"] = task.notes, round(seconds, 1)
     manifest["rows"] = {"train": len(task.data), "held_out": len(task.held_out)}
+    manifest |= card_facts(job, answers)
 
     def write(folder: Path) -> None:
         fitted.head.save(folder)
@@ -136,6 +142,8 @@ def _task(job: FitJob, objective: Objective, encoder: Encoder, workshop: Worksho
         notes.append(f"goes on from {job.start.reference} with {len(data) - data.old} new rows")
     else:
         data = objective.prepare(job.examples["train"], "train", encoder, recipe.max_tokens)
+    if recipe.fairness:
+        data.groups = _groups(job)
     if job.examples.get("validation"):
         held_out = objective.prepare(job.examples["validation"], "validation", encoder, recipe.max_tokens)
     else:
@@ -159,6 +167,17 @@ def _task(job: FitJob, objective: Objective, encoder: Encoder, workshop: Worksho
     )  # fmt: skip
 
 
+def _groups(job: FitJob) -> torch.Tensor:
+    """The group of each training row, by the column that the recipe names."""
+    column = job.recipe.fairness_by
+    values = [example.get(column) for example in job.examples["train"]]
+    if all(value is None for value in values):
+        raise BadInput(
+            f"recipe: fairness_by is {column!r}; no training example has it.", "Name a column of the data set."
+        )
+    return group_numbers(values)[0]
+
+
 def _floor(task: Task) -> Floor | None:
     """The head alone, where the objective's heads read the encoder."""
     if task.objective.reads == "itself":
@@ -174,8 +193,8 @@ def _texts(data: Data) -> int:
     return len(data.rows) if isinstance(data, Prepared) else len(data)
 
 
-def _calibrate(task: Task, fitted: Fitted) -> dict[str, float]:
-    """Calibrate on the held-out rows, set when to abstain, and measure."""
+def _calibrate(task: Task, fitted: Fitted) -> Answers:
+    """Calibrate on the held-out rows, set when to abstain; what the head then says of these rows."""
     objective, head, floor = task.objective, fitted.head, task.floor
     places = _some_of_each(task.data.targets, task.recipe.seed)
     if floor is not None and head is floor.head and fitted.body.encoder is task.encoder and not fitted.body.adapter:
@@ -185,10 +204,8 @@ def _calibrate(task: Task, fitted: Fitted) -> dict[str, float]:
     with torch.no_grad():
         objective.calibrate(head, held, task.held_out.targets)
         objective.familiarise(head, (some, task.data.targets[places]), held, task.recipe.coverage)
-        metrics = objective.metrics(head, held, task.held_out.targets)
-    if floor is not None:
-        metrics["floor"] = floor.figure
-    return metrics
+        outcomes = objective.outcomes(head, held, task.held_out.targets)
+    return Answers(objective, head, held, task.held_out.targets, outcomes)
 
 
 def _some_of_each(targets: torch.Tensor, seed: int) -> np.ndarray:

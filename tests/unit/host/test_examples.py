@@ -45,6 +45,8 @@ def test_examples_hold_inputs_and_target_by_split_and_labels_are_sorted():
         "test": [{"text": "three", "label": "c"}],
     }
     assert examples.labels == ("a", "b", "c")
+    assert examples.numbers == {"train": [1, 2], "validation": [], "test": [3]}, "as an export numbers them"
+    assert examples.rows["test"] == [CHATS[2]], "all columns, for slices"
 
 
 def test_a_closed_list_of_labels_keeps_its_order():

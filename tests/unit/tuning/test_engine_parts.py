@@ -9,7 +9,6 @@ import torch
 from verticals.contract import BadInput, Recipe, Unavailable
 from verticals.tuning.adversarial import adversary
 from verticals.tuning.body import full_body, lora_body
-from verticals.tuning.fairness import gap_penalty
 from verticals.tuning.loop import train as train_work
 from verticals.tuning.losses import class_weights, cross_entropy
 from verticals.tuning.lower import through_lower
@@ -206,13 +205,21 @@ def test_the_attack_stays_within_its_size_and_hurts_more_than_noise(parts, kind)
     assert any(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in body.parameters.values())
 
 
-def test_the_gap_is_the_variance_of_the_groups_means():
-    losses = torch.tensor([1.0, 3.0, 5.0], requires_grad=True)
-    penalty = gap_penalty(losses, torch.tensor([7, 7, 2]))
-    assert float(penalty) == pytest.approx(2.25)  # means 2 and 5
-    penalty.backward()
-    assert losses.grad is not None
-    assert float(gap_penalty(torch.tensor([1.0, 2.0]), torch.tensor([1, 1]))) == 0
+def test_the_penalty_draws_groups_together(parts, tmp_path):
+    gaps = {}
+    for weight in (0.0, 20.0):
+        recipe = dataclasses.replace(PLAIN, epochs=6, fairness=weight, fairness_by="group")
+        made = parts(recipe)
+        body, head, objective, data, held = made
+        # The label itself makes the groups: the plainest way for one to be served worse than another.
+        data.targets = torch.tensor([0] * 44 + [1] * 16)
+        data.groups = (data.targets == 1).long()
+        train(body, head, objective, data, held, recipe, tmp_path / f"{weight}.pt")
+        with torch.no_grad(), body.encoder.bank.train(body.adapter):
+            features = data.forward(body.encoder, np.arange(len(data)))
+            losses = objective.losses(head, features, data.targets, recipe)
+        gaps[weight] = abs(float(losses[:44].mean() - losses[44:].mean()))
+    assert gaps[20.0] < 0.5 * gaps[0.0]
 
 
 @pytest.mark.parametrize(

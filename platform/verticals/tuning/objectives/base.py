@@ -11,6 +11,7 @@ import torch
 from verticals.contract import BadInput, Recipe
 from verticals.encoder import Encoder
 from verticals.encoder.heads import Head
+from verticals.tuning.outcomes import Outcomes
 from verticals.tuning.prepared import Data, Prepared
 
 Example = Mapping[str, Any]
@@ -84,6 +85,32 @@ class Objective(ABC):
         Objectives whose heads never abstain leave it as it is.
         """
         return
+
+    def outcomes(self, head: Any, features: Any, targets: torch.Tensor) -> Outcomes | None:
+        """Row by row what the head says of held-out features; `None` where only whole splits can be measured."""
+        return None
+
+    def vectors(self, features: Any) -> torch.Tensor | None:
+        """One vector per row, [rows, dimension], by which rows resemble each other; `None` where there is none."""
+        return features[:, 0] if isinstance(features, torch.Tensor) and features.ndim == 3 else None
+
+    def explained(self, head: Any, features: torch.Tensor, label: str) -> tuple[torch.Tensor, str, str]:
+        """What a prediction is explained by: a number per row [rows] that gradients flow through, and its names.
+
+        Args:
+            features: [rows, views, dimension].
+            label: the label to explain; empty for the one the head gives the first row.
+
+        Returns:
+            The numbers, the label (empty where there is none), and what the numbers are, in a few words.
+
+        Raises:
+            BadInput: the objective cannot be explained so, or has no such label.
+        """
+        raise BadInput(
+            f"Answers of the objective {type(self).__name__.lower()!r} cannot be taken apart by words.",
+            "Heads that classify or score can.",
+        )
 
     def prepare(self, examples: Sequence[Example], split: str, encoder: Encoder, max_tokens: int) -> Data:
         """Make the examples of a split ready.

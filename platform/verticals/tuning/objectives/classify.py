@@ -12,8 +12,10 @@ from verticals.contract import BadInput, Recipe, suggest
 from verticals.encoder.heads import ClassifyHead, texts_of
 from verticals.encoder.tokens import Text
 from verticals.tuning.losses import cross_entropy
+from verticals.tuning.outcomes import Outcomes
 
 from .base import Example, Objective, of_each
+from .outcomes import of_labels
 
 
 class Classify(Objective):
@@ -113,6 +115,19 @@ class Classify(Objective):
                 head.means[place] = functional.normalize(rows.mean(dim=0), dim=0)
         familiarity = head.familiarity(held_out[:, 0])
         head.threshold = float(torch.quantile(familiarity, 1 - coverage, interpolation="lower"))
+
+    def outcomes(self, head: ClassifyHead, features: torch.Tensor, targets: torch.Tensor) -> Outcomes:
+        """See `Objective.outcomes`."""
+        return of_labels(torch.softmax(head(features[:, 0]) / head.temperature, dim=-1), targets, self.labels)
+
+    def explained(self, head: ClassifyHead, features: torch.Tensor, label: str) -> tuple[torch.Tensor, str, str]:
+        """Log-odds of a label against all others: what speaks for it and not for another one."""
+        if label and label not in self._places:
+            raise BadInput(f"{label!r} is not a label of this head.", suggest(label, self.labels))
+        logits = head(features[:, 0]) / head.temperature
+        place = self._places[label] if label else int(logits[0].argmax())
+        others = torch.cat([logits[:, :place], logits[:, place + 1 :]], dim=1)
+        return logits[:, place] - others.logsumexp(dim=1), self.labels[place], "log-odds"
 
 
 def macro_f1(said: torch.Tensor, truth: torch.Tensor, labels: int) -> float:

@@ -10,8 +10,10 @@ from torch.nn import functional
 from verticals.contract import BadInput, Recipe
 from verticals.encoder.heads import RankHead, texts_of
 from verticals.encoder.tokens import Text
+from verticals.tuning.outcomes import Outcomes
 
 from .base import Example, Objective
+from .outcomes import of_ranks
 
 _SHARPNESS = 20.0  # cosines times this are the logits of the contrastive loss
 
@@ -67,17 +69,29 @@ class Rank(Objective):
 
         Of candidates with equal scores the right one has the middle rank, so telling none apart gains nothing.
         """
-        distinct, places = _first_of_each(targets)
-        scores = head(features[:, 0], features[distinct, 1])
-        own = scores.gather(1, places[:, None])
-        ranks = (scores > own).sum(dim=1) + ((scores == own).sum(dim=1) + 1.0) / 2
+        ranks, scores = self._ranks(head, features, targets)
         near = ranks <= 10
         return {
             "ndcg@10": float((near / torch.log2(ranks + 1)).mean()),
             "hit_rate@10": float(near.float().mean()),
             "mrr": float((1 / ranks).mean()),
-            "candidates": float(len(distinct)),
+            "candidates": float(scores.shape[1]),
         }
+
+    def outcomes(self, head: RankHead, features: torch.Tensor, targets: torch.Tensor) -> Outcomes:
+        """See `Objective.outcomes`."""
+        ranks, scores = self._ranks(head, features, targets)
+        texts = list(self._candidates)
+        return of_ranks(ranks, [texts[at] for at in targets.unique()[scores.argmax(dim=1)].tolist()])
+
+    def _ranks(
+        self, head: RankHead, features: torch.Tensor, targets: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Rank of each row's right candidate, [rows], and all scores, [rows, distinct candidates]."""
+        distinct, places = _first_of_each(targets)
+        scores = head(features[:, 0], features[distinct, 1])
+        own = scores.gather(1, places[:, None])
+        return (scores > own).sum(dim=1) + ((scores == own).sum(dim=1) + 1.0) / 2, scores
 
     def calibrate(self, head: RankHead, features: torch.Tensor, targets: torch.Tensor) -> None:
         """Fit the logistic curve on each row's right candidate against one random other."""

@@ -11,8 +11,10 @@ from torch.nn import functional
 from verticals.contract import BadInput, Recipe
 from verticals.encoder.heads import ScoreHead, texts_of
 from verticals.encoder.tokens import Text
+from verticals.tuning.outcomes import Outcomes
 
 from .base import Example, Objective, of_each
+from .outcomes import of_numbers
 
 
 class Score(Objective):
@@ -72,3 +74,13 @@ class Score(Objective):
     def calibrate(self, head: ScoreHead, features: torch.Tensor, targets: torch.Tensor) -> None:
         """Keep the error on held-out rows with the head."""
         head.error = self.metrics(head, features, targets)["rmse"]
+
+    def outcomes(self, head: ScoreHead, features: torch.Tensor, targets: torch.Tensor) -> Outcomes:
+        """See `Objective.outcomes`."""
+        return of_numbers(head(features[:, 0]), targets, self._mean, self._deviation)
+
+    def explained(self, head: ScoreHead, features: torch.Tensor, label: str) -> tuple[torch.Tensor, str, str]:
+        """The value, in the target's unit."""
+        if label:
+            raise BadInput("This head gives a number, and has no labels.", "Leave the label out.")
+        return head(features[:, 0]) * self._deviation + self._mean, "", self.target

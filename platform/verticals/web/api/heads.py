@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Body, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from verticals.contract import BadInput, Prediction
@@ -45,6 +45,37 @@ class Promotion(BaseModel):
     at: datetime
     why: str
     kind: str = Field(examples=["promotion"])
+
+
+class Difference(BaseModel):
+    """One figure of two versions."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    first: float
+    second: float
+    difference: float = Field(description="second less first")
+    interval: tuple[float, float] | None = Field(description="Of the difference, 95 %, by the paired bootstrap")
+    p: float | None = Field(description="Two-sided, from the same draws")
+
+
+class Comparison(BaseModel):
+    """A second version against a first one, on the same rows."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    first: str = Field(examples=["v2"])
+    second: str = Field(examples=["v3"])
+    split: str
+    rows: int
+    metric: str = Field(examples=["accuracy"])
+    figures: dict[str, Difference]
+    verdict: Literal["better", "worse", "alike"] = Field(description="Of the second; alike: chance may explain it")
+    p: float | None = Field(description="That the verdict rests on")
+    test: str = Field(examples=["McNemar's exact test"])
+    gained: int | None = Field(description="Rows that only the second has right")
+    lost: int | None = Field(description="Rows that only the first has right")
+    sentence: str
 
 
 class HeadSummary(BaseModel):
@@ -115,6 +146,20 @@ def history(vertical: str, head: str, site: CurrentSite) -> list[Promotion]:
     """Promotions and rollbacks, with their reasons."""
     site.task(vertical, head)
     return [Promotion.model_validate(entry) for entry in site.host.registry.history(vertical, head)]
+
+
+@router.get("/heads/{vertical}/{head}/compare", summary="Compare two versions on the same rows")
+def compare(
+    vertical: str,
+    head: str,
+    site: CurrentSite,
+    second: Annotated[str, Query(description="The new version", examples=["v3"])],
+    first: Annotated[str, Query(description="The old version", examples=["v2"])] = "live",
+    split: Annotated[str, Query(examples=["test"])] = "test",
+) -> Comparison:
+    """Both versions answer all rows of the split, so it takes as long as that; the sentence sums it up."""
+    site.task(vertical, head)
+    return Comparison.model_validate(site.vertical(vertical).head(head).compare(first, second, split))
 
 
 @router.post("/heads/{vertical}/{head}/promote", summary="Make a version live")
