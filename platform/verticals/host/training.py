@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -50,8 +51,7 @@ def run_fit(
         resumed: the run to go on with; a new one is begun without.
         search: the search whose trial it is.
         started: told the run's id before training begins.
-        progress: called with each report. It may raise `Pruned`, which ends training there: the run is marked so, its
-            checkpoint is removed, and `Pruned` goes on to the caller.
+        progress: called with each report. It may raise `Ended`, which ends training there and goes on to the caller.
     """
     host, vertical = head.vertical.host, head.vertical.name
     runs = host.store.runs
@@ -84,9 +84,10 @@ def run_fit(
     report: FitReport | None = None
     try:
         report = host.manager.hook.fit(job=job)
-    except Pruned:
-        (host.runs_folder / run.id / "checkpoint.pt").unlink(missing_ok=True)
-        runs.update(run.id, status="pruned")
+    except Ended as ended:
+        if ended.status == "pruned":
+            shutil.rmtree(host.runs_folder / run.id, ignore_errors=True)
+        runs.update(run.id, status=ended.status)
         raise
     except KeyboardInterrupt:
         runs.update(run.id, status="interrupted")
@@ -103,8 +104,17 @@ def run_fit(
     return report
 
 
-class Pruned(Exception):
-    """A trial that promises too little: raised by a search from within the progress of its training."""
+class Ended(Exception):
+    """Raised by a search from within the progress of a trial, to end its training.
+
+    Args:
+        status: of the run: ``pruned`` where it promises too little, and its checkpoint goes; ``interrupted`` where it
+            may go on another time.
+    """
+
+    def __init__(self, status: str) -> None:
+        super().__init__(status)
+        self.status = status
 
 
 def _check_trackers(host: Host) -> None:
