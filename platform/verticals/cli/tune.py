@@ -144,6 +144,9 @@ def _show(chosen: Target, report: SearchReport) -> None:
         note("It was chosen by these rows, so it flatters a little; evaluate measures on rows that chose nothing.")
     else:
         click.echo("  It is the head's recipe as it is.")
+    if not report.version:  # a plugin trains this head in its own way
+        next_steps(f"platform train {chosen}{flags}")
+        return
     reference = f"{chosen}@{report.version}"
     click.echo(f"\n{reference} is a candidate.")
     steps = [f"platform evaluate {reference}", f"platform models promote {chosen} {report.version}"]
