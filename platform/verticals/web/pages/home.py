@@ -163,7 +163,8 @@ def _runs(overview: Overview) -> None:
                     html.td(_result(run), title=run.error or "").classes("p-figures")
                     html.td(duration(run.started, run.updated)).classes("p-figures")
                     _time(run.started)
-                    html.td(run.id).classes("p-mono p-muted")
+                    with html.td().classes("p-mono"):
+                        html.a(run.id, href=f"/runs?run={run.id}").classes("p-quiet-link")
 
 
 def _result(run: Run) -> str:
