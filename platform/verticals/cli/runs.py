@@ -35,7 +35,13 @@ def runs() -> None:
 @json_option
 @pass_session
 def list_(
-    session: Session, target: str | None, status: str | None, search: str | None, trials: bool, limit: int, as_json: bool
+    session: Session,
+    target: str | None,
+    status: str | None,
+    search: str | None,
+    trials: bool,
+    limit: int,
+    as_json: bool,
 ) -> None:
     """List runs, newest first: of one head, of one vertical, or all.
 
@@ -99,7 +105,7 @@ def show(session: Session, run: str, as_json: bool) -> None:
             ("search", record.search),
             ("version", record.version),
             ("error", record.error),
-            ("metrics", ", ".join(f"{name} {figure(value)}" for name, value in record.metrics.items() if value is not None)),
+            ("metrics", ", ".join(f"{name} {_plain(value)}" for name, value in record.metrics.items())),
             ("recipe", " ".join(f"{key}={value}" for key, value in record.recipe.items() if value not in (None, ""))),
         ]
     )  # fmt: skip

@@ -28,12 +28,16 @@ _STATES = {"finished": None, "pruned": "yellow", "failed": "red"}
 @click.option("--trials", type=click.IntRange(1), help="How many recipes to try.  [default: 20]")
 @click.option("--time", "time_", metavar="TIME", help="Stop after so long, as 90s, 10m or 1h30m.")
 @click.option("--resume", is_flag=True, help="Go on with the newest search of this head.")
-@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="A value that all trials share (repeatable).")
+@click.option(
+    "--set", "changes", multiple=True, metavar="KEY=VALUE", help="A value that all trials share (repeatable)."
+)
 @click.option(
     "--search", "space", multiple=True, metavar="KEY=LOW..HIGH|KEY=A,B,C",
     help="A value to search, as a range or a list (repeatable).  [default: what suits the method]",
 )  # fmt: skip
-@click.option("--data-version", metavar="VERSION", help="Train on this version of the data set.  [default: the current]")
+@click.option(
+    "--data-version", metavar="VERSION", help="Train on this version of the data set.  [default: the current]"
+)
 @json_option
 @pass_session
 def tune(

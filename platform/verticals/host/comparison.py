@@ -23,8 +23,7 @@ def figures(runs: Sequence[RunRecord]) -> dict[str, tuple[float | None, ...]]:
     """What each run reached on its held-out rows: by name, one figure per run."""
     names = dict.fromkeys(name for run in runs for name, value in run.metrics.items() if _number(value))
     return {
-        name: tuple(run.metrics.get(name) if _number(run.metrics.get(name)) else None for run in runs)
-        for name in names
+        name: tuple(run.metrics.get(name) if _number(run.metrics.get(name)) else None for run in runs) for name in names
     }
 
 

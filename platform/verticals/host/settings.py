@@ -50,8 +50,8 @@ class Settings:
         threads: cores one computation may use; 0 takes those that are free.
         first_tokens: how many tokens a head may be trained on when a vertical starts to serve without a live version
             of it; 0 trains the head alone, in seconds.
-        trackers: where the curves of runs are sent besides the database: ``tensorboard``, ``wandb``, ``mlflow``, several
-            of them, or ``none``.
+        trackers: where the curves of runs are sent besides the database: ``tensorboard``, ``wandb`` and ``mlflow``,
+            any of them, or ``none``.
         plugins_dir: folder of one-file plugins.
         blocked: plugins (or distributions) that are not loaded.
         host: address to serve on.

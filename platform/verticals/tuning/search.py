@@ -79,6 +79,7 @@ class Study:
         from sqlalchemy.pool import NullPool
 
         self._optuna, self._space, self._seed = optuna, space, seed
+        self._ended: list[Trial] | None = None
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         with explained(path.parent), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what Optuna calls experimental
@@ -129,6 +130,7 @@ class Study:
         attempt.trial.set_user_attr("seconds", seconds)
         if state == "failed":
             attempt.trial.set_user_attr("error", error or "unknown")
+        self._ended = None
         self._study.tell(attempt.trial, score if state == "finished" else None, state=self._states[state])
 
     def unfinished(self) -> list[tuple[int, str | None]]:
@@ -138,6 +140,7 @@ class Study:
 
     def settle(self, number: int, state: str, score: float | None = None) -> None:
         """Note how a trial of an earlier process ended after all."""
+        self._ended = None
         self._study.tell(number, score if state == "finished" else None, state=self._states[state])
 
     def repeat(self, number: int, run: str | None) -> None:
@@ -149,6 +152,11 @@ class Study:
 
     def trials(self) -> list[Trial]:
         """All that have ended, in order."""
+        if self._ended is None:
+            self._ended = self._read()
+        return list(self._ended)
+
+    def _read(self) -> list[Trial]:
         states = {state: name for name, state in self._states.items()}
         found = []
         for one in self._study.get_trials(deepcopy=False):

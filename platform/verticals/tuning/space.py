@@ -83,7 +83,11 @@ def default_space(recipe: Recipe, method: str, epochs: int, rank: int) -> Space:
     if method == "head":
         return space | {"weight_decay": Span(1e-4, 0.3)}
     rates = Span(2e-5, 5e-4) if method == "full" else Span(2e-4, 5e-3)
-    space |= {"learning_rate": rates, "dropout": Span(0.0, 0.3), "epochs": Span(max(1, epochs // 2), epochs + max(1, epochs // 2))}
+    space |= {
+        "learning_rate": rates,
+        "dropout": Span(0.0, 0.3),
+        "epochs": Span(max(1, epochs // 2), epochs + max(1, epochs // 2)),
+    }
     space |= {"batch_size": Choice((16, 32, 64))}
     if "lora" in method:
         ranks = tuple(value for value in (4, 8, 16, 32) if value <= rank)

@@ -86,26 +86,28 @@ class Trackers:
 
     def _work(self) -> None:
         trackers: dict[str, Any] = {}
-        self._trying("accelerate", trackers, lambda: import_module("accelerate.tracking"))
+        self._trying("accelerate", trackers, import_module, "accelerate.tracking")
         first = True
         while (item := self._waiting.get()) is not None:
             figures, at = item
-            if first:
-                for name in self._names:
-                    self._trying(name, trackers, lambda name=name: trackers.update({name: self._begin(name, at)}))
-                first = False
+            for name in self._names if first else ():
+                if (begun := self._trying(name, trackers, self._begin, name, at)) is not None:
+                    trackers[name] = begun
+            first = False
             for name, tracker in list(trackers.items()):
-                self._trying(name, trackers, lambda tracker=tracker: tracker.log(figures, step=at))
+                self._trying(name, trackers, tracker.log, figures, at)
         for name, tracker in list(trackers.items()):
             self._trying(name, trackers, tracker.finish)
 
-    def _trying(self, name: str, trackers: dict[str, Any], call: Callable[[], Any]) -> None:
+    def _trying(self, name: str, trackers: dict[str, Any], call: Callable[..., Any], *arguments: Any) -> Any:
+        """What the call gives; where it fails the tracker is left out."""
         try:
-            call()
+            return call(*arguments)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - other people's code; training must go on
             trackers.pop(name, None)
             told = " ".join(str(error).split()) or type(error).__name__
             _log.warning("The tracker %s failed and is left out of %s: %s", name, self._tracked.run, told)
+            return None
 
     def _begin(self, name: str, at: int) -> Any:
         """A tracker that has started and knows the recipe."""
@@ -119,7 +121,13 @@ class Trackers:
         elif name == "wandb":
             folder.mkdir(parents=True, exist_ok=True)
             made = tracking.WandBTracker(
-                run.vertical, name=run.run, id=run.run, group=run.head, dir=str(folder), resume="allow", mode=_wandb_mode()
+                run.vertical,
+                name=run.run,
+                id=run.run,
+                group=run.head,
+                dir=str(folder),
+                resume="allow",
+                mode=_wandb_mode(),
             )
         else:
             _keep_mlflow_in(folder)

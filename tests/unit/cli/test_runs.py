@@ -22,7 +22,9 @@ def two_runs(platform) -> list[str]:
         for rate, end in ((1e-3, 0.8), (5e-3, 0.9)):
             recipe = {"method": "lora", "learning_rate": rate}
             run = host.store.runs.start("weather", "mood", dataset_version="v1", recipe=recipe, seed=0).id
-            host.store.curves.add(run, [Point("step", 32 * at, {"loss": 2 / at, "learning_rate": rate}) for at in (1, 2, 3)])
+            host.store.curves.add(
+                run, [Point("step", 32 * at, {"loss": 2 / at, "learning_rate": rate}) for at in (1, 2, 3)]
+            )
             host.store.curves.add(run, [Point("epoch", at, {"accuracy": end - 0.3 / at}) for at in (1, 2)])
             host.store.runs.update(run, status="finished", metrics={"accuracy": end, "log_loss": 1 - end}, version="v1")
             ids.append(run)
@@ -78,7 +80,9 @@ def test_times_are_read() -> None:
 
 
 def test_a_search_prints_its_trials_and_the_recipe(platform) -> None:
-    ran = platform("tune", "weather/mood", "--trials", "2", "--set", "method=head", "--search", "label_smoothing=0..0.2")
+    ran = platform(
+        "tune", "weather/mood", "--trials", "2", "--set", "method=head", "--search", "label_smoothing=0..0.2"
+    )
     assert ran.code == 0, ran.err
     assert "trial 2 finished" in ran.err
     assert "The best is trial " in ran.out

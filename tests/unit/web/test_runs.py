@@ -79,7 +79,9 @@ def test_a_chart_holds_every_line_within_its_frame():
     assert len(groups[1].findall("circle")) == 3
 
 
-@pytest.mark.parametrize("points", [[(5, 0.5)], [(0, 0.0), (1, 0.0)], [(0, 1e-9), (10_000_000, 2e-9)], [(1, -3), (2, 4e6)]])
+@pytest.mark.parametrize(
+    "points", [[(5, 0.5)], [(0, 0.0), (1, 0.0)], [(0, 1e-9), (10_000_000, 2e-9)], [(1, -3), (2, 4e6)]]
+)
 def test_a_chart_of_odd_values_is_drawn(points):
     drawn = chart("loss", "rows", [("a", points)], [0])
     assert "nan" not in drawn

@@ -70,8 +70,8 @@ def _compared(shown: _Shown) -> None:
     reached = figures(shown.chosen)
     if reached:
         with section("Figures", "On the held-out rows of each run, when it had ended."):
-            _table("Figures", shown.chosen, {name: values for name, values in reached.items()}, best=True)
-    differing = {"recipe": ()} if alone else differences(shown.chosen)
+            _table("Figures", shown.chosen, reached, best=True)
+    differing = differences(shown.chosen)
     if alone:
         _recipe(shown.chosen[0])
     elif differing:
@@ -99,7 +99,9 @@ def _charts(shown: _Shown) -> None:
         if any(len(one.get(name, ())) > 1 for one in drawn)
     ]
     if not names:
-        empty("No curves.", "A head trained alone, on cached features, has none: it is fitted at once.", icon="timeline")
+        empty(
+            "No curves.", "A head trained alone, on cached features, has none: it is fitted at once.", icon="timeline"
+        )
         return
     with grid().classes("p-charts"):
         for name in names:
@@ -111,9 +113,7 @@ def _charts(shown: _Shown) -> None:
                 ui.html(chart(name, unit, lines, [place for place, _ in kept]), sanitize=False)
 
 
-def _table(
-    caption: str, chosen: Sequence[RunRecord], rows: Mapping[str, Sequence[Any]], *, best: bool = False
-) -> None:
+def _table(caption: str, chosen: Sequence[RunRecord], rows: Mapping[str, Sequence[Any]], *, best: bool = False) -> None:
     ends = set(range(1, len(chosen) + 1))
     with data_table(("", *(run.id for run in chosen)), caption=caption, figures=ends):
         for name, values in rows.items():
