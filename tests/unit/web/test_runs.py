@@ -73,8 +73,8 @@ def test_a_chart_holds_every_line_within_its_frame():
     assert [group.get("class") for group in groups] == ["p-series p-series-1", "p-series p-series-5"]
     for group in groups:
         for x, y in re.findall(r"[ML]([\d.]+) ([\d.]+)", group.find("path").get("d")):
-            assert 0 <= float(x) <= 480
-            assert 0 <= float(y) <= 240
+            assert 0 <= float(x) <= 360
+            assert 0 <= float(y) <= 200
     assert "a<b from 0.5000 to 0.7500" in drawn.get("aria-label")
     assert len(groups[1].findall("circle")) == 3
 

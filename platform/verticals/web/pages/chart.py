@@ -7,8 +7,8 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-_WIDTH, _HEIGHT = 480, 240
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 14, 12, 30
+_WIDTH, _HEIGHT = 360, 200
+_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 12, 10, 28
 _TICKS = 4
 _DOTS = 40  # a curve of more points is a line alone
 SERIES = 8
