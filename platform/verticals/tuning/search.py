@@ -158,7 +158,7 @@ class Study:
 
     def _read(self) -> list[Trial]:
         states = {state: name for name, state in self._states.items()}
-        found = []
+        found: list[Trial] = []
         for one in self._study.get_trials(deepcopy=False):
             kept = one.user_attrs
             if one.state not in states or (states[one.state] == "failed" and "error" not in kept):

@@ -13,7 +13,7 @@ from verticals.contract import BadInput
 from verticals.host.comparison import differences, figures, series
 from verticals.store import Curves, RunRecord
 from verticals.web.site import Site
-from verticals.web.ui import badge, command, data_table, empty, grid, heading, section
+from verticals.web.ui import badge, command, data_table, empty, heading, section
 
 from .chart import SERIES, chart
 from .home import STATUSES
@@ -103,7 +103,7 @@ def _charts(shown: _Shown) -> None:
             "No curves.", "A head trained alone, on cached features, has none: it is fitted at once.", icon="timeline"
         )
         return
-    with grid().classes("p-charts"):
+    with html.div().classes("p-grid p-charts"):
         for name in names:
             kept = [(place, one[name]) for place, one in enumerate(drawn) if one.get(name)]
             unit = "rows seen" if name in _BY_ROWS else "epoch"
