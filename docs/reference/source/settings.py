@@ -49,4 +49,4 @@ def _plain_default(one: dataclasses.Field[Any]) -> str:
     value = one.default
     if value is None or value == ():
         return ""
-    return f"`{value}`"
+    return f"`{', '.join(value) if isinstance(value, tuple) else value}`"

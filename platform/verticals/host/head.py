@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from verticals.contract import Batch, FitReport, PluginError, Prediction, Progress, Recipe, TaskHead, Unavailable
 
-from . import training, trust
+from . import search, training, trust
 from .examples import Examples, Rows, prepare
 
 if TYPE_CHECKING:
     from verticals.data import DatasetVersion
     from verticals.store import VersionRecord
     from verticals.tuning import Comparison, Evaluation, Explanation, SuspectReport
+    from verticals.tuning.search import Trial
 
+    from .search import SearchReport
     from .vertical import Vertical
 
 
@@ -53,6 +55,44 @@ class Head:
             Conflict: the run to resume has not been interrupted.
         """
         return training.train(self, recipe, changes, dataset_version, resume, progress)
+
+    def tune(
+        self,
+        trials: int | None = None,
+        seconds: float | None = None,
+        space: Mapping[str, str] | None = None,
+        recipe: Recipe | None = None,
+        changes: Mapping[str, Any] | None = None,
+        dataset_version: str | None = None,
+        resume: bool = False,
+        progress: Callable[[Progress], None] | None = None,
+        each: Callable[[Trial], None] | None = None,
+    ) -> SearchReport:
+        """Search for a better recipe. The best trial becomes a candidate version; the others leave none.
+
+        The recipe itself is the first trial. Trials are compared on the validation rows; the test rows have no part
+        in it. Ctrl-C ends a search with what was found so far.
+
+        Args:
+            trials: how many, 20 when not given; of a search that is resumed, those it has had included.
+            seconds: begin no trial after so long, and stop the one under way; the first is always finished.
+            space: what to search, ``{"learning_rate": "1e-4..1e-2", "lora_rank": "4,8,16"}``; what suits the method
+                when not given. A range of a factor of ten or more is searched by factors.
+            recipe: instead of the one the plugin declares.
+            changes: to the recipe, by name, in every trial; values may be strings.
+            dataset_version: as ``v2``; the current one when not given.
+            resume: go on with the newest search of this head; it keeps its recipe, space and rows.
+            progress: called now and then with how far a trial is.
+            each: called with each trial that has ended.
+
+        Raises:
+            BadInput: a name or a range that a recipe cannot have, or there is no search to resume.
+            Conflict: another process is at this search.
+        """
+        return search.tune(
+            self, trials=trials, seconds=seconds, space=space, recipe=recipe, changes=changes,
+            dataset_version=dataset_version, resume=resume, progress=progress, each=each,
+        )  # fmt: skip
 
     def examples(self, version: DatasetVersion | None = None) -> Examples:
         """What the head learns from in a version of its data set, the current one when not given."""

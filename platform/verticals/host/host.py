@@ -73,6 +73,7 @@ class Host:
         self._verticals = {name: Vertical(self, state) for name, state in states.items() if state.state == "loaded"}
         self._parts: dict[str, Any] = {}
         self._compute: ContextVar[Callable[[Batch], Predictions] | None] = ContextVar("compute", default=None)
+        self._registry: ContextVar[Registry | None] = ContextVar("registry", default=None)
         self._lock = threading.RLock()
         self._closed = False
         self.on_progress: Callable[[str, Progress], None] | None = None
@@ -213,7 +214,22 @@ class Host:
         from verticals.tuning import Workshop, fit
 
         head = self[job.vertical].head(job.head)
-        return fit(job, Workshop(self.encoder, self.registry, self._kept_in("runs"), provenance(head)))
+        registry = self._registry.get() or self.registry
+        return fit(job, Workshop(self.encoder, registry, self.runs_folder, provenance(head)))
+
+    @property
+    def runs_folder(self) -> Path:
+        """Where runs keep checkpoints, searches their trials, and trackers their files."""
+        return self._kept_in("runs")
+
+    @contextmanager
+    def saving_to(self, registry: Registry) -> Iterator[None]:
+        """What is trained in this block, by this thread, is saved to ``registry`` (the trials of a search)."""
+        token = self._registry.set(registry)
+        try:
+            yield
+        finally:
+            self._registry.reset(token)
 
     def predict(self, batch: Batch) -> Predictions:
         """The host's own way to predict, which the innermost ``predict`` hook calls."""

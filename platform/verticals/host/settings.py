@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 FILE = "platform.toml"
 PREFIX = "PLATFORM_"
 _PLUGINS = PREFIX + "PLUGINS__"
+_TRACKERS = ("tensorboard", "wandb", "mlflow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class Settings:
         threads: cores one computation may use; 0 takes those that are free.
         first_tokens: how many tokens a head may be trained on when a vertical starts to serve without a live version
             of it; 0 trains the head alone, in seconds.
+        trackers: where the curves of runs are sent besides the database: ``tensorboard``, ``wandb`` and ``mlflow``,
+            any of them, or ``none``.
         plugins_dir: folder of one-file plugins.
         blocked: plugins (or distributions) that are not loaded.
         host: address to serve on.
@@ -64,6 +67,7 @@ class Settings:
     precision: str = "auto"
     threads: int = 0
     first_tokens: int = 100_000
+    trackers: tuple[str, ...] = ("tensorboard",)
     plugins_dir: Path | None = None
     blocked: tuple[str, ...] = ()
     host: str = "127.0.0.1"
@@ -210,7 +214,7 @@ def _from_environment(environment: Mapping[str, str], folder: Path) -> Iterator[
         text, place = environment[variable], Place(variable, folder)
         if variable in variables:
             name = variables[variable]
-            yield _Given(name, _decoded(text) if name in ("blocked", "database") else text, place)
+            yield _Given(name, _decoded(text) if name in ("blocked", "database", "trackers") else text, place)
         elif variable.startswith(_PLUGINS) and variable.count("__") >= 2:
             plugin, _, key = variable.removeprefix(_PLUGINS).lower().partition("__")
             yield _Given(key, _decoded(text), place, plugin.replace("_", "-"))
@@ -288,6 +292,18 @@ def _names(given: _Given) -> tuple[str, ...]:
     return tuple(name for name in names if name)
 
 
+def _trackers(given: _Given) -> tuple[str, ...]:
+    names = _names(given)
+    if names == ("none",):
+        return ()
+    for name in names:
+        if name not in _TRACKERS:
+            raise SettingsError(
+                f"{given.place.label}: trackers names {name!r}.", suggest(name, [*_TRACKERS, "none (alone)"])
+            )
+    return tuple(dict.fromkeys(names))
+
+
 def _whole(low: int, high: int) -> Callable[[_Given], int]:
     def read(given: _Given) -> int:
         try:
@@ -324,6 +340,7 @@ _READERS: Mapping[str, Callable[[_Given], Any]] = {
     "precision": _one_of("auto", "fp32", "bf16"),
     "threads": _whole(0, 4096),
     "first_tokens": _whole(0, 10**15),
+    "trackers": _trackers,
     "plugins_dir": _path,
     "blocked": _names,
     "host": _text,

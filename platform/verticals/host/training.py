@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-import time
+import shutil
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -20,13 +19,14 @@ from verticals.contract import (
     suggest,
 )
 
+from .recording import Recorder
+
 if TYPE_CHECKING:
-    from verticals.store import RunLog, RunRecord
+    from verticals.store import RunRecord
 
     from .examples import Examples
     from .head import Head
-
-_RECORD_SECONDS = 1.0
+    from .host import Host
 
 
 def train(
@@ -38,49 +38,105 @@ def train(
     progress: Callable[[Progress], None] | None,
 ) -> FitReport:
     """See `Head.train`. However it ends, the run's record says so."""
-    host, vertical = head.vertical.host, head.vertical.name
-    runs = host.store.runs
-    resumed = _resumable(head, runs.get(resume)) if resume else None
+    resumed = _resumable(head, head.vertical.host.store.runs.get(resume)) if resume else None
     chosen = Recipe().changed(resumed.recipe) if resumed else (recipe or head.noun.recipe).changed(changes or {})
     rows = head.vertical.dataset(head.noun.dataset).get(resumed.dataset_version if resumed else dataset_version)
-    examples = head.examples(rows)
-    start = _start(head, chosen.start_from) if chosen.start_from else None
+    return run_fit(head, chosen, rows.version, head.examples(rows), resumed=resumed, progress=progress)
+
+
+def run_fit(
+    head: Head,
+    recipe: Recipe,
+    dataset_version: str,
+    examples: Examples,
+    *,
+    resumed: RunRecord | None = None,
+    search: str | None = None,
+    started: Callable[[str], None] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> FitReport:
+    """One call of the ``fit`` hook, with its run's record and curves.
+
+    Args:
+        resumed: the run to go on with; a new one is begun without.
+        search: the search whose trial it is.
+        started: told the run's id before training begins.
+        progress: called with each report. It may raise `Ended`, which ends training there and goes on to the caller.
+    """
+    host, vertical = head.vertical.host, head.vertical.name
+    runs = host.store.runs
+    _check_trackers(host)
+    start = _start(head, recipe.start_from) if recipe.start_from else None
     labels = examples.labels
     if start is not None and not head.noun.labels:
         labels = tuple(sorted({*labels, *start.manifest["labels"]}))
-    if resumed:
-        run = resumed.id
-        runs.update(run, status="running")
+    if resumed is not None:
+        run = resumed
+        runs.update(run.id, status="running")
     else:
-        seed, plain = chosen.seed, chosen.to_dict()
-        run = runs.start(vertical, head.name, dataset_version=rows.version, recipe=plain, seed=seed).id
+        plain = recipe.to_dict()
+        run = runs.start(
+            vertical, head.name, dataset_version=dataset_version, recipe=plain, seed=recipe.seed, search=search
+        )
+    if started is not None:
+        started(run.id)
+    recorder = Recorder(host.store, run, resumed is not None, host.settings.trackers, host.runs_folder, progress)
     job = FitJob(
         vertical=vertical,
         head=head.name,
         objective=head.noun.objective,
-        examples=_with_groups(examples, chosen),
+        examples=_with_groups(examples, recipe),
         labels=labels,
-        recipe=chosen,
-        dataset_version=rows.version,
-        run=run,
+        recipe=recipe,
+        dataset_version=dataset_version,
+        run=run.id,
         inputs=head.noun.inputs,
         target=head.noun.target,
         resume=resumed is not None,
-        progress=_recorded(runs, run, progress),
+        progress=recorder,
         start=start,
     )
+    report: FitReport | None = None
     try:
-        report: FitReport = host.manager.hook.fit(job=job)
+        report = host.manager.hook.fit(job=job)
+    except Ended as ended:
+        if ended.status == "pruned":
+            shutil.rmtree(host.runs_folder / run.id, ignore_errors=True)
+        runs.update(run.id, status=ended.status)
+        raise
     except KeyboardInterrupt:
-        runs.update(run, status="interrupted")
+        runs.update(run.id, status="interrupted")
         raise
     except BaseException as error:
         told = error.message if isinstance(error, PlatformError) else f"{type(error).__name__}: {error}"
-        runs.update(run, status="failed", error=told)
+        runs.update(run.id, status="failed", error=told)
         raise
+    finally:
+        recorder.finish(report)
+    assert report is not None  # noqa: S101  # the host's own fit always gives one
     status = "interrupted" if report.stopped == "interrupted" else "finished"
-    runs.update(run, status=status, metrics=report.metrics, version=report.version or None)
+    runs.update(run.id, status=status, metrics=report.metrics, version=report.version or None)
     return report
+
+
+class Ended(Exception):
+    """Raised by a search from within the progress of a trial, to end its training.
+
+    Args:
+        status: of the run: ``pruned`` where it promises too little, and its checkpoint goes; ``interrupted`` where it
+            may go on another time.
+    """
+
+    def __init__(self, status: str) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+def _check_trackers(host: Host) -> None:
+    if host.settings.trackers:
+        from verticals.tuning.trackers import check_trackers
+
+        check_trackers(host.settings.trackers)
 
 
 def provenance(head: Head) -> dict[str, str]:
@@ -128,26 +184,16 @@ def _start(head: Head, version: str) -> StartFrom:
     return StartFrom(record.reference, folder.path, folder.manifest, head.examples(learned).splits)
 
 
-def _recorded(runs: RunLog, run: str, progress: Callable[[Progress], None] | None) -> Callable[[Progress], None]:
-    """Passes progress on, and writes it to the run's record once a second."""
-    recorded = 0.0
-
-    def record(now: Progress) -> None:
-        nonlocal recorded
-        if time.monotonic() - recorded >= _RECORD_SECONDS:
-            recorded = time.monotonic()
-            runs.update(run, progress=dataclasses.asdict(now))
-        if progress is not None:
-            progress(now)
-
-    return record
-
-
 def _resumable(head: Head, run: RunRecord) -> RunRecord:
     if (run.vertical, run.head) != (head.vertical.name, head.name):
         raise Conflict(
             f"The run {run.id} trains {run.vertical}/{run.head}, not {head.vertical.name}/{head.name}.",
             f"Resume it there: platform train {run.vertical}/{run.head} --resume {run.id}.",
+        )
+    if run.search is not None:
+        raise Conflict(
+            f"The run {run.id} is a trial of a search.",
+            f"Go on with the search: platform tune {run.vertical}/{run.head} --resume.",
         )
     if run.status != "interrupted":
         raise Conflict(f"The run {run.id} is {run.status}.", "Only an interrupted run can be resumed.")

@@ -4,6 +4,8 @@
 of trained heads on disk.
 """
 
+from .curves import CurveLog, Curves, Point
+from .drafts import Drafts
 from .events import EventLog
 from .registry import Registry, VersionFolder
 from .runs import RunLog, RunRecord
@@ -11,6 +13,6 @@ from .store import Store
 from .versions import Promotion, VersionRecord, VersionTable
 
 __all__ = [
-    "EventLog", "Promotion", "Registry", "RunLog", "RunRecord", "Store", "VersionFolder", "VersionRecord",
-    "VersionTable",
+    "CurveLog", "Curves", "Drafts", "EventLog", "Point", "Promotion", "Registry", "RunLog", "RunRecord", "Store",
+    "VersionFolder", "VersionRecord", "VersionTable",
 ]  # fmt: skip

@@ -18,7 +18,7 @@ from .process import Process
 from .schema import runs
 from .values import checked, finite
 
-STATUSES = ("running", "interrupted", "failed", "finished")
+STATUSES = ("running", "interrupted", "failed", "pruned", "finished")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class RunRecord:
     Args:
         id: sorts by start, such as ``20261121-213700-ab12``; may name a folder.
         vertical, head: what is trained.
-        status: ``running``, ``interrupted``, ``failed`` or ``finished``.
+        status: ``running``, ``interrupted``, ``failed``, ``pruned`` (a trial given up early) or ``finished``.
         dataset_version: of the data set it learns from.
         recipe: how it trains, as plain values.
         seed: of everything random.
@@ -38,6 +38,7 @@ class RunRecord:
         error: why it failed.
         started, updated: moments in UTC.
         machine, process: where it runs, or last ran.
+        search: the search of recipes it is a trial of; ``None`` for a run of its own.
     """
 
     id: str
@@ -56,6 +57,7 @@ class RunRecord:
     machine: str
     process: int
     tenant: str = "default"
+    search: str | None = None
 
 
 class RunLog:
@@ -73,8 +75,9 @@ class RunLog:
         recipe: Mapping[str, Any],
         seed: int,
         tenant: str = "default",
+        search: str | None = None,
     ) -> RunRecord:
-        """Note that this process begins to train a head.
+        """Note that this process begins to train a head, of its own or as a trial of a search.
 
         Raises:
             BadInput: a name or the recipe is malformed.
@@ -94,6 +97,7 @@ class RunLog:
             "metrics": {},
             "started": now,
             "updated": now,
+            "search": search,
             **_here(),
         }
         while True:
@@ -149,11 +153,24 @@ class RunLog:
         return _record(row)
 
     def list(
-        self, vertical: str | None = None, head: str | None = None, status: str | None = None, limit: int = 50
+        self,
+        vertical: str | None = None,
+        head: str | None = None,
+        status: str | None = None,
+        limit: int = 50,
+        *,
+        search: str | None = None,
+        trials: bool = False,
     ) -> list[RunRecord]:
-        """Runs, newest first, at most ``limit``; each name given narrows the list."""
+        """Runs, newest first, at most ``limit``; each name given narrows the list.
+
+        Trials of searches are left out, unless there are to be ``trials`` or those of one ``search``.
+        """
         query = select(runs).order_by(runs.c.started.desc(), runs.c.id.desc()).limit(limit)
-        for column, value in ((runs.c.vertical, vertical), (runs.c.head, head), (runs.c.status, status)):
+        if search is None and not trials:
+            query = query.where(runs.c.search.is_(None))
+        wanted = ((runs.c.vertical, vertical), (runs.c.head, head), (runs.c.status, status), (runs.c.search, search))
+        for column, value in wanted:
             if value is not None:
                 query = query.where(column == value)
         with self._database.read() as connection:

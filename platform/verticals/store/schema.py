@@ -23,7 +23,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA = "0001"
+SCHEMA = "0002"
 """The newest migration this release knows; a test holds it to the migration files."""
 SCHEMA_TABLE = "platform_schema"
 """Where the database keeps the number of its last migration."""
@@ -100,9 +100,21 @@ runs = Table(
     Column("machine", String(255), nullable=False),
     Column("process", BigInteger, nullable=False),
     Column("process_born", String(64), nullable=False),
+    Column("search", String(64)),
     Index("runs_head", "vertical", "head", "started"),
     Index("runs_status", "status"),
+    Index("runs_search", "search"),
 )
+
+curves = Table(
+    "curves",
+    metadata,
+    Column("run", ForeignKey("runs.id"), primary_key=True),
+    Column("kind", String(8), primary_key=True),
+    Column("at", BigInteger, primary_key=True, autoincrement=False),
+    Column("figures", JSON, nullable=False),
+)
+"""What a run measured on its way: ``kind`` is ``step`` (``at`` counts rows) or ``epoch`` (``at`` is its number)."""
 
 versions = Table(
     "versions",

@@ -1,9 +1,10 @@
-"""The store: one database, three logs."""
+"""The store: one database, and its logs."""
 
 from __future__ import annotations
 
 from types import TracebackType
 
+from .curves import CurveLog
 from .database import Database
 from .events import EventLog
 from .migration import migrate
@@ -19,6 +20,7 @@ class Store:
     Attributes:
         events: the append-only log of what happened.
         runs: the training runs.
+        curves: what each run measured on its way.
         versions: the rows of trained versions and their promotions; see `Registry` for the folders on disk.
         address: where the database is, for messages; never with a password.
     """
@@ -28,6 +30,7 @@ class Store:
         self.address = database.address
         self.events = EventLog(database)
         self.runs = RunLog(database)
+        self.curves = CurveLog(database)
         self.versions = VersionTable(database)
 
     @classmethod

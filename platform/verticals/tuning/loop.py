@@ -6,7 +6,7 @@ import io
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from .work import Together, Work
 
 Report = Callable[[Progress], None]
 _SAVE_EVERY_SECONDS = 120.0
+_TELL_EVERY_SECONDS = 0.5
 
 
 @dataclass(slots=True)
@@ -47,6 +48,7 @@ class Training:
     best: dict[str, torch.Tensor] = field(default_factory=dict)
     history: list[dict[str, float]] = field(default_factory=list)
     losses: list[torch.Tensor] = field(default_factory=list)
+    newest: dict[str, float] = field(default_factory=dict)
 
     def keep_best(self, figure: float) -> None:
         """Remember the weights of this epoch when its figure is the best so far."""
@@ -59,6 +61,25 @@ class Training:
         with torch.no_grad():
             for name, tensor in self.best.items():
                 self.parameters[name].copy_(tensor)
+
+    def told(self, loss: float, learning_rate: float) -> None:
+        """Remember how training goes, for the next reports."""
+        self.newest = {"loss": loss, "learning_rate": learning_rate, "epoch": float(self.epoch + 1)}
+
+    def progress(
+        self,
+        rows_done: int,
+        rows: int,
+        epochs: int,
+        recipe: Recipe,
+        seconds: float,
+        figures: Mapping[str, float] | None = None,
+    ) -> Progress:
+        """How far training is; with the ``figures`` of the epoch that ended, else with the newest loss and rate."""
+        speed = rows_done / max(seconds, 1e-9)
+        done = self.epoch * rows + min(rows, self.step * recipe.batch_size)
+        left = (rows * epochs - done) / max(speed, 1e-9)
+        return Progress("training", done, rows * epochs, "rows", speed, left, figures or self.newest)
 
     def save(self, path: Path) -> None:
         """Write a checkpoint in one step."""
@@ -124,6 +145,7 @@ def train(
     steps_per_epoch = len(work.order(0))
     epochs = recipe.passes(len(work))
     started = saved = time.monotonic()
+    told = 0.0
     rows_done = 0
     outcome = "done"
     while state.epoch < epochs:
@@ -143,7 +165,10 @@ def train(
             rows_done += len(which)
             now = time.monotonic()
             if report is not None:
-                report(_progress(state, rows_done, len(work), epochs, recipe, now - started))
+                if now - told > _TELL_EVERY_SECONDS:  # looking at the loss waits for the device
+                    state.told(float(state.losses[-1]), peaks[0] * share)
+                    told = now
+                report(state.progress(rows_done, len(work), epochs, recipe, now - started))
             if processes.any(stop is not None and stop.is_set()):
                 outcome = "interrupted"
                 break
@@ -156,6 +181,8 @@ def train(
         state.keep_best(figures[work.metric])
         mean_loss = float(torch.stack([loss.cpu() for loss in state.losses]).mean())
         state.history.append({"epoch": state.epoch + 1, "loss": mean_loss, **figures})
+        if report is not None:
+            report(state.progress(rows_done, len(work), epochs, recipe, time.monotonic() - started, state.history[-1]))
         state.epoch, state.step, state.losses = state.epoch + 1, 0, []
         if processes.first:
             state.save(checkpoint)
@@ -173,10 +200,3 @@ def _begin(work: Work | Together) -> Training:
     optimiser = work.begin()
     named = {f"encoder.{name}": parameter for name, parameter in work.body.parameters.items()}
     return Training(named | {f"head.{name}": parameter for name, parameter in work.heads.items()}, optimiser)
-
-
-def _progress(state: Training, rows_done: int, rows: int, epochs: int, recipe: Recipe, seconds: float) -> Progress:
-    speed = rows_done / max(seconds, 1e-9)
-    done = state.epoch * rows + min(rows, state.step * recipe.batch_size)
-    metrics = state.history[-1] if state.history else {}
-    return Progress("training", done, rows * epochs, "rows", speed, (rows * epochs - done) / speed, metrics)

@@ -21,7 +21,7 @@ class Run(BaseModel):
     id: str = Field(examples=["20260521-213700-ab12"])
     vertical: str
     head: str
-    status: str = Field(examples=["finished"], description="running, interrupted, failed or finished")
+    status: str = Field(examples=["finished"], description="running, interrupted, failed, pruned or finished")
     started: datetime
     updated: datetime = Field(description="The last sign of life; for a run that has ended, when it did")
     dataset_version: str
@@ -31,6 +31,31 @@ class Run(BaseModel):
     metrics: dict[str, Any]
     version: str | None = Field(None, description="The version it saved")
     error: str | None = None
+    search: str | None = Field(None, description="The search of recipes that it is a trial of")
+
+
+class CurvePoint(BaseModel):
+    """Figures at one moment of training."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    at: int = Field(description="Of a step: the training rows seen so far. Of an epoch: its number", examples=[1])
+    figures: dict[str, float | None] = Field(examples=[{"loss": 0.31, "accuracy": 0.94}])
+
+
+class RunCurves(BaseModel):
+    """What a run measured on its way."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    steps: list[CurvePoint] = Field(description="On training batches, thinned to 512 points at most")
+    epochs: list[CurvePoint] = Field(description="On the held-out rows, after each epoch")
+
+
+class RunDetail(Run):
+    """One training run with its curves."""
+
+    curves: RunCurves
 
 
 @router.get("/runs", summary="Training runs, newest first")
@@ -38,15 +63,20 @@ def list_runs(
     site: CurrentSite,
     vertical: str | None = None,
     head: str | None = None,
-    status: Literal["running", "interrupted", "failed", "finished"] | None = None,
+    status: Literal["running", "interrupted", "failed", "pruned", "finished"] | None = None,
+    search: Annotated[str | None, Query(description="The trials of this search")] = None,
+    trials: Annotated[bool, Query(description="The trials of searches too")] = False,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> list[Run]:
     """Runs of all heads, or of one vertical, head or status."""
-    found = site.host.store.runs.list(vertical=vertical, head=head, status=status, limit=limit)
+    runs = site.host.store.runs
+    found = runs.list(vertical=vertical, head=head, status=status, limit=limit, search=search, trials=trials)
     return [Run.model_validate(record) for record in found]
 
 
 @router.get("/runs/{run}", summary="One training run")
-def get_run(run: str, site: CurrentSite) -> Run:
-    """With its recipe, progress and metrics."""
-    return Run.model_validate(site.host.store.runs.get(run))
+def get_run(run: str, site: CurrentSite) -> RunDetail:
+    """With its recipe, progress, metrics and curves."""
+    store = site.host.store
+    plain = Run.model_validate(store.runs.get(run))
+    return RunDetail(**plain.model_dump(), curves=RunCurves.model_validate(store.curves.of(run)))

@@ -43,6 +43,7 @@ def frame(site: Site, path: str, vertical: str) -> Iterator[ui.element]:
                 if one.pages:
                     _link(one.title, page_path(one.name, one.pages[0].path), current=one.name == vertical)
         with html.div().classes("p-tools"):
+            _link("Runs", "/runs", current=path == "/runs")
             _link("API", "/docs", current=path == "/docs")
             _theme_button()
     if vertical:

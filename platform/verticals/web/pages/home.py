@@ -17,10 +17,11 @@ from verticals.web.ui import Tone, badge, command, data_table, empty, grid, head
 from .overview import Overview, ago, duration, gather, main_metric
 
 _STAGES: dict[str, Tone] = {"live": "success", "candidate": "info", "retired": "neutral"}
-_STATUSES: dict[str, Tone] = {
+STATUSES: dict[str, Tone] = {
     "finished": "success",
     "running": "info",
     "interrupted": "warning",
+    "pruned": "neutral",
     "failed": "error",
 }
 _SHOWN_VERSIONS = 10
@@ -158,11 +159,12 @@ def _runs(overview: Overview) -> None:
                 with html.tr():
                     html.th(run.head, scope="row", title=run.vertical)
                     with html.td():
-                        badge(run.status, _STATUSES.get(run.status, "neutral"))
+                        badge(run.status, STATUSES.get(run.status, "neutral"))
                     html.td(_result(run), title=run.error or "").classes("p-figures")
                     html.td(duration(run.started, run.updated)).classes("p-figures")
                     _time(run.started)
-                    html.td(run.id).classes("p-mono p-muted")
+                    with html.td().classes("p-mono"):
+                        html.a(run.id, href=f"/runs?run={run.id}").classes("p-quiet-link")
 
 
 def _result(run: Run) -> str:

@@ -29,7 +29,7 @@ from verticals.web import problems
 from verticals.web.api.verticals import page_path
 from verticals.web.site import Site
 
-from . import frame, home, reference
+from . import frame, home, reference, runs
 
 STATIC = Path(__file__).parent.parent / "static"
 _SITE, _APP = "verticals.site", "verticals.app"
@@ -50,7 +50,7 @@ def mount(app: FastAPI, site: Site) -> None:
         dark_page="var(--paper)",
     )
     nicegui_app.add_exception_handler(404, _not_found)
-    for path in ("/", "/docs", *(page_path(v.name, page.path) for v in site.verticals for page in v.pages)):
+    for path in ("/", "/docs", "/runs", *(page_path(v.name, page.path) for v in site.verticals for page in v.pages)):
         ui.page(path, response_timeout=_RESPONSE_SECONDS)(_show)
     app.mount("/_static", StaticFiles(directory=STATIC))
     ui.run_with(
@@ -91,6 +91,10 @@ async def _show(request: Request) -> None:
         schema, base = request.scope[_APP].openapi(), f"{request.url.scheme}://{request.url.netloc}"
         titles = {vertical.name: vertical.title for vertical in site.verticals}
         await _framed(site, path, "API", lambda: reference.render(schema, base, titles))
+        return
+    if path == "/runs":
+        asked = request.query_params
+        await _framed(site, path, "Runs", lambda: runs.render(site, asked.getlist("run"), trials="trials" in asked))
         return
     vertical, page = _find(site, path)
     await _framed(site, path, page.title, lambda: resolve(page.render)(site.running(vertical)), vertical)
