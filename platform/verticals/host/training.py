@@ -50,6 +50,8 @@ def train(
         run=run,
         inputs=head.noun.inputs,
         target=head.noun.target,
+        label_texts=head.noun.label_texts,
+        unlabelled=examples.unlabelled,
         resume=resumed is not None,
         progress=_recorded(runs, run, progress),
     )

@@ -168,11 +168,10 @@ def _passes(requests: Sequence[Request]) -> list[list[int]]:
 
 def _tokens(encoder: Encoder, texts: Sequence[tuple[Any, int]], reads: str) -> TokenRows:
     """Tokenise texts that may have different limits."""
-    tokenise = encoder.tokenizer.encode_words if reads == "words" else encoder.tokens
     limits = {limit for _, limit in texts}
     if len(limits) == 1:
-        return tokenise([text for text, _ in texts], limits.pop())
-    rows = [tokenise([text], limit) for text, limit in texts]
+        return encoder.tokens([text for text, _ in texts], limits.pop(), reads)
+    rows = [encoder.tokens([text], limit, reads) for text, limit in texts]
     return TokenRows(
         [row.ids[0] for row in rows],
         np.concatenate([row.second for row in rows]),

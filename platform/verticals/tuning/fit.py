@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -20,11 +17,14 @@ from verticals.contract import BadInput, FitJob, FitReport, Progress, Recipe
 from verticals.encoder import Encoder
 from verticals.store import Registry
 
+from .augmentation import augmented
 from .card import model_card
+from .interruption import Stopped, counter, stopped_by_signals
 from .linear import fit_head
-from .methods import METHODS, Fitted, Floor, Task, choose_method, method_of
-from .objectives import Objective, objective_of
-from .prepared import Data, Prepared, hold_out
+from .methods import METHODS, Fitted, Floor, Method, Task
+from .objectives import objective_of
+from .preparing import prepare_task, text_count, with_rows
+from .pseudo import with_pseudo_labels
 
 _FAMILIAR_PER_LABEL = 30  # training rows per label that the label means are taken from
 
@@ -48,6 +48,15 @@ class Workshop:
     stop: threading.Event = field(default_factory=threading.Event)
 
 
+@dataclass(slots=True)
+class _Trained:
+    """What one round of training gave: by which method in the end, and its figures."""
+
+    method: str
+    fitted: Fitted
+    metrics: dict[str, float]
+
+
 def fit(job: FitJob, workshop: Workshop) -> FitReport:
     """Train one head as its recipe says, calibrate it, and save it as a new version.
 
@@ -62,35 +71,22 @@ def fit(job: FitJob, workshop: Workshop) -> FitReport:
     """
     shared = _as_asked(job.recipe, workshop.encoder)
     objective = objective_of(job.objective)(job.inputs, job.target)
-    if not job.examples.get("train"):
-        raise BadInput(f"{job.vertical}/{job.head} has no training rows.", "Import some with `platform data import`.")
-    objective.learn(job.examples["train"], job.labels)
     started = time.monotonic()
-    task = _task(job, objective, shared, workshop)
-    tokens = int(task.data.lengths.sum())
-    name, epochs, why = choose_method(job.recipe, len(task.data), len(objective.labels), tokens, objective.reads)
-    method = method_of(name)
-    task.recipe = dataclasses.replace(job.recipe, epochs=epochs)
-    task.notes.append(f"method {name}: {why}")
-    with _stopped_by_signals(workshop.stop):
+    method, task = prepare_task(job, objective, shared, workshop.runs / job.run, workshop.stop)
+    with stopped_by_signals(workshop.stop):
         try:
-            task.floor = _floor(task)
-        except _Stopped:
-            return FitReport("", {}, (), time.monotonic() - started, "interrupted", tuple(task.notes))
-        fitted = method.fit(task)
-        if fitted.outcome == "interrupted":
+            trained = _round(task, method)
+            if job.recipe.pseudo_labels:
+                task = with_pseudo_labels(task, trained.fitted)
+                trained = _round(task, method)
+            if method.frugal and task.lent and trained.method == method.name:
+                _on_all_rows(task, method, trained)
+        except Stopped as stopped:
             seconds = time.monotonic() - started
-            return FitReport("", {}, tuple(fitted.history), seconds, "interrupted", tuple(task.notes))
-    if task.floor is not None and fitted.figure < task.floor.figure:
-        task.notes.append(
-            f"{name} reached {fitted.figure:.4f} {objective.metric} on the held-out rows, below the "
-            f"{task.floor.figure:.4f} of the head alone; the head alone was saved"
-        )
-        name, fitted = "head", METHODS["head"].fit(task)
-    metrics = _calibrate(task, fitted)
-    seconds = time.monotonic() - started
-    report = FitReport("", metrics, tuple(fitted.history), seconds, fitted.outcome, tuple(task.notes))
-    manifest = _manifest(task, fitted, name, metrics, workshop.provenance)
+            return FitReport("", {}, stopped.history, seconds, "interrupted", tuple(task.notes))
+    fitted, seconds = trained.fitted, time.monotonic() - started
+    report = FitReport("", trained.metrics, tuple(fitted.history), seconds, fitted.outcome, tuple(task.notes))
+    manifest = _manifest(task, trained, workshop.provenance)
     manifest["notes"], manifest["seconds"] = task.notes, round(seconds, 1)
     manifest["rows"] = {"train": len(task.data), "held_out": len(task.held_out)}
 
@@ -101,7 +97,8 @@ def fit(job: FitJob, workshop: Workshop) -> FitReport:
 
     task.report(Progress("saving", 0, 1, "version"))
     record = workshop.registry.save(job.vertical, job.head, manifest, write, run=job.run)
-    task.checkpoint.unlink(missing_ok=True)
+    for checkpoint in (workshop.runs / job.run).glob("checkpoint*.pt"):
+        checkpoint.unlink()
     return dataclasses.replace(report, version=record.version)
 
 
@@ -115,60 +112,87 @@ def _as_asked(recipe: Recipe, encoder: Encoder) -> Encoder:
     return encoder if recipe.precision == "auto" else encoder.computing_in(recipe.precision)
 
 
-def _task(job: FitJob, objective: Objective, encoder: Encoder, workshop: Workshop) -> Task:
-    """Training and held-out rows; where the data set names none for validation, a share of the training rows."""
-    recipe, notes = job.recipe, []
-    data = objective.prepare(job.examples["train"], "train", encoder, recipe.max_tokens)
-    if job.examples.get("validation"):
-        held_out = objective.prepare(job.examples["validation"], "validation", encoder, recipe.max_tokens)
-    else:
-        kept, held = hold_out(data.targets, recipe.validation, recipe.seed)
-        if not len(held):
-            raise BadInput(
-                f"{job.vertical}/{job.head}: a share of {recipe.validation} of {len(data)} training rows leaves none "
-                "to hold out.",
-                "Give more rows, some in the split 'validation', or a larger share: --set validation=0.1.",
-            )
-        notes.append(f"{len(held)} of {len(data)} training rows were held out: the data set has no validation rows")
-        data, held_out = data.part(kept), data.part(held)
-    if data.cut:
-        texts = f"{data.cut} of {_texts(data)} training texts"
-        notes.append(f"{texts} were longer than {recipe.max_tokens} tokens and were cut")
-    checkpoint = workshop.runs / job.run / "checkpoint.pt"
-    report = job.progress or (lambda progress: None)
-    return Task(job, recipe, objective, encoder, data, held_out, checkpoint, workshop.stop, report, notes)
+def _round(task: Task, method: Method) -> _Trained:
+    """Train by the method, fall back to the floor where that is better, calibrate and measure."""
+    task.floor = _floor(task) if method.learns and len(task.data) and len(task.held_out) else None
+    fitted, name = method.fit(task), method.name
+    if fitted.outcome == "interrupted":
+        raise Stopped(fitted.history)
+    if task.floor is not None and fitted.figure < task.floor.figure - _doubt(task, method):
+        task.notes.append(
+            f"{name} reached {fitted.figure:.4f} {task.objective.metric} on the held-out rows, below the "
+            f"{task.floor.figure:.4f} of the head alone; the head alone was saved"
+        )
+        name, fitted = "head", METHODS["head"].fit(task)
+    return _Trained(name, fitted, _calibrate(task, fitted))
 
 
 def _floor(task: Task) -> Floor | None:
     """The head alone, where the objective's heads read the encoder."""
     if task.objective.reads == "itself":
         return None
-    count = _counter(task.report, "encoding", _texts(task.data) + _texts(task.held_out), task.stop)
+    count = counter(task.report, "encoding", text_count(task.data) + text_count(task.held_out), task.stop)
     features, held = (part.encode(task.encoder, count) for part in (task.data, task.held_out))
     head = task.objective.head(task.encoder.dimension, task.recipe)
     history = fit_head(head, task.objective, (features, task.data.targets), (held, task.held_out.targets), task.recipe)
     return Floor(head, features, held, history, max(figures[task.objective.metric] for figures in history))
 
 
-def _texts(data: Data) -> int:
-    return len(data.rows) if isinstance(data, Prepared) else len(data)
+def _doubt(task: Task, method: Method) -> float:
+    """What the held-out figures may differ by through chance, for methods that are measured on a few rows only."""
+    if not method.frugal or task.floor is None:
+        return 0.0
+    share = min(1.0, max(0.0, task.floor.figure))
+    return float(np.sqrt(share * (1 - share) / len(task.held_out)))
+
+
+def _on_all_rows(task: Task, method: Method, trained: _Trained) -> None:
+    """Train once more with the held-out rows too, and take the calibration over from the measured head."""
+    given_back = [*task.held_rows]
+    if task.recipe.augment:
+        given_back += augmented(task.held_rows, task.objective, task.recipe, task.encoder)
+    again = with_rows(task, given_back)
+    again.checkpoint = task.checkpoint.with_name("checkpoint-all.pt")
+    measured = trained.fitted
+    fitted = method.fit(again)
+    if fitted.outcome == "interrupted":
+        raise Stopped(fitted.history)
+    _familiarise(again, fitted)
+    task.objective.recalibrate(fitted.head, measured.head)
+    trained.fitted = dataclasses.replace(fitted, history=measured.history)
+    task.notes.append(
+        f"the figures are those of a head trained on {len(task.data)} rows; the version was then trained in the same "
+        f"way on all {len(again.data)}"
+    )
 
 
 def _calibrate(task: Task, fitted: Fitted) -> dict[str, float]:
-    """Calibrate on the held-out rows, set when to abstain, and measure."""
+    """Calibrate on the held-out rows, set when to abstain, and measure; nothing where no rows are held out."""
+    if not len(task.held_out):
+        return {}
     objective, head, floor = task.objective, fitted.head, task.floor
+    held = _familiarise(task, fitted)
+    targets = task.held_out.targets
+    with torch.no_grad():
+        objective.calibrate(head, held, targets)
+        metrics = objective.metrics(head, held, targets)
+    if floor is not None:
+        metrics["floor"] = floor.figure
+    return metrics
+
+
+def _familiarise(task: Task, fitted: Fitted) -> torch.Tensor:
+    """Set when to abstain; what the head reads of the held-out rows."""
+    head, floor = fitted.head, task.floor
     places = _some_of_each(task.data.targets, task.recipe.seed)
     if floor is not None and head is floor.head and fitted.body.encoder is task.encoder and not fitted.body.adapter:
         some, held = floor.features[places], floor.held_features
     else:
-        some, held = fitted.body.encode(task.data.part(places)), fitted.body.encode(task.held_out)
+        data, held_out = fitted.data or task.data, fitted.held_out or task.held_out
+        some, held = fitted.body.encode(data.part(places)), fitted.body.encode(held_out)
     with torch.no_grad():
-        objective.calibrate(head, held, task.held_out.targets)
-        objective.familiarise(head, (some, task.data.targets[places]), held, task.recipe.coverage)
-        metrics = objective.metrics(head, held, task.held_out.targets)
-    if floor is not None:
-        metrics["floor"] = floor.figure
-    return metrics
+        task.objective.familiarise(head, (some, task.data.targets[places]), held, task.recipe.coverage)
+    return held
 
 
 def _some_of_each(targets: torch.Tensor, seed: int) -> np.ndarray:
@@ -179,56 +203,16 @@ def _some_of_each(targets: torch.Tensor, seed: int) -> np.ndarray:
         return np.sort(order[:1000])
     values = targets.numpy()[order]
     taken = [order[np.flatnonzero(values == value)[:_FAMILIAR_PER_LABEL]] for value in np.unique(values)]
-    return np.sort(np.concatenate(taken))
+    return np.sort(np.concatenate(taken)) if taken else order
 
 
-def _manifest(
-    task: Task, fitted: Fitted, method: str, metrics: Mapping[str, float], provenance: Mapping[str, str]
-) -> dict[str, Any]:
-    job, source, config = task.job, task.encoder.source, fitted.head.config()
+def _manifest(task: Task, trained: _Trained, provenance: Mapping[str, str]) -> dict[str, Any]:
+    job, source, config = task.job, task.encoder.source, trained.fitted.head.config()
     return {
         "vertical": job.vertical, "head": job.head, "objective": job.objective, "metric": task.objective.metric,
-        "method": method, "recipe": job.recipe.to_dict(), "labels": config.get("labels", []), "config": config,
+        "method": trained.method, "recipe": job.recipe.to_dict(), "labels": config.get("labels", []), "config": config,
         "inputs": list(job.inputs), "target": job.target, "dataset_version": job.dataset_version,
-        "seed": job.recipe.seed, "metrics": dict(metrics), "temperature": config.get("temperature"),
+        "seed": job.recipe.seed, "metrics": trained.metrics, "temperature": config.get("temperature"),
         "thresholds": {"familiarity": config.get("threshold")}, "tokenizer_sha256": source.tokenizer_sha256,
         "encoder": {"name": source.name, "sha256": source.sha256, "pooling": source.pooling}, **provenance,
     }  # fmt: skip
-
-
-class _Stopped(Exception):
-    """Training was asked to stop before there was anything to keep."""
-
-
-def _counter(say: Callable[[Progress], None], stage: str, total: int, stop: threading.Event) -> Callable[[int], None]:
-    started, done = time.monotonic(), 0
-
-    def count(rows: int) -> None:
-        nonlocal done
-        done += rows
-        speed = done / max(time.monotonic() - started, 1e-9)
-        say(Progress(stage, done, total, "texts", speed, (total - done) / speed))
-        if stop.is_set():
-            raise _Stopped
-
-    return count
-
-
-@contextmanager
-def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM asks training to stop after its step; a second Ctrl-C ends it at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

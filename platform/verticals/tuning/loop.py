@@ -110,11 +110,12 @@ def train(
     stop: threading.Event | None = None,
     report: Report | None = None,
     penalty: Penalty | None = None,
+    choose: bool = True,
 ) -> tuple[Training, str]:
     """Train a head together with the body below it.
 
     Each epoch sees every row once (or as the recipe samples them), in batches of rows of similar length. The weights
-    that did best on ``held_out`` are left in place at the end.
+    that did best on ``held_out`` are left in place at the end, or the last ones.
 
     Args:
         body: the encoder with what of it is trained.
@@ -127,6 +128,7 @@ def train(
         stop: set it to end after the step with a checkpoint.
         report: told how far it is.
         penalty: added to each step's loss.
+        choose: whether the epoch that does best is kept; else the last one is.
 
     Returns:
         What happened, and ``done``, ``early`` or ``interrupted``.
@@ -171,7 +173,7 @@ def train(
         if outcome == "interrupted":
             break
         figures = measure(body, head, objective, held_out)
-        state.keep_best(figures[objective.metric])
+        state.keep_best(figures[objective.metric] if choose else state.epoch)
         mean_loss = float(torch.stack([loss.cpu() for loss in state.losses]).mean())
         state.history.append({"epoch": state.epoch + 1, "loss": mean_loss, **figures})
         state.epoch, state.step, state.losses = state.epoch + 1, 0, []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from verticals.contract import NotFound
 
-from .base import Objective, of_each
+from .base import Example, Objective, of_each
 from .classify import Classify
 from .rank import Rank
 from .score import Score
@@ -26,4 +26,4 @@ def objective_of(name: str) -> type[Objective]:
     return OBJECTIVES[name]
 
 
-__all__ = ["OBJECTIVES", "Classify", "Objective", "Rank", "Score", "objective_of", "of_each"]
+__all__ = ["OBJECTIVES", "Classify", "Example", "Objective", "Rank", "Score", "objective_of", "of_each"]
