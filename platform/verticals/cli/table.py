@@ -20,6 +20,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     "Data and training": {
         "data": Entry("verticals.cli.data:data", "Import, list, show and export data sets"),
         "train": Entry("verticals.cli.train:train", "Train a head; interrupt and resume at will"),
+        "adapt": Entry("verticals.cli.adapt:adapt", "Adapt the encoder to unlabelled texts"),
         "evaluate": Entry("verticals.cli.evaluate:evaluate", "Measure a version on held-out rows"),
         "predict": Entry("verticals.cli.predict:predict", "Ask a head about texts or a file of them"),
         "models": Entry("verticals.cli.models:models", "List, show, promote and roll back versions"),

@@ -21,6 +21,8 @@ from .translation import back_translate
 _CHANGED = 0.15  # of the words of a copy, but one at least
 _NEIGHBOURS = 8  # words that are near enough to stand in for another
 _LEAST_COSINE = 0.4
+_OF_ONE_WORD = 2  # the first of the changes that leave something of a single word
+_TRIES = 20
 _KEYS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _BESIDE = {
     letter: row[max(0, at - 1) : at] + row[at + 1 : at + 2] for row in _KEYS for at, letter in enumerate(row)
@@ -61,10 +63,14 @@ def augmented(
 
 def _changed(text: str, changes: Sequence[Change], random: np.random.Generator) -> str:
     words = text.split()
-    for _ in range(max(1, round(len(words) * _CHANGED))):
-        if len(words) > 1:
-            words = changes[random.integers(len(changes))](words, int(random.integers(len(words))), random)
-    return " ".join(words) if words else text
+    possible = changes if len(words) > 1 else changes[_OF_ONE_WORD:]
+    wanted, tries = max(1, round(len(words) * _CHANGED)), _TRIES if words else 0
+    while wanted and tries:
+        changed = possible[random.integers(len(possible))](words, int(random.integers(len(words))), random)
+        wanted, tries = wanted - (changed != words), tries - 1
+        words = changed
+        possible = changes if len(words) > 1 else changes[_OF_ONE_WORD:]
+    return " ".join(words)
 
 
 def _swap(words: list[str], at: int, random: np.random.Generator) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ class Workshop:
         runs: folder that keeps each run's checkpoint.
         provenance: plugin, its version and the host's, for the manifest.
         stop: set it to end training at the next step with a checkpoint.
+        other: gives another encoder by the name that a recipe has for it; `None`: there are no others.
     """
 
     encoder: Encoder
@@ -46,6 +47,7 @@ class Workshop:
     runs: Path
     provenance: Mapping[str, str] = field(default_factory=dict)
     stop: threading.Event = field(default_factory=threading.Event)
+    other: Callable[[str], Encoder] | None = None
 
 
 @dataclass(slots=True)
@@ -69,7 +71,7 @@ def fit(job: FitJob, workshop: Workshop) -> FitReport:
     Raises:
         BadInput: the examples don't fit the objective, or the recipe does not fit the encoder.
     """
-    shared = _as_asked(job.recipe, workshop.encoder)
+    shared = _as_asked(job.recipe, workshop)
     objective = objective_of(job.objective)(job.inputs, job.target)
     started = time.monotonic()
     method, task = prepare_task(job, objective, shared, workshop.runs / job.run, workshop.stop)
@@ -102,13 +104,16 @@ def fit(job: FitJob, workshop: Workshop) -> FitReport:
     return dataclasses.replace(report, version=record.version)
 
 
-def _as_asked(recipe: Recipe, encoder: Encoder) -> Encoder:
-    """The platform's encoder, computing in the recipe's precision."""
+def _as_asked(recipe: Recipe, workshop: Workshop) -> Encoder:
+    """The recipe's encoder, else the platform's, computing in the recipe's precision."""
+    encoder = workshop.encoder
     if recipe.encoder not in ("", encoder.source.name):
-        raise BadInput(
-            f"recipe: encoder is {recipe.encoder!r}; this platform runs {encoder.source.name!r}.",
-            "Leave it empty, or set PLATFORM_ENCODER and train every head again.",
-        )
+        if workshop.other is None:
+            raise BadInput(
+                f"recipe: encoder is {recipe.encoder!r}; this platform runs {encoder.source.name!r}.",
+                "Leave it empty, or set PLATFORM_ENCODER and train every head again.",
+            )
+        encoder = workshop.other(recipe.encoder)
     return encoder if recipe.precision == "auto" else encoder.computing_in(recipe.precision)
 
 

@@ -17,7 +17,7 @@ _MAX_TOKENS = 64
 
 def readable(label: str) -> str:
     """A label's name as words: ``card_arrival``, ``card-arrival`` and ``cardArrival`` give "card arrival"."""
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", " ", label)
+    spaced = re.sub(r"(?<=[a-z0-9])[A-Z](?=[a-z])", lambda found: f" {found[0].lower()}", label)
     return " ".join(re.sub(r"[_\-./]+", " ", spaced).split()) or label
 
 

@@ -33,6 +33,6 @@ def method_of(name: str) -> Method:
 
 
 __all__ = [
-    "METHODS", "Body", "FewShot", "Fitted", "Floor", "Full", "Gradient", "HeadOnly", "Lora", "Method", "Network", "Task",
-    "Verbaliser", "ZeroShot", "choose_method", "method_of",
+    "METHODS", "Body", "FewShot", "Fitted", "Floor", "Full", "Gradient", "HeadOnly", "Lora", "Method", "Network",
+    "Task", "Verbaliser", "ZeroShot", "choose_method", "method_of",
 ]  # fmt: skip
