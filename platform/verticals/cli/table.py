@@ -22,6 +22,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "train": Entry("verticals.cli.train:train", "Train a head; interrupt and resume at will"),
         "tune": Entry("verticals.cli.tune:tune", "Search for a better recipe; interrupt and resume at will"),
         "runs": Entry("verticals.cli.runs:runs", "List, show and compare training runs"),
+        "adapt": Entry("verticals.cli.adapt:adapt", "Adapt the encoder to unlabelled texts"),
         "evaluate": Entry("verticals.cli.evaluate:evaluate", "Measure a version on held-out rows"),
         "compare": Entry("verticals.cli.compare:compare", "Compare two versions on the same rows"),
         "predict": Entry("verticals.cli.predict:predict", "Ask a head about texts or a file of them"),

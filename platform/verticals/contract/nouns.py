@@ -51,6 +51,9 @@ class TaskHead:
         inputs: the fields that are read; two make a pair of texts.
         target: the field that is predicted. For ``rank`` the text of the candidate that was chosen.
         labels: the closed, ordered list of labels; empty: all that occur in the data, sorted.
+        label_texts: what labels mean in words, by label, for the methods that read it (``zero_shot``, ``few_shot``,
+            ``verbaliser``); several texts of one label are joined by ``|``. A label without one is read as its name,
+            ``card_arrival`` as "card arrival".
         prepare: a function (or reference) that turns the data set's rows into training examples,
             ``prepare(context: Preparation) -> Iterable[Mapping]``; an example may carry its ``split``.
         recipe: how it is trained unless the caller says otherwise.
@@ -64,6 +67,7 @@ class TaskHead:
     inputs: tuple[str, ...] = ("text",)
     target: str = "label"
     labels: tuple[str, ...] = ()
+    label_texts: Mapping[str, str] = field(default_factory=dict)
     prepare: Reference | Callable[[Any], Iterable[Mapping[str, Any]]] | None = None
     recipe: Recipe = field(default_factory=Recipe)
     description: str = ""

@@ -50,7 +50,8 @@ class Recipe:
         loss: ``cross_entropy``, or ``focal``, which counts rows less the surer the head is of them.
         focal_gamma: how much less.
         class_weights: ``none``, ``balanced`` (rare labels count as much as frequent ones) or ``sqrt`` (half-way).
-        sampling: ``all`` rows once an epoch, or ``balanced``: as many rows of each label.
+        sampling: ``all`` rows once an epoch; ``balanced``: as many rows of each label; ``pairs``: several rows of each
+            of a batch's labels.
         negatives: wrong candidates that a ``rank`` head is shown per row beside those of its batch.
         adversarial: ``none``, ``fgm`` (one step against the input vectors) or ``pgd`` (several).
         adversarial_size: norm of that step, as a share of the input vectors' own.
@@ -62,7 +63,9 @@ class Recipe:
         elastic: weight of elastic consolidation, which holds back what that version needs.
         pseudo_labels: least confidence at which unlabelled rows are learned from with the label the head gives
             them; 0: never.
-        augment: changed copies of each training row.
+        augment: changed copies of each training row: words are swapped, left out, misspelt or replaced by near ones.
+        translators: two folders of translation models, there and back, joined by ``|``: the copies are translations
+            back instead.
         templates: texts with ``{text}`` and ``[MASK]`` (``verbaliser``) or with ``{label}`` (``zero_shot``), joined
             by ``|``; empty: the method's own.
         casing: tell a ``tag`` head which words were capitalised, for encoders that don't see it.
@@ -114,6 +117,7 @@ class Recipe:
     elastic: float = 0.0
     pseudo_labels: float = 0.0
     augment: int = 0
+    translators: str = ""
     templates: str = ""
     casing: bool = False
     validation: float = 0.1
@@ -212,6 +216,6 @@ _CHOICES = {
     "lora_scaling": ("standard", "rs"),
     "loss": ("cross_entropy", "focal"),
     "class_weights": ("none", "balanced", "sqrt"),
-    "sampling": ("all", "balanced"),
+    "sampling": ("all", "balanced", "pairs"),
     "adversarial": ("none", "fgm", "pgd"),
 }

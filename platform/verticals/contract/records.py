@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -160,6 +160,8 @@ class FitJob:
         objective: as the head declares it.
         examples: per split, the prepared examples.
         labels: ordered label names; empty where the objective has none.
+        label_texts: what labels mean in words, as the head declares it.
+        unlabelled: training examples whose target is empty.
         recipe: how to train, already completed by the caller's choices.
         dataset_version: of the data set it learns from.
         run: id of the run that keeps the log and the checkpoint.
@@ -178,6 +180,8 @@ class FitJob:
     run: str
     inputs: tuple[str, ...] = ("text",)
     target: str = "label"
+    label_texts: Mapping[str, str] = field(default_factory=dict)
+    unlabelled: Sequence[dict[str, Any]] = ()
     resume: bool = False
     progress: Callable[[Progress], None] | None = None
     start: StartFrom | None = None

@@ -40,6 +40,12 @@ class Auto(nn.Module):
         else:
             self.model.gradient_checkpointing_disable()
 
+    @property
+    def word_vectors(self) -> torch.Tensor:
+        """One vector per piece of the vocabulary, [vocabulary, width]."""
+        weight: torch.Tensor = self.model.get_input_embeddings().weight
+        return weight
+
     def vectors(self, batch: TokenBatch) -> torch.Tensor:
         """The tokens' word vectors, [rows, length, width]."""
         vectors: torch.Tensor = self.model.get_input_embeddings()(batch.ids)

@@ -121,6 +121,11 @@ class Bert(nn.Module):
         """The model whose layers adapters name."""
         return self
 
+    @property
+    def word_vectors(self) -> torch.Tensor:
+        """One vector per piece of the vocabulary, [vocabulary, width]."""
+        return self.embeddings.word_embeddings.weight
+
     def vectors(self, batch: TokenBatch) -> torch.Tensor:
         """What the first layer takes, [rows, length, width]."""
         vectors: torch.Tensor = self.embeddings(batch)

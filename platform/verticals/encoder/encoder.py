@@ -73,13 +73,22 @@ class Encoder:
 
         self.model.load_state_dict(load_file(weights), strict=True)
 
-    def tokens(self, texts: Sequence[Text], max_tokens: int) -> TokenRows:
-        """Tokenise texts."""
+    def tokens(self, texts: Sequence[Any], max_tokens: int, reads: str = "text") -> TokenRows:
+        """Tokenise what a head reads: texts or pairs of texts, words (``words``) or prompts (``mask``)."""
+        if reads == "words":
+            return self.tokenizer.encode_words(texts, max_tokens)
+        if reads == "mask":
+            return self.tokenizer.encode_prompts(texts, max_tokens)
         return self.tokenizer.encode(texts, max_tokens)
 
     def batch(self, rows: TokenRows, which: Sequence[int] | np.ndarray) -> TokenBatch:
         """The rows ``which`` as one padded batch on the encoder's device."""
         return TokenBatch.of(rows, which, self.tokenizer.pad_id, self.precision.device)
+
+    @property
+    def word_vectors(self) -> torch.Tensor:
+        """One vector per piece of the vocabulary, [vocabulary, width]."""
+        return self.model.word_vectors
 
     def vectors(self, batch: TokenBatch) -> torch.Tensor:
         """What the encoder computes a batch from, [rows, length, width]."""

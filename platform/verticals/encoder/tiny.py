@@ -26,7 +26,9 @@ def create(folder: Path, seed: int = 0) -> Path:
     alphabet = "abcdefghijklmnopqrstuvwxyz0123456789.,;:!?'\"-()$%&/@#+*"
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *alphabet, *(f"##{letter}" for letter in alphabet)]
     pieces += [f"{first}{second}" for first in "aeioustrn" for second in "abcdefghijklmnopqrstuvwxyz"]
+    pieces += ["[MASK]"]
     tokenizer = Tokenizer(models.WordPiece({piece: at for at, piece in enumerate(pieces)}, unk_token="[UNK]"))  # noqa: S106
+    tokenizer.add_special_tokens(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"])
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.post_processor = processors.TemplateProcessing(

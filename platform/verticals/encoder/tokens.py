@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from verticals.contract import Damaged
+from verticals.contract import BadInput, Damaged
 
 from .source import EncoderSource
 
 Text = str | tuple[str, str]
+Prompt = tuple[str, str, str]  # what stands before a text, the text, and what stands after it
+MASK = "[MASK]"  # how templates write the mask token, whatever the encoder's own is
 _OFFSET = {"roberta", "xlm-roberta", "camembert", "mpnet"}
 
 
@@ -91,6 +93,11 @@ class Tokenizer:
         """How many token ids there are."""
         return int(self._fast.get_vocab_size())
 
+    @property
+    def vocabulary(self) -> dict[str, int]:
+        """Every piece and its id."""
+        return dict(self._fast.get_vocab())
+
     def encode(self, texts: Sequence[Text], max_tokens: int) -> TokenRows:
         """Tokenise texts or pairs of texts.
 
@@ -129,6 +136,44 @@ class Tokenizer:
             words.append(starts)
             cut.append(max(0, len(item.ids) - room))
         return TokenRows(ids, np.array([len(row) for row in ids], dtype=np.int64), np.array(cut, dtype=np.int64), words)
+
+    def encode_prompts(self, texts: Sequence[Prompt], max_tokens: int) -> TokenRows:
+        """Tokenise texts within templates; of a prompt that is too long the text is cut, never the template.
+
+        Args:
+            texts: template and text of each; the template holds one `MASK`.
+            max_tokens: longer prompts are cut; never above what the encoder takes.
+
+        Raises:
+            BadInput: the encoder has no mask token, a template does not hold it once, or leaves no room for a text.
+        """
+        if not self.mask:
+            raise BadInput("The encoder's tokenizer has no mask token.", "Choose one that was trained by masking.")
+        limit = min(max_tokens, self.limit)
+        first, last = self._special
+        ids, cut = [], []
+        for before, text, after in texts:
+            parts = [self._ids(part.replace(MASK, self.mask)) for part in (before, after)]
+            room = limit - len(first) - len(last) - sum(map(len, parts))
+            if sum(part.count(self.mask_id) for part in parts) != 1 or room < 1:
+                raise BadInput(
+                    f"The template {before + '{text}' + after!r} does not fit {limit} tokens with one {MASK}.",
+                    f"Write {MASK} once, and make the template shorter or max_tokens larger.",
+                )
+            # A mask token that a text brings along would be taken for the template's.
+            inner = [piece for piece in self._ids(text) if piece != self.mask_id]
+            ids.append(np.array([*first, *parts[0], *inner[:room], *parts[1], *last], dtype=np.int64))
+            cut.append(max(0, len(inner) - room))
+        return TokenRows(ids, np.array([len(row) for row in ids], dtype=np.int64), np.array(cut, dtype=np.int64))
+
+    def word(self, text: str) -> list[int]:
+        """The pieces of a word as it stands within a sentence."""
+        whole, space = self._ids(f"a {text}"), self._ids("a")
+        return whole[len(space) :]
+
+    def _ids(self, text: str) -> list[int]:
+        ids: list[int] = self._fast.encode(text, add_special_tokens=False).ids
+        return ids
 
     def _singles(self, encoded: Sequence[Any], limit: int) -> TokenRows:
         first, last = self._special

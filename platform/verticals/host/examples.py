@@ -28,12 +28,14 @@ class Examples:
         rows: per split, in the same order, all columns of the row that each example was made of. Where a ``prepare``
             function made the examples, these are the examples as it gave them, with whatever fields it added.
         numbers: per split, the number of that row in its data set version, from 1; `None` for prepared examples.
+        unlabelled: examples for training whose target is empty.
     """
 
     splits: Mapping[str, list[dict[str, Any]]]
     labels: tuple[str, ...]
     rows: Mapping[str, list[Mapping[str, Any]]] = field(default_factory=dict)
     numbers: Mapping[str, list[int | None]] = field(default_factory=dict)
+    unlabelled: tuple[dict[str, Any], ...] = ()
 
 
 class Rows:
@@ -67,30 +69,36 @@ class Rows:
 def prepare(head: TaskHead, rows: Rows) -> Examples:
     """The examples of ``head``, by split.
 
-    Without a ``prepare`` function an example holds the head's input fields and its target; rows whose target is
-    empty are not labelled yet and are left out. An example that names no split is for training.
+    Without a ``prepare`` function an example holds the head's input fields and its target. Examples whose target is
+    empty are not labelled yet: those for training are kept apart, others are left out. An example that names no split
+    is for training.
 
     Raises:
-        BadInput: no example to train on, only one label, or a label outside the head's closed list.
+        BadInput: no example to train on and no declared labels, only one label, or a label outside the head's closed
+            list.
         PluginError: the head asks for fields the rows don't have, or its ``prepare`` function fails.
     """
     made = _by_function(head, rows) if head.prepare is not None else _by_fields(head, rows.rows())
     splits: dict[str, list[dict[str, Any]]] = {split: [] for split in SPLITS}
     whole: dict[str, list[Mapping[str, Any]]] = {split: [] for split in SPLITS}
     numbers: dict[str, list[int | None]] = {split: [] for split in SPLITS}
+    unlabelled = []
     for example, row, number in made:
         split = example.pop("split", None) or "train"
         if split not in splits:
             raise PluginError(f"Head {head.name!r}: an example has the split {split!r}.", suggest(str(split), SPLITS))
-        splits[split].append(example)
-        whole[split].append(row)
-        numbers[split].append(number)
-    if not splits["train"]:
+        if example[head.target] not in (None, ""):
+            splits[split].append(example)
+            whole[split].append(row)
+            numbers[split].append(number)
+        elif split == "train":
+            unlabelled.append(example)
+    if not splits["train"] and not head.labels:
         raise BadInput(
             f"Head {head.name!r} has no rows to train on in the data set {head.dataset!r}.",
-            "Import some: platform data import.",
+            "Import some: platform data import. A head that declares its labels can do without (method zero_shot).",
         )
-    return Examples(splits, _labels(head, splits), whole, numbers)
+    return Examples(splits, _labels(head, splits), whole, numbers, tuple(unlabelled))
 
 
 def _by_fields(head: TaskHead, rows: Iterable[Mapping[str, Any]]) -> Iterator[Made]:
@@ -101,8 +109,7 @@ def _by_fields(head: TaskHead, rows: Iterable[Mapping[str, Any]]) -> Iterator[Ma
                 raise PluginError(
                     f"Head {head.name!r} reads {name!r}, which rows of {head.dataset!r} don't have.", suggest(name, row)
                 )
-        if row[head.target] not in (None, ""):
-            yield {name: row[name] for name in (*wanted, "split") if name in row}, row, number
+        yield {name: row[name] for name in (*wanted, "split") if name in row}, row, number
 
 
 def _by_function(head: TaskHead, rows: Rows) -> Iterator[Made]:

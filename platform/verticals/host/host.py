@@ -36,9 +36,10 @@ from .vertical import Vertical
 
 if TYPE_CHECKING:
     from verticals.data import DatasetStore
-    from verticals.encoder import Encoder
+    from verticals.encoder import Encoder, EncoderSource
     from verticals.inference import Engine, Queue
     from verticals.store import Registry, Store, VersionRecord
+    from verticals.tuning.adaptation import Adaptation
 
     from .head import Head
     from .served import ServedVertical
@@ -181,16 +182,44 @@ class Host:
         """The shared encoder; its first use loads it."""
 
         def make() -> Encoder:
-            from verticals.encoder import Encoder, locate
+            from verticals.encoder import Encoder
             from verticals.encoder.precision import set_threads
 
             set_threads(self.settings.threads)
-            source = locate(self.settings.encoder)
+            source = self._source(self.settings.encoder)
             # Every version names the weights it stands on; hashing them takes as long as loading them.
             threading.Thread(target=lambda: source.sha256, daemon=True).start()
             return Encoder.open(source, self.settings.precision, self.settings.device)
 
         return self._part("encoder", make)
+
+    def other_encoder(self, name: str) -> Encoder:
+        """An encoder besides the shared one, for heads whose recipe names it; its first use loads it.
+
+        Args:
+            name: of an adapted encoder of this home, a model id or a folder.
+
+        Raises:
+            NotFound: nowhere.
+        """
+        if name == self.settings.encoder:
+            return self.encoder
+
+        def make() -> Encoder:
+            from verticals.encoder import Encoder
+
+            return Encoder.open(self._source(name), self.settings.precision, self.settings.device)
+
+        return self._part(f"encoder {name}", make)
+
+    def _source(self, name: str) -> EncoderSource:
+        """Where an encoder lies; those adapted in this home come first."""
+        from verticals.encoder import EncoderSource, locate
+
+        own = self.home / "encoders" / name
+        if own.parent == self.home / "encoders" and (own / "config.json").is_file():
+            return EncoderSource(name, own, "path")
+        return locate(name)
 
     @property
     def engine(self) -> Engine:
@@ -199,7 +228,7 @@ class Host:
         def make() -> Engine:
             from verticals.inference import Engine
 
-            return Engine(self.registry, lambda: self.encoder)
+            return Engine(self.registry, lambda: self.encoder, other=self.other_encoder)
 
         return self._part("engine", make)
 
@@ -215,7 +244,8 @@ class Host:
 
         head = self[job.vertical].head(job.head)
         registry = self._registry.get() or self.registry
-        return fit(job, Workshop(self.encoder, registry, self.runs_folder, provenance(head)))
+        shop = Workshop(self.encoder, registry, self.runs_folder, provenance(head), other=self.other_encoder)
+        return fit(job, shop)
 
     @property
     def runs_folder(self) -> Path:
@@ -230,6 +260,36 @@ class Host:
             yield
         finally:
             self._registry.reset(token)
+
+    def adapt(
+        self,
+        texts: Sequence[str],
+        name: str,
+        changes: Mapping[str, Any] | None = None,
+        *,
+        resume: bool = False,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Adaptation:
+        """Make a new encoder from the shared one and unlabelled texts of a domain, by masked language modelling.
+
+        Args:
+            texts: unlabelled.
+            name: of the new encoder; heads use it by ``encoder=NAME`` in their recipe, and all of them by the setting
+                ``encoder``.
+            changes: to the recipe, by name.
+            resume: go on with an interrupted adaptation of this name.
+            progress: called now and then with how far it is.
+
+        Raises:
+            BadInput: too few texts, or an encoder that cannot be adapted.
+            Conflict: there is an encoder of this name, or the one to resume began otherwise.
+            NotFound: there is nothing to resume.
+        """
+        from .adapting import adapt
+
+        self._kept_in("encoders")
+        self._kept_in("runs")
+        return adapt(self, texts, name, changes, resume, progress)
 
     def predict(self, batch: Batch) -> Predictions:
         """The host's own way to predict, which the innermost ``predict`` hook calls."""

@@ -144,6 +144,16 @@ def _check_head(head: TaskHead, datasets: Mapping[str, Dataset]) -> None:
         raise PluginError(
             f"Head {head.name!r} has labels twice: {', '.join(sorted(repeated))}.", "Remove the repetitions."
         )
+    if not isinstance(head.label_texts, Mapping) or not all(
+        isinstance(text, str) for text in head.label_texts.values()
+    ):
+        raise PluginError(f"Head {head.name!r}: label_texts is {head.label_texts!r}.", "It must map labels to texts.")
+    for label in head.label_texts:
+        if head.labels and label not in head.labels:
+            raise PluginError(
+                f"Head {head.name!r}: label_texts has {label!r}, which is none of its labels.",
+                suggest(label, head.labels),
+            )
     if not isinstance(head.recipe, Recipe):
         raise PluginError(f"Head {head.name!r}: recipe is {_shown(head.recipe)}.", "It must be a Recipe.")
     check_name(head.objective, f"objective of head {head.name!r}")

@@ -92,6 +92,8 @@ def run_fit(
         run=run.id,
         inputs=head.noun.inputs,
         target=head.noun.target,
+        label_texts=head.noun.label_texts,
+        unlabelled=examples.unlabelled,
         resume=resumed is not None,
         progress=recorder,
         start=start,

@@ -41,10 +41,17 @@ class Engine:
         registry: where versions are.
         encoder: gives the shared encoder; called on first use.
         cached_texts: how many texts' features are kept.
+        other: gives another encoder by the name that a recipe has for it; `None`: there are no others.
     """
 
-    def __init__(self, registry: Registry, encoder: Callable[[], Encoder], cached_texts: int = _CACHED_TEXTS) -> None:
-        self._registry, self._encoder = registry, encoder
+    def __init__(
+        self,
+        registry: Registry,
+        encoder: Callable[[], Encoder],
+        cached_texts: int = _CACHED_TEXTS,
+        other: Callable[[str], Encoder] | None = None,
+    ) -> None:
+        self._registry, self._encoder, self._other = registry, encoder, other
         self._cache = FeatureCache(cached_texts)
         self._loaded: OrderedDict[tuple[str, str, str], Loaded] = OrderedDict()
         self._lock = threading.RLock()
@@ -67,7 +74,7 @@ class Engine:
                 if idle is None:
                     raise Unavailable(f"All {_LOADED} versions in memory are in use.", "Try again in a moment.")
                 self._loaded.pop(idle).unload()
-            loaded = load(self._registry.open(vertical, head, version), self._encoder())
+            loaded = load(self._registry.open(vertical, head, version), self._encoder(), self._other)
             self._loaded[key] = loaded
             return loaded
 
@@ -168,11 +175,10 @@ def _passes(requests: Sequence[Request]) -> list[list[int]]:
 
 def _tokens(encoder: Encoder, texts: Sequence[tuple[Any, int]], reads: str) -> TokenRows:
     """Tokenise texts that may have different limits."""
-    tokenise = encoder.tokenizer.encode_words if reads == "words" else encoder.tokens
     limits = {limit for _, limit in texts}
     if len(limits) == 1:
-        return tokenise([text for text, _ in texts], limits.pop())
-    rows = [tokenise([text], limit) for text, limit in texts]
+        return encoder.tokens([text for text, _ in texts], limits.pop(), reads)
+    rows = [encoder.tokens([text], limit, reads) for text, limit in texts]
     return TokenRows(
         [row.ids[0] for row in rows],
         np.concatenate([row.second for row in rows]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,8 +43,13 @@ class Loaded:
             self.encoder.bank.remove(self.slot)
 
 
-def load(folder: VersionFolder, shared: Encoder) -> Loaded:
+def load(folder: VersionFolder, shared: Encoder, other: Callable[[str], Encoder] | None = None) -> Loaded:
     """Load a version whose files have been checked.
+
+    Args:
+        folder: of the version.
+        shared: the platform's encoder.
+        other: gives another by the name that the version's recipe has for it.
 
     Raises:
         Damaged: it was trained on another encoder, or its files don't fit together.
@@ -51,6 +57,9 @@ def load(folder: VersionFolder, shared: Encoder) -> Loaded:
     manifest = folder.manifest
     reference = f"{manifest['vertical']}/{manifest['head']}@{manifest['version']}"
     trained_on = manifest["encoder"]["sha256"]
+    own = manifest["recipe"].get("encoder")
+    if own and other is not None and trained_on != shared.source.sha256:
+        shared = other(own)
     if trained_on != shared.source.sha256:
         raise Damaged(
             f"{reference} was trained on the encoder {manifest['encoder']['name']} ({trained_on[:12]}); this platform "

@@ -38,17 +38,14 @@ class Continuation:
         self._held_out: Data | None = None
         self._figure = 0.0
 
-    def prepare(self, examples: Sequence[Example]) -> Data:
-        """The new training rows, and behind them those to replay.
+    def rows(self, examples: Sequence[Example]) -> tuple[list[Example], int]:
+        """The new training rows and, behind them, those to replay; how many these are.
 
         Raises:
             BadInput: the version has learned from all of them already.
         """
-        old = self.start.examples.get("train", ())
-        rows = [*self._fresh(examples), *(old if self.recipe.replay else ())]
-        data = self.objective.prepare(rows, "train", self.encoder, self.recipe.max_tokens)
-        data.old = len(old) if self.recipe.replay else 0
-        return data
+        old = self.start.examples.get("train", ()) if self.recipe.replay else ()
+        return [*self._fresh(examples), *old], len(old)
 
     def begin(self, body: Body, head: Head, held_out: Data) -> None:
         """Fill body and head with the version's weights, and measure it on what it is to keep.

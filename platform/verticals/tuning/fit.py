@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -20,15 +17,16 @@ from verticals.contract import BadInput, FitJob, FitReport, Progress, Recipe
 from verticals.encoder import Encoder
 from verticals.store import Registry
 
+from .augmentation import augmented
 from .card import card_facts, model_card
-from .continual import Continuation
 from .evaluation import Answers
-from .fairness import group_numbers
+from .interruption import Stopped, counter, stopped_by_signals
 from .linear import fit_head
-from .methods import METHODS, Fitted, Floor, Task, choose_method, method_of
-from .objectives import Objective, objective_of
-from .prepared import Data, Prepared, hold_out
+from .methods import METHODS, Fitted, Floor, Method, Task
+from .objectives import objective_of
+from .preparing import prepare_task, text_count, with_rows
 from .processes import ALONE, Processes
+from .pseudo import with_pseudo_labels
 
 _FAMILIAR_PER_LABEL = 30  # training rows per label that the label means are taken from
 
@@ -43,6 +41,7 @@ class Workshop:
         runs: folder that keeps each run's checkpoint.
         provenance: plugin, its version and the host's, for the manifest.
         stop: set it to end training at the next step with a checkpoint.
+        other: gives another encoder by the name that a recipe has for it; `None`: there are no others.
         processes: that train together; only the first one saves.
     """
 
@@ -51,7 +50,18 @@ class Workshop:
     runs: Path
     provenance: Mapping[str, str] = field(default_factory=dict)
     stop: threading.Event = field(default_factory=threading.Event)
+    other: Callable[[str], Encoder] | None = None
     processes: Processes = ALONE
+
+
+@dataclass(slots=True)
+class _Trained:
+    """What one round of training gave: by which method in the end, its figures, and the answers they are of."""
+
+    method: str
+    fitted: Fitted
+    metrics: dict[str, float]
+    answers: Answers | None
 
 
 def fit(job: FitJob, workshop: Workshop) -> FitReport:
@@ -66,49 +76,29 @@ def fit(job: FitJob, workshop: Workshop) -> FitReport:
     Raises:
         BadInput: the examples don't fit the objective, or the recipe does not fit the encoder.
     """
-    shared = _as_asked(job.recipe, workshop.encoder)
+    shared = _as_asked(job.recipe, workshop)
     objective = objective_of(job.objective)(job.inputs, job.target)
-    if not job.examples.get("train"):
-        raise BadInput(f"{job.vertical}/{job.head} has no training rows.", "Import some with `platform data import`.")
-    objective.learn(job.examples["train"], job.labels)
     started = time.monotonic()
-    task = _task(job, objective, shared, workshop)
-    tokens, before = int(task.data.lengths.sum()), job.start.manifest["method"] if job.start is not None else ""
-    rows, labels = len(task.data), len(objective.labels)
-    name, epochs, why = choose_method(job.recipe, rows, labels, tokens, objective.reads, before)
-    method = method_of(name)
-    task.recipe = dataclasses.replace(job.recipe, epochs=epochs)
-    task.notes.append(f"method {name}: {why}")
-    with _stopped_by_signals(workshop.stop):
+    folder = workshop.runs / job.run
+    method, task = prepare_task(job, objective, shared, folder, workshop.stop, workshop.processes)
+    with stopped_by_signals(workshop.stop):
         try:
-            if task.continuation is None or name == "head":
-                task.floor = _floor(task)
-        except _Stopped:
-            return FitReport("", {}, (), time.monotonic() - started, "interrupted", tuple(task.notes))
-        fitted = method.fit(task)
-        if fitted.outcome == "interrupted":
+            trained = _round(task, method)
+            if job.recipe.pseudo_labels:
+                task = with_pseudo_labels(task, trained.fitted)
+                trained = _round(task, method)
+            if method.frugal and task.lent and trained.method == method.name:
+                _on_all_rows(task, method, trained)
+        except Stopped as stopped:
             seconds = time.monotonic() - started
-            return FitReport("", {}, tuple(fitted.history), seconds, "interrupted", tuple(task.notes))
-    if task.floor is not None and fitted.figure < task.floor.figure:
-        task.notes.append(
-            f"{name} reached {fitted.figure:.4f} {objective.metric} on the held-out rows, below the "
-            f"{task.floor.figure:.4f} of the head alone; the head alone was saved"
-        )
-        name, fitted = "head", METHODS["head"].fit(task)
-    answers = _calibrate(task, fitted)
-    metrics = answers.metrics()
-    if task.floor is not None:
-        metrics["floor"] = task.floor.figure
-    if task.continuation is not None and name != "head":
-        told, figures = task.continuation.end(fitted.body, fitted.head)
-        task.notes.append(told)
-        metrics |= figures
-    seconds = time.monotonic() - started
-    report = FitReport("", metrics, tuple(fitted.history), seconds, fitted.outcome, tuple(task.notes))
-    manifest = _manifest(task, fitted, name, metrics, workshop.provenance)
+            return FitReport("", {}, stopped.history, seconds, "interrupted", tuple(task.notes))
+    fitted, seconds = trained.fitted, time.monotonic() - started
+    report = FitReport("", trained.metrics, tuple(fitted.history), seconds, fitted.outcome, tuple(task.notes))
+    manifest = _manifest(task, trained, workshop.provenance)
     manifest["notes"], manifest["seconds"] = task.notes, round(seconds, 1)
     manifest["rows"] = {"train": len(task.data), "held_out": len(task.held_out)}
-    manifest |= card_facts(job, answers)
+    if trained.answers is not None:
+        manifest |= card_facts(job, trained.answers)
 
     def write(folder: Path) -> None:
         fitted.head.save(folder)
@@ -119,93 +109,112 @@ def fit(job: FitJob, workshop: Workshop) -> FitReport:
         return report
     task.report(Progress("saving", 0, 1, "version"))
     record = workshop.registry.save(job.vertical, job.head, manifest, write, run=job.run)
-    task.checkpoint.unlink(missing_ok=True)
+    for checkpoint in folder.glob("checkpoint*.pt"):
+        checkpoint.unlink()
     return dataclasses.replace(report, version=record.version)
 
 
-def _as_asked(recipe: Recipe, encoder: Encoder) -> Encoder:
-    """The platform's encoder, computing in the recipe's precision."""
+def _as_asked(recipe: Recipe, workshop: Workshop) -> Encoder:
+    """The recipe's encoder, else the platform's, computing in the recipe's precision."""
+    encoder = workshop.encoder
     if recipe.encoder not in ("", encoder.source.name):
-        raise BadInput(
-            f"recipe: encoder is {recipe.encoder!r}; this platform runs {encoder.source.name!r}.",
-            "Leave it empty, or set PLATFORM_ENCODER and train every head again.",
-        )
+        if workshop.other is None:
+            raise BadInput(
+                f"recipe: encoder is {recipe.encoder!r}; this platform runs {encoder.source.name!r}.",
+                "Leave it empty, or set PLATFORM_ENCODER and train every head again.",
+            )
+        encoder = workshop.other(recipe.encoder)
     return encoder if recipe.precision == "auto" else encoder.computing_in(recipe.precision)
 
 
-def _task(job: FitJob, objective: Objective, encoder: Encoder, workshop: Workshop) -> Task:
-    """Training and held-out rows; where the data set names none for validation, a share of the training rows."""
-    recipe, notes, continuation = job.recipe, [], None
-    if job.start is not None:
-        continuation = Continuation(job.start, objective, encoder, recipe)
-        data = continuation.prepare(job.examples["train"])
-        notes.append(f"goes on from {job.start.reference} with {len(data) - data.old} new rows")
-    else:
-        data = objective.prepare(job.examples["train"], "train", encoder, recipe.max_tokens)
-    if recipe.fairness:
-        data.groups = _groups(job)
-    if job.examples.get("validation"):
-        held_out = objective.prepare(job.examples["validation"], "validation", encoder, recipe.max_tokens)
-    else:
-        kept, held = hold_out(data.targets, recipe.validation, recipe.seed)
-        if not len(held):
-            raise BadInput(
-                f"{job.vertical}/{job.head}: a share of {recipe.validation} of {len(data)} training rows leaves none "
-                "to hold out.",
-                "Give more rows, some in the split 'validation', or a larger share: --set validation=0.1.",
-            )
-        notes.append(f"{len(held)} of {len(data)} training rows were held out: the data set has no validation rows")
-        data, held_out = data.part(kept), data.part(held)
-    if data.cut:
-        texts = f"{data.cut} of {_texts(data)} training texts"
-        notes.append(f"{texts} were longer than {recipe.max_tokens} tokens and were cut")
-    checkpoint = workshop.runs / job.run / "checkpoint.pt"
-    report = job.progress or (lambda progress: None)
-    return Task(
-        job, recipe, objective, encoder, data, held_out, checkpoint, workshop.stop, report, notes,
-        continuation=continuation, processes=workshop.processes,
-    )  # fmt: skip
-
-
-def _groups(job: FitJob) -> torch.Tensor:
-    """The group of each training row, by the column that the recipe names."""
-    column = job.recipe.fairness_by
-    values = [example.get(column) for example in job.examples["train"]]
-    if all(value is None for value in values):
-        raise BadInput(
-            f"recipe: fairness_by is {column!r}; no training example has it.", "Name a column of the data set."
+def _round(task: Task, method: Method) -> _Trained:
+    """Train by the method, fall back to the floor where that is better, calibrate and measure."""
+    onward = task.continuation is not None and method.name != "head"
+    learns = method.learns and len(task.data) and len(task.held_out)
+    task.floor = _floor(task) if learns and not onward else None
+    fitted, name = method.fit(task), method.name
+    if fitted.outcome == "interrupted":
+        raise Stopped(fitted.history)
+    if task.floor is not None and fitted.figure < task.floor.figure - _doubt(task, method):
+        task.notes.append(
+            f"{name} reached {fitted.figure:.4f} {task.objective.metric} on the held-out rows, below the "
+            f"{task.floor.figure:.4f} of the head alone; the head alone was saved"
         )
-    return group_numbers(values)[0]
+        name, fitted = "head", METHODS["head"].fit(task)
+    answers = _calibrate(task, fitted)
+    metrics = {} if answers is None else answers.metrics()
+    if task.floor is not None:
+        metrics["floor"] = task.floor.figure
+    if task.continuation is not None and onward:
+        told, figures = task.continuation.end(fitted.body, fitted.head)
+        task.notes.append(told)
+        metrics |= figures
+    return _Trained(name, fitted, metrics, answers)
 
 
 def _floor(task: Task) -> Floor | None:
     """The head alone, where the objective's heads read the encoder."""
     if task.objective.reads == "itself":
         return None
-    count = _counter(task.report, "encoding", _texts(task.data) + _texts(task.held_out), task.stop)
+    count = counter(task.report, "encoding", text_count(task.data) + text_count(task.held_out), task.stop)
     features, held = (part.encode(task.encoder, count) for part in (task.data, task.held_out))
     head = task.objective.head(task.encoder.dimension, task.recipe)
     history = fit_head(head, task.objective, (features, task.data.targets), (held, task.held_out.targets), task.recipe)
     return Floor(head, features, held, history, max(figures[task.objective.metric] for figures in history))
 
 
-def _texts(data: Data) -> int:
-    return len(data.rows) if isinstance(data, Prepared) else len(data)
+def _doubt(task: Task, method: Method) -> float:
+    """What the held-out figures may differ by through chance, for methods that are measured on a few rows only."""
+    if not method.frugal or task.floor is None:
+        return 0.0
+    share = min(1.0, max(0.0, task.floor.figure))
+    return float(np.sqrt(share * (1 - share) / len(task.held_out)))
 
 
-def _calibrate(task: Task, fitted: Fitted) -> Answers:
-    """Calibrate on the held-out rows, set when to abstain; what the head then says of these rows."""
-    objective, head, floor = task.objective, fitted.head, task.floor
+def _on_all_rows(task: Task, method: Method, trained: _Trained) -> None:
+    """Train once more with the held-out rows too, and take the calibration over from the measured head."""
+    given_back = [*task.held_rows]
+    if task.recipe.augment:
+        given_back += augmented(task.held_rows, task.objective, task.recipe, task.encoder)
+    again = with_rows(task, given_back)
+    again.checkpoint = task.checkpoint.with_name("checkpoint-all.pt")
+    measured = trained.fitted
+    fitted = method.fit(again)
+    if fitted.outcome == "interrupted":
+        raise Stopped(fitted.history)
+    _familiarise(again, fitted)
+    task.objective.recalibrate(fitted.head, measured.head)
+    trained.fitted = dataclasses.replace(fitted, history=measured.history)
+    task.notes.append(
+        f"the figures are those of a head trained on {len(task.data)} rows; the version was then trained in the same "
+        f"way on all {len(again.data)}"
+    )
+
+
+def _calibrate(task: Task, fitted: Fitted) -> Answers | None:
+    """Calibrate on the held-out rows and set when to abstain; what the head then says of them, if there are any."""
+    if not len(task.held_out):
+        return None
+    objective, head = task.objective, fitted.head
+    held = _familiarise(task, fitted)
+    targets = task.held_out.targets
+    with torch.no_grad():
+        objective.calibrate(head, held, targets)
+        return Answers(objective, head, held, targets, objective.outcomes(head, held, targets))
+
+
+def _familiarise(task: Task, fitted: Fitted) -> torch.Tensor:
+    """Set when to abstain; what the head reads of the held-out rows."""
+    head, floor = fitted.head, task.floor
     places = _some_of_each(task.data.targets, task.recipe.seed)
     if floor is not None and head is floor.head and fitted.body.encoder is task.encoder and not fitted.body.adapter:
         some, held = floor.features[places], floor.held_features
     else:
-        some, held = fitted.body.encode(task.data.part(places)), fitted.body.encode(task.held_out)
+        data, held_out = fitted.data or task.data, fitted.held_out or task.held_out
+        some, held = fitted.body.encode(data.part(places)), fitted.body.encode(held_out)
     with torch.no_grad():
-        objective.calibrate(head, held, task.held_out.targets)
-        objective.familiarise(head, (some, task.data.targets[places]), held, task.recipe.coverage)
-        outcomes = objective.outcomes(head, held, task.held_out.targets)
-    return Answers(objective, head, held, task.held_out.targets, outcomes)
+        task.objective.familiarise(head, (some, task.data.targets[places]), held, task.recipe.coverage)
+    return held
 
 
 def _some_of_each(targets: torch.Tensor, seed: int) -> np.ndarray:
@@ -216,56 +225,16 @@ def _some_of_each(targets: torch.Tensor, seed: int) -> np.ndarray:
         return np.sort(order[:1000])
     values = targets.numpy()[order]
     taken = [order[np.flatnonzero(values == value)[:_FAMILIAR_PER_LABEL]] for value in np.unique(values)]
-    return np.sort(np.concatenate(taken))
+    return np.sort(np.concatenate(taken)) if taken else order
 
 
-def _manifest(
-    task: Task, fitted: Fitted, method: str, metrics: Mapping[str, float], provenance: Mapping[str, str]
-) -> dict[str, Any]:
-    job, source, config = task.job, task.encoder.source, fitted.head.config()
+def _manifest(task: Task, trained: _Trained, provenance: Mapping[str, str]) -> dict[str, Any]:
+    job, source, config = task.job, task.encoder.source, trained.fitted.head.config()
     return {
         "vertical": job.vertical, "head": job.head, "objective": job.objective, "metric": task.objective.metric,
-        "method": method, "recipe": job.recipe.to_dict(), "labels": config.get("labels", []), "config": config,
+        "method": trained.method, "recipe": job.recipe.to_dict(), "labels": config.get("labels", []), "config": config,
         "inputs": list(job.inputs), "target": job.target, "dataset_version": job.dataset_version,
-        "seed": job.recipe.seed, "metrics": dict(metrics), "temperature": config.get("temperature"),
+        "seed": job.recipe.seed, "metrics": trained.metrics, "temperature": config.get("temperature"),
         "thresholds": {"familiarity": config.get("threshold")}, "tokenizer_sha256": source.tokenizer_sha256,
         "encoder": {"name": source.name, "sha256": source.sha256, "pooling": source.pooling}, **provenance,
     }  # fmt: skip
-
-
-class _Stopped(Exception):
-    """Training was asked to stop before there was anything to keep."""
-
-
-def _counter(say: Callable[[Progress], None], stage: str, total: int, stop: threading.Event) -> Callable[[int], None]:
-    started, done = time.monotonic(), 0
-
-    def count(rows: int) -> None:
-        nonlocal done
-        done += rows
-        speed = done / max(time.monotonic() - started, 1e-9)
-        say(Progress(stage, done, total, "texts", speed, (total - done) / speed))
-        if stop.is_set():
-            raise _Stopped
-
-    return count
-
-
-@contextmanager
-def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM asks training to stop after its step; a second Ctrl-C ends it at once."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -19,20 +19,27 @@ _PATIENCE = 5
 Rows = tuple[torch.Tensor, torch.Tensor]
 
 
-def fit_head(head: Head, objective: Objective, train: Rows, held_out: Rows, recipe: Recipe) -> list[dict[str, float]]:
+def fit_head(
+    head: Head, objective: Objective, train: Rows, held_out: Rows, recipe: Recipe, shrink: float = _SHRINK
+) -> list[dict[str, float]]:
     """Fit the head to cached features.
 
     Args:
         train, held_out: features [rows, views, dimension] and targets [rows].
+        recipe: for the loss.
+        shrink: weight of the squared weights, where the head is fitted at once.
 
     Returns:
         The figures on the held-out rows, the best last.
     """
-    fit = _in_batches if objective.compared else _at_once
-    return fit(head, objective, train, held_out, recipe)
+    if objective.compared:
+        return _in_batches(head, objective, train, held_out, recipe)
+    return _at_once(head, objective, train, held_out, recipe, shrink)
 
 
-def _at_once(head: Head, objective: Objective, train: Rows, held_out: Rows, recipe: Recipe) -> list[dict[str, float]]:
+def _at_once(
+    head: Head, objective: Objective, train: Rows, held_out: Rows, recipe: Recipe, shrink: float
+) -> list[dict[str, float]]:
     """By L-BFGS on all rows: the problem of a linear head is convex, and a second-order solver ends in a second."""
     head.eval()
     matrices = [parameter for parameter in head.parameters() if parameter.ndim > 1]
@@ -42,7 +49,7 @@ def _at_once(head: Head, objective: Objective, train: Rows, held_out: Rows, reci
         solver.zero_grad()
         loss = objective.losses(head, *train, recipe).mean()
         for matrix in matrices:
-            loss = loss + _SHRINK / 2 * matrix.square().sum()
+            loss = loss + shrink / 2 * matrix.square().sum()
         loss.backward()
         return loss
 

@@ -118,11 +118,12 @@ def train(
     stop: threading.Event | None = None,
     report: Report | None = None,
     processes: Processes = ALONE,
+    choose: bool = True,
 ) -> tuple[Training, str]:
     """Train until the recipe's epochs are done or the held-out figures no longer improve.
 
     Each epoch sees every row once (or as the recipe samples them), in batches of rows of similar length. The weights
-    that did best on the held-out rows are left in place at the end.
+    that did best on the held-out rows are left in place at the end, or the last ones.
 
     Args:
         work: what is trained on what.
@@ -132,6 +133,7 @@ def train(
         stop: set it to end after the step with a checkpoint.
         report: told how far it is.
         processes: that train together.
+        choose: whether the epoch that does best is kept; else the last one is.
 
     Returns:
         What happened, and ``done``, ``early`` or ``interrupted``.
@@ -178,7 +180,7 @@ def train(
         if outcome == "interrupted":
             break
         figures = work.measure()
-        state.keep_best(figures[work.metric])
+        state.keep_best(figures[work.metric] if choose else state.epoch)
         mean_loss = float(torch.stack([loss.cpu() for loss in state.losses]).mean())
         state.history.append({"epoch": state.epoch + 1, "loss": mean_loss, **figures})
         if report is not None:

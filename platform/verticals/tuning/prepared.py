@@ -130,7 +130,7 @@ def hold_out(targets: torch.Tensor, share: float, seed: int) -> tuple[np.ndarray
     values = targets.numpy()
     places = np.random.default_rng(seed).permutation(len(values))
     classes = np.zeros(len(values), dtype=np.int64)
-    if targets.ndim == 1 and not targets.is_floating_point() and len(np.unique(values)) < len(values) / 2:
+    if targets.ndim == 1 and not targets.is_floating_point() and len(np.unique(values)) <= len(values) / 2:
         classes = values
     # A row is held out when its place within its label, from 0 to 1, is among the first of all.
     depth = np.empty(len(values))

@@ -15,9 +15,10 @@ def epoch_order(data: Data, recipe: Recipe, epoch: int) -> list[np.ndarray]:
 
     With ``sampling="balanced"`` each label's rows are drawn as often as every other's, the rare ones several times.
     Of rows that are replayed, each epoch sees as many, drawn anew, as make up the recipe's share.
+    With ``pairs`` a batch holds several rows of each of its labels, for losses that compare rows.
 
     Raises:
-        BadInput: balanced sampling of rows that have no single label.
+        BadInput: such sampling of rows that have no single label.
     """
     random = np.random.default_rng([recipe.seed, epoch])
     if data.old:
@@ -28,9 +29,25 @@ def epoch_order(data: Data, recipe: Recipe, epoch: int) -> list[np.ndarray]:
     if recipe.sampling == "all":
         return bucketed(data.lengths, rows=recipe.batch_size, shuffle=random)
     if data.targets.ndim > 1 or data.targets.is_floating_point():
-        raise BadInput("recipe: sampling is 'balanced', but the rows have no single label.", "Set sampling=all.")
+        raise BadInput(
+            f"recipe: sampling is {recipe.sampling!r}, but the rows have no single label.", "Set sampling=all."
+        )
     labels = data.targets.numpy()
+    if recipe.sampling == "pairs":
+        return _pairs(labels, len(bucketed(data.lengths, rows=recipe.batch_size)), recipe.batch_size, random)
     names, counts = np.unique(labels, return_counts=True)
     chances = (1.0 / counts / len(names))[np.searchsorted(names, labels)]
     drawn = random.choice(len(labels), size=len(labels), p=chances)
     return [drawn[which] for which in bucketed(data.lengths[drawn], rows=recipe.batch_size, shuffle=random)]
+
+
+def _pairs(labels: np.ndarray, batches: int, size: int, random: np.random.Generator) -> list[np.ndarray]:
+    """Batches of two random rows or more of each of as many random labels as fit."""
+    rows_of = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    several = min(len(rows_of), max(1, size // 2))
+    each = max(2, size // several)
+    drawn = []
+    for _ in range(batches):
+        chosen = random.permutation(len(rows_of))[:several]
+        drawn.append(np.concatenate([random.permutation(rows_of[at])[:each] for at in chosen]))
+    return drawn

@@ -47,6 +47,13 @@ def test_examples_hold_inputs_and_target_by_split_and_labels_are_sorted():
     assert examples.labels == ("a", "b", "c")
     assert examples.numbers == {"train": [1, 2], "validation": [], "test": [3]}, "as an export numbers them"
     assert examples.rows["test"] == [CHATS[2]], "all columns, for slices"
+    assert examples.unlabelled == ({"text": "not labelled yet", "label": ""},), "those of other splits teach nothing"
+
+
+def test_a_head_that_declares_its_labels_can_do_without_labelled_rows():
+    examples = made(TaskHead(name="h", dataset="chats", labels=("a", "b")), CHATS[3:])
+    assert examples.splits["train"] == []
+    assert (examples.labels, len(examples.unlabelled)) == (("a", "b"), 1)
 
 
 def test_a_closed_list_of_labels_keeps_its_order():

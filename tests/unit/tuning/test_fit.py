@@ -149,7 +149,8 @@ def test_without_validation_rows_a_share_is_held_out(workshop, job, utterances):
 @pytest.mark.parametrize(
     ("examples", "changes", "told"),
     [
-        ([], {}, r"shop/topic has no training rows\..*platform data import"),
+        ([], {"labels": ()}, r"shop/topic has no training rows\..*platform data import"),
+        ([], {"method": "lora"}, r"shop/topic has no training rows\..*platform data import"),
         ([{"text": "a", "label": "payment"}] * 9, {}, "every training row has the label 'payment'"),
         ([{"text": "a", "label": "paymnt"}] * 9, {}, "'paymnt' is not a label of this head. Did you mean 'payment'"),
         (None, {"method": "lora", "lora_rank": 64}, r"lora_rank is 64; adapters are served up to rank 32\. Give"),

@@ -14,6 +14,7 @@ from .base import Head, texts_of
 from .classify import ClassifyHead
 from .rank import RankHead
 from .score import ScoreHead
+from .verbaliser import VerbaliserHead
 
 HEADS: dict[str, type[Head]] = {"classify": ClassifyHead, "score": ScoreHead, "rank": RankHead}
 
@@ -26,7 +27,9 @@ def build_head(objective: str, dimension: int, config: Mapping[str, Any]) -> Hea
     """
     if objective not in HEADS:
         raise NotFound.named("objective", objective, HEADS)
+    if objective == "classify" and "template" in config:
+        return VerbaliserHead(dimension, **config)
     return HEADS[objective](dimension, **config)
 
 
-__all__ = ["HEADS", "ClassifyHead", "Head", "RankHead", "ScoreHead", "build_head", "texts_of"]
+__all__ = ["HEADS", "ClassifyHead", "Head", "RankHead", "ScoreHead", "VerbaliserHead", "build_head", "texts_of"]

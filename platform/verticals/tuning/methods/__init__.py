@@ -10,9 +10,15 @@ from verticals.tuning.body import Body
 
 from .base import Fitted, Floor, Method, Task
 from .choose import choose_method
+from .few_shot import FewShot
 from .gradient import Full, Gradient, HeadOnly, Lora, Network
+from .verbaliser import Verbaliser
+from .zero_shot import ZeroShot
 
-METHODS: dict[str, Method] = {method.name: method for method in (HeadOnly(), Lora(), Full(), Network())}
+METHODS: dict[str, Method] = {
+    method.name: method
+    for method in (HeadOnly(), Lora(), Full(), Network(), FewShot(), ZeroShot(), Verbaliser())
+}  # fmt: skip
 
 
 def method_of(name: str) -> Method:
@@ -27,6 +33,6 @@ def method_of(name: str) -> Method:
 
 
 __all__ = [
-    "METHODS", "Body", "Fitted", "Floor", "Full", "Gradient", "HeadOnly", "Lora", "Method", "Network", "Task",
-    "choose_method", "method_of",
+    "METHODS", "Body", "FewShot", "Fitted", "Floor", "Full", "Gradient", "HeadOnly", "Lora", "Method", "Network",
+    "Task", "Verbaliser", "ZeroShot", "choose_method", "method_of",
 ]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -16,7 +16,7 @@ from verticals.encoder import Encoder
 from verticals.encoder.heads import Head
 from verticals.tuning.body import Body
 from verticals.tuning.continual import Continuation
-from verticals.tuning.objectives import Objective
+from verticals.tuning.objectives import Example, Objective
 from verticals.tuning.prepared import Data
 from verticals.tuning.processes import ALONE, Processes
 
@@ -52,13 +52,15 @@ class Task:
         objective: has learned from the training rows.
         encoder: the shared one.
         data, held_out: training and held-out rows.
+        rows, held_rows: the same as examples, in the same order.
+        lent: whether the held-out rows were taken from the training rows.
         checkpoint: the file that an interrupted run goes on from.
         stop: set it to end training at the next step.
         report: told how far it is.
-        processes: that train together.
         notes: sentences for the report and the model card.
         floor: what must be beaten; `None` where the objective has none, or where a version is gone on from.
         continuation: how to go on from a version; `None` to start from the pretrained weights.
+        processes: that train together.
     """
 
     job: FitJob
@@ -67,6 +69,9 @@ class Task:
     encoder: Encoder
     data: Data
     held_out: Data
+    rows: Sequence[Example]
+    held_rows: Sequence[Example]
+    lent: bool
     checkpoint: Path
     stop: threading.Event
     report: Report
@@ -86,6 +91,7 @@ class Fitted:
         history: the figures of each epoch.
         figure: the best by the objective's metric.
         outcome: ``done``, ``early`` or ``interrupted``.
+        data, held_out: the rows as this head reads them, where that is otherwise than the task has them.
     """
 
     head: Head
@@ -93,14 +99,26 @@ class Fitted:
     history: History
     figure: float
     outcome: str = "done"
+    data: Data | None = None
+    held_out: Data | None = None
 
 
 class Method(ABC):
-    """One way to train a head. A plugin adds one by adding an instance to `METHODS`."""
+    """One way to train a head. A plugin adds one by adding an instance to `METHODS`.
+
+    Attributes:
+        name, summary: for lists.
+        needs_rows: whether it needs labelled training rows.
+        learns: whether it learns from them; if not, all labelled rows measure and calibrate.
+        frugal: for so few rows that none may be wasted: it is measured on a fifth of them, then trained again on all
+            where the data set names none to hold out.
+    """
 
     name: ClassVar[str]
     summary: ClassVar[str]
-    needs_rows: ClassVar[bool] = True  # whether it needs labelled training rows
+    needs_rows: ClassVar[bool] = True
+    learns: ClassVar[bool] = True
+    frugal: ClassVar[bool] = False
 
     @abstractmethod
     def fit(self, task: Task) -> Fitted:

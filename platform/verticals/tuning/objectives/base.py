@@ -30,7 +30,8 @@ class Objective(ABC):
 
     metric: ClassVar[str]  # the figure that versions are compared by; higher is better
     views: ClassVar[int] = 1  # texts per example
-    reads: ClassVar[str] = "text"  # what its heads read of the encoder: see `Head`
+    reads: str = "text"  # what its heads read of the encoder: see `Head`
+    without_rows: ClassVar[bool] = False  # whether it can do without training rows, from its labels' names alone
     compared: ClassVar[bool] = False  # whether the loss compares the rows of a batch with each other
 
     def __init__(self, inputs: Sequence[str], target: str) -> None:
@@ -42,7 +43,7 @@ class Objective(ABC):
         """Take what there is to know before training from the training examples, and check them all.
 
         Args:
-            examples: at least one.
+            examples: may be none where ``labels`` are given, which some objectives can do with.
             labels: the closed list of labels; empty where the data decides.
 
         Raises:
@@ -112,6 +113,13 @@ class Objective(ABC):
             "Heads that classify or score can.",
         )
 
+    def recalibrate(self, head: Any, measured: Any) -> None:
+        """Take over what `calibrate` and `familiarise` have set in a head of the same kind.
+
+        For objectives that frugal methods can train.
+        """
+        raise NotImplementedError
+
     def prepare(self, examples: Sequence[Example], split: str, encoder: Encoder, max_tokens: int) -> Data:
         """Make the examples of a split ready.
 
@@ -120,7 +128,7 @@ class Objective(ABC):
         """
         texts = [text for several in of_each(examples, split, self.texts) for text in several]
         targets = torch.tensor(of_each(examples, split, self.target_of))
-        return Prepared(encoder.tokens(texts, max_tokens), targets, self.views)
+        return Prepared(encoder.tokens(texts, max_tokens, self.reads), targets, self.views, self.reads)
 
 
 def of_each(examples: Sequence[Example], split: str, read: Callable[[Example], T]) -> list[T]:

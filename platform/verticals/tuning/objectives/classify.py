@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch.nn import functional
 
 from verticals.contract import BadInput, Recipe, suggest
-from verticals.encoder.heads import ClassifyHead, texts_of
-from verticals.encoder.tokens import Text
+from verticals.encoder.heads import ClassifyHead, VerbaliserHead, texts_of
+from verticals.encoder.heads.verbaliser import prompt_of
 from verticals.tuning.losses import cross_entropy
 from verticals.tuning.outcomes import Outcomes
 
@@ -22,11 +23,13 @@ class Classify(Objective):
     """One of several labels; compared by accuracy."""
 
     metric = "accuracy"
+    without_rows = True
 
     def __init__(self, inputs: Sequence[str], target: str) -> None:
         super().__init__(inputs, target)
         self._places: dict[str, int] = {}
         self._counts: torch.Tensor | None = None  # training rows per label
+        self.template = ""  # of a head that answers by a masked language model
 
     def learn(self, examples: Sequence[Example], labels: Sequence[str]) -> None:
         """See `Objective.learn`."""
@@ -38,7 +41,7 @@ class Classify(Objective):
         if unknown:
             message = f"{self.target}: {unknown[0]!r} is not a label of this head."
             raise BadInput(message, suggest(unknown[0], self.labels))
-        if len(found) < 2:
+        if len(found) < 2 and examples:
             raise BadInput(
                 f"{self.target}: every training row has the label {next(iter(found))!r}.",
                 "A classifier needs rows of at least two labels.",
@@ -47,6 +50,12 @@ class Classify(Objective):
     def adopt(self, head: ClassifyHead) -> None:
         """See `Objective.adopt`."""
         self._take(head.labels)
+        if isinstance(head, VerbaliserHead):
+            self.ask_by(head.template)
+
+    def ask_by(self, template: str) -> None:
+        """Read texts within a template from now on, at its mask."""
+        self.template, self.reads = template, "mask"
 
     def _take(self, labels: tuple[str, ...]) -> None:
         self.labels = labels
@@ -56,9 +65,10 @@ class Classify(Objective):
         """See `Objective.head`."""
         return ClassifyHead(dimension, self.labels, fields=self.inputs, dropout=recipe.dropout)
 
-    def texts(self, example: Example) -> list[Text]:
+    def texts(self, example: Example) -> list[Any]:
         """See `Objective.texts`."""
-        return [texts_of(example, self.inputs)]
+        text = texts_of(example, self.inputs)
+        return [prompt_of(self.template, text) if self.template else text]
 
     def target_of(self, example: Example) -> int:
         """Place of the label; -100, which no loss counts, for a label that training never saw."""
@@ -114,7 +124,12 @@ class Classify(Objective):
             if len(rows):
                 head.means[place] = functional.normalize(rows.mean(dim=0), dim=0)
         familiarity = head.familiarity(held_out[:, 0])
-        head.threshold = float(torch.quantile(familiarity, 1 - coverage, interpolation="lower"))
+        if len(familiarity):
+            head.threshold = float(torch.quantile(familiarity, 1 - coverage, interpolation="lower"))
+
+    def recalibrate(self, head: ClassifyHead, measured: ClassifyHead) -> None:
+        """See `Objective.recalibrate`."""
+        head.temperature, head.threshold = measured.temperature, measured.threshold
 
     def outcomes(self, head: ClassifyHead, features: torch.Tensor, targets: torch.Tensor) -> Outcomes:
         """See `Objective.outcomes`."""

@@ -1,0 +1,125 @@
+"""What a method starts from: the rows, parted into those to learn from and those to measure on."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from verticals.contract import BadInput, FitJob
+from verticals.encoder import Encoder
+
+from .augmentation import augmented
+from .continual import Continuation
+from .fairness import group_numbers
+from .methods import METHODS, Method, Task, choose_method, method_of
+from .objectives import Example, Objective
+from .prepared import Data, Prepared, hold_out
+from .processes import ALONE, Processes
+
+_FRUGAL_SHARE = 0.2  # of the rows measure a frugal method, which gets them back afterwards
+
+
+def prepare_task(
+    job: FitJob,
+    objective: Objective,
+    encoder: Encoder,
+    folder: Path,
+    stop: threading.Event,
+    processes: Processes = ALONE,
+) -> tuple[Method, Task]:
+    """The method to train by, and its task.
+
+    Args:
+        job: what to train.
+        objective: of the job; learns from the training rows here.
+        encoder: to train on.
+        folder: of the run.
+        stop: ends training when set.
+        processes: that train together.
+
+    Raises:
+        BadInput: there are no rows, or they don't fit the objective or the method.
+    """
+    recipe, where = job.recipe, f"{job.vertical}/{job.head}"
+    rows: list[Example] = list(job.examples.get("train") or ())
+    validation: list[Example] = list(job.examples.get("validation") or ())
+    asked = METHODS.get(recipe.method)
+    if not rows and (not job.labels or not objective.without_rows or (asked is not None and asked.needs_rows)):
+        raise BadInput(f"{where} has no training rows.", "Import some with `platform data import`.")
+    objective.learn(rows, job.labels)
+    continuation, notes = None, []
+    if job.start is not None:
+        continuation = Continuation(job.start, objective, encoder, recipe)
+        rows, old = continuation.rows(rows)
+        notes.append(f"goes on from {job.start.reference} with {len(rows) - old} new rows")
+    whole = objective.prepare(rows, "train", encoder, recipe.max_tokens)
+    if continuation is not None:
+        whole.old = old
+    if recipe.fairness:
+        whole.groups = _groups(rows, recipe.fairness_by)
+    share = 1.0 if validation else 1.0 - recipe.validation
+    tokens = int(whole.lengths.sum())
+    name, epochs, why = choose_method(
+        recipe, round(len(whole) * share), len(objective.labels), round(tokens * share), objective.reads,
+        job.start.manifest["method"] if job.start is not None else "",
+    )  # fmt: skip
+    method = method_of(name)
+    notes.append(f"method {name}: {why}")
+    kept, held = np.arange(len(rows)), np.arange(0)
+    held_rows: Sequence[Example] = validation
+    lent = bool(rows) and not validation and method.learns
+    if not method.learns:
+        kept, held_rows = held, [*rows, *validation]
+    elif lent:
+        fifth = method.frugal and 0 < recipe.validation < _FRUGAL_SHARE
+        kept, held = hold_out(whole.targets, _FRUGAL_SHARE if fifth else recipe.validation, recipe.seed)
+        if not len(held):
+            raise BadInput(
+                f"{where}: a share of {recipe.validation} of {len(rows)} training rows leaves none to hold out.",
+                "Give more rows, some in the split 'validation', or a larger share: --set validation=0.1.",
+            )
+        held_rows = [rows[at] for at in held]
+        notes.append(f"{len(held)} of {len(rows)} training rows were held out: the data set has no validation rows")
+    held_out = whole.part(held) if lent else objective.prepare(held_rows, "validation", encoder, recipe.max_tokens)
+    report = job.progress or (lambda progress: None)
+    task = Task(
+        job, dataclasses.replace(recipe, epochs=epochs), objective, encoder, whole.part(kept), held_out,
+        [rows[at] for at in kept], held_rows, lent, folder / "checkpoint.pt", stop, report, notes,
+        continuation=continuation, processes=processes,
+    )  # fmt: skip
+    if recipe.augment and len(kept):
+        task = with_rows(task, augmented(task.rows, objective, recipe, encoder))
+        notes.append(f"{recipe.augment} changed copies of each training row were learned from too")
+    if task.data.cut:
+        texts = f"{task.data.cut} of {text_count(task.data)} training texts"
+        notes.append(f"{texts} were longer than {recipe.max_tokens} tokens and were cut")
+    return method, task
+
+
+def with_rows(task: Task, more: Sequence[Example]) -> Task:
+    """The task with further training rows."""
+    rows = [*task.rows, *more]
+    data = task.objective.prepare(rows, "train", task.encoder, task.recipe.max_tokens)
+    if task.recipe.fairness:
+        data.groups = _groups(rows, task.recipe.fairness_by)
+    return dataclasses.replace(task, rows=rows, data=data)
+
+
+def _groups(rows: Sequence[Example], column: str) -> torch.Tensor:
+    """The group of each training row, by a column."""
+    values = [example.get(column) for example in rows]
+    if all(value is None for value in values):
+        raise BadInput(
+            f"recipe: fairness_by is {column!r}; no training example has it.", "Name a column of the data set."
+        )
+    return group_numbers(values)[0]
+
+
+def text_count(data: Data) -> int:
+    """How many texts the examples have."""
+    return len(data.rows) if isinstance(data, Prepared) else len(data)
