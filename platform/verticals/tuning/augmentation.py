@@ -66,7 +66,7 @@ def _changed(text: str, changes: Sequence[Change], random: np.random.Generator) 
     possible = changes if len(words) > 1 else changes[_OF_ONE_WORD:]
     wanted, tries = max(1, round(len(words) * _CHANGED)), _TRIES if words else 0
     while wanted and tries:
-        changed = possible[random.integers(len(possible))](words, int(random.integers(len(words))), random)
+        changed = possible[int(random.integers(len(possible)))](words, int(random.integers(len(words))), random)
         wanted, tries = wanted - (changed != words), tries - 1
         words = changed
         possible = changes if len(words) > 1 else changes[_OF_ONE_WORD:]

@@ -87,7 +87,8 @@ class MaskedRows:
         with encoder.precision.autocast():
             changed = None if change is None else change(encoder.vectors(hidden_batch))
             hidden = encoder.model(hidden_batch, changed)
-        return hidden[asked].float()
+        vectors: torch.Tensor = hidden[asked].float()
+        return vectors
 
 
 def whole_words(batch: TokenBatch, generator: torch.Generator | None) -> torch.Tensor:

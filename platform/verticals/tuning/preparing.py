@@ -14,7 +14,7 @@ from verticals.encoder import Encoder
 
 from .augmentation import augmented
 from .methods import METHODS, Method, Task, choose_method, method_of
-from .objectives import Example, Objective
+from .objectives import Classify, Example, Objective
 from .prepared import Data, Prepared, hold_out
 
 _FRUGAL_SHARE = 0.2  # of the rows measure a frugal method, which gets them back afterwards
@@ -45,7 +45,12 @@ def prepare_task(
     share = 1.0 if validation else 1.0 - recipe.validation
     tokens = int(whole.lengths.sum())
     name, epochs, why = choose_method(
-        recipe, round(len(whole) * share), len(objective.labels), round(tokens * share), objective.reads
+        recipe,
+        round(len(whole) * share),
+        len(objective.labels),
+        round(tokens * share),
+        objective.reads,
+        few_shot=isinstance(objective, Classify),
     )
     method = method_of(name)
     notes = [f"method {name}: {why}"]

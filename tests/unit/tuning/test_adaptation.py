@@ -1,5 +1,6 @@
 """Adapting an encoder: what is masked, that it learns, that it resumes, and that what it gives is an encoder."""
 
+import itertools
 import json
 import threading
 
@@ -31,7 +32,7 @@ def test_whole_words_are_masked_and_special_tokens_never(encoder):
         seen += asked
         for row in range(3):
             starts = [*rows.words[row].tolist(), len(rows.ids[row]) - 1]
-            words = [set(asked[row, start:end].tolist()) for start, end in zip(starts, starts[1:], strict=False)]
+            words = [set(asked[row, start:end].tolist()) for start, end in itertools.pairwise(starts)]
             assert all(len(word) == 1 for word in words), "a word is masked as a whole or not at all"
             assert sum(word == {True} for word in words) == 1, "15 % of a few words is one"
     assert (seen[:, 0] == 0).all()

@@ -9,6 +9,7 @@ from verticals.tuning.objectives import Classify
 
 ROWS = [{"text": "please where is my parcel from the shop today", "label": "delivery"},
         {"text": "card", "label": "payment"}]  # fmt: skip
+WORDS = ["where", "is", "my", "parcel", "from", "the", "shop", "today", "card", "please"]
 
 
 @pytest.fixture
@@ -56,7 +57,13 @@ def translator(tmp_path_factory):
     from transformers import BartConfig, BartForConditionalGeneration, PreTrainedTokenizerFast
 
     folder = tmp_path_factory.mktemp("translator")
-    words = ["<s>", "<pad>", "</s>", "<unk>", *"where is my parcel from the shop today card please".split()]
+    words = [
+        "<s>",
+        "<pad>",
+        "</s>",
+        "<unk>",
+        *["where", "is", "my", "parcel", "from", "the", "shop", "today", "card", "please"],
+    ]
     fast = Tokenizer(models.WordLevel({word: at for at, word in enumerate(words)}, unk_token="<unk>"))
     fast.pre_tokenizer = pre_tokenizers.Whitespace()
     PreTrainedTokenizerFast(
@@ -77,7 +84,7 @@ def test_copies_come_back_from_a_translation_model(objective, encoder, translato
     copies = augmented(ROWS, objective, recipe, encoder)
     assert copies == augmented(ROWS, objective, recipe, encoder)
     assert [copy["label"] for copy in copies] == ["delivery", "delivery", "payment", "payment"]
-    known = set("where is my parcel from the shop today card please".split())
+    known = set(WORDS)
     assert all(copy["text"] and set(copy["text"].split()) <= known for copy in copies)
     assert copies[0]["text"] != copies[1]["text"] != ROWS[0]["text"]
 

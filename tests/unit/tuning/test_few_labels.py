@@ -47,7 +47,7 @@ def test_a_label_is_the_mean_direction_of_its_texts_in_all_templates(encoder):
     expected = torch.from_numpy(encoder.embed(written)).mean(dim=0)
     torch.testing.assert_close(vectors[0], expected / expected.norm(), rtol=1e-4, atol=1e-5)
     assert torch.allclose(vectors.norm(dim=1), torch.ones(2))
-    with pytest.raises(BadInput, match="'nothing' has no {label}"):
+    with pytest.raises(BadInput, match=r"'nothing' has no \{label\}"):
         label_vectors(encoder, ["a"], {}, ["nothing"])
 
 

@@ -85,8 +85,8 @@ def test_a_few_rows_tune_it(prompted, workshop, job, utterances, monkeypatch):
     assert {"adapter_model.safetensors", "head.safetensors"} <= set(folder.manifest["files"])
     assert folder.manifest["config"]["template"] == TEMPLATE
     rows = examples["validation"]
-    right = np.mean([answer.label == row["label"]
-                     for answer, row in zip(said(workshop, [row["text"] for row in rows]), rows, strict=True)])  # fmt: skip
+    given = said(workshop, [row["text"] for row in rows])
+    right = np.mean([answer.label == row["label"] for answer, row in zip(given, rows, strict=True)])
     assert right == pytest.approx(report.metrics["accuracy"])
     assert right > 0.5, "a guess is right in 1/3"
     loaded = Engine(workshop.registry, lambda: workshop.encoder).load("shop", "topic", "v1")
@@ -108,7 +108,7 @@ def test_of_several_templates_the_best_is_kept_and_told(prompted, workshop, job,
 
 
 def test_an_encoder_without_a_language_model_head_says_which_have_one(workshop, job):
-    with pytest.raises(BadInput, match="tiny has no masked-language-model head.*bert-base-uncased.*platform adapt"):
+    with pytest.raises(BadInput, match=r"tiny has no masked-language-model head.*bert-base-uncased.*platform adapt"):
         fit(job({"train": []}, method="verbaliser"), workshop)
     assert masked_weights(workshop.encoder.source) is None
 

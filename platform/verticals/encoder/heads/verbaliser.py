@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from verticals.encoder.tokens import MASK, Prompt
+from verticals.encoder.tokens import Prompt
 
 from .base import texts_of
 from .classify import ClassifyHead
@@ -24,7 +24,7 @@ class VerbaliserHead(ClassifyHead):
     of the text ("… It was [MASK]."), and each label's score is the mean logit of its words at the mask.
 
     Args:
-        template: with ``{text}`` and one `MASK`.
+        template: with ``{text}`` and one ``[MASK]``.
         words: how many words stand for each label.
         activation: of the language-model head.
     """
@@ -80,5 +80,6 @@ def _gelu_new(hidden: torch.Tensor) -> torch.Tensor:
     return functional.gelu(hidden, approximate="tanh")
 
 
-_ACTIVATIONS = {"gelu": functional.gelu, "gelu_new": _gelu_new, "relu": functional.relu}
-__all__ = ["FIELD", "MASK", "VerbaliserHead", "prompt_of"]
+_ACTIVATIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "gelu": functional.gelu, "gelu_new": _gelu_new, "relu": functional.relu,
+}  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch.nn import functional
@@ -20,7 +20,7 @@ from verticals.tuning.prepared import Data
 
 from .base import Fitted, Method, Task
 
-_STEPS = 160  # that training takes unless the recipe says how many epochs
+_STEPS = 70  # that training takes unless the recipe says how many epochs
 _LARGEST_BATCH = 64
 _SHARPNESS = 1 / 0.07  # cosines times this are the logits
 _SHRINK = 1e-2  # of the head's squared weights; smoothing its labels costs 2 to 4 points with 10 or 5 rows of each
@@ -81,7 +81,7 @@ class FewShot(Method):
         data = objective.prepare(rows, "train", task.encoder, task.recipe.max_tokens)
         recipe = _recipe(task, len(data))
         body = lora_body(task.encoder, recipe)
-        head = cast(ClassifyHead, objective.head(task.encoder.dimension, recipe))
+        head = objective.head(task.encoder.dimension, recipe)
         with torch.no_grad():
             head.linear.weight.copy_(_means(data.encode(task.encoder)[:, 0], data.targets, len(objective.labels)))
         state, outcome = train(
@@ -121,7 +121,7 @@ def _recipe(task: Task, rows: int) -> Recipe:
 def _fitted(task: Task, objective: Classify, body: Body, data: Data) -> tuple[ClassifyHead, dict[str, Any]]:
     """The head on the adapted features, and its figures."""
     features, held = body.encode(data), body.encode(task.held_out)
-    head = cast(ClassifyHead, objective.head(task.encoder.dimension, task.recipe))
+    head = objective.head(task.encoder.dimension, task.recipe)
     recipe = dataclasses.replace(task.recipe, label_smoothing=0.0)
     (figures,) = fit_head(
         head, objective, (features, data.targets), (held, task.held_out.targets), recipe, shrink=_SHRINK

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import cast
 
 import torch
 
 from verticals.contract import BadInput
-from verticals.encoder.heads import ClassifyHead
 from verticals.tuning.body import Body
 from verticals.tuning.label_texts import label_vectors, split
 from verticals.tuning.objectives import Classify
@@ -41,7 +39,7 @@ class ZeroShot(Method):
         if not isinstance(objective, Classify):
             raise BadInput(f"The method 'zero_shot' does not fit the objective {task.job.objective!r}.", "Use another.")
         templates = split(task.recipe.templates) or _TEMPLATES
-        head = cast(ClassifyHead, objective.head(task.encoder.dimension, task.recipe))
+        head = objective.head(task.encoder.dimension, task.recipe)
         vectors = label_vectors(task.encoder, objective.labels, task.job.label_texts, templates)
         with torch.no_grad():
             head.linear.weight.copy_(vectors * _SHARPNESS / math.sqrt(head.dimension))
