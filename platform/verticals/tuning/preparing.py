@@ -17,7 +17,7 @@ from .augmentation import augmented
 from .continual import Continuation
 from .fairness import group_numbers
 from .methods import METHODS, Method, Task, choose_method, method_of
-from .objectives import Example, Objective
+from .objectives import Classify, Example, Objective
 from .prepared import Data, Prepared, hold_out
 from .processes import ALONE, Processes
 
@@ -66,7 +66,8 @@ def prepare_task(
     tokens = int(whole.lengths.sum())
     name, epochs, why = choose_method(
         recipe, round(len(whole) * share), len(objective.labels), round(tokens * share), objective.reads,
-        job.start.manifest["method"] if job.start is not None else "",
+        before=job.start.manifest["method"] if job.start is not None else "",
+        few_shot=isinstance(objective, Classify),
     )  # fmt: skip
     method = method_of(name)
     notes.append(f"method {name}: {why}")

@@ -95,6 +95,11 @@ def test_methods_follow_the_rows():
     assert choose_method(auto, 10_000, 0, 5000)[:2] == ("lora", 3)
     assert choose_method(Recipe(method="full", epochs=4), 10, 3, 50) == ("full", 4, "as the recipe says")
     assert "299 training rows are too few" in choose_method(auto, 299, 3, 5000)[2]
+    assert choose_method(auto, 300, 21, 5000, few_shot=True)[0] == "few_shot"
+    assert choose_method(auto, 300, 20, 5000, few_shot=True)[0] == "lora"
+    assert choose_method(auto, 40, 21, 5000, few_shot=True)[0] == "head", "less than two rows of each"
+    assert choose_method(Recipe(token_budget=100_000), 300, 21, 5000, few_shot=True)[0] == "head"
+    assert choose_method(Recipe(token_budget=200_000), 300, 21, 5000, few_shot=True)[0] == "few_shot"
 
 
 def test_a_token_budget_takes_epochs_and_then_the_method() -> None:

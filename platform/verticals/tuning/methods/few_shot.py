@@ -21,7 +21,7 @@ from verticals.tuning.work import Work
 
 from .base import Fitted, Method, Task
 
-_STEPS = 160  # that training takes unless the recipe says how many epochs
+_STEPS = 70  # that training takes unless the recipe says how many epochs
 _LARGEST_BATCH = 64
 _SHARPNESS = 1 / 0.07  # cosines times this are the logits
 _SHRINK = 1e-2  # of the head's squared weights; smoothing its labels costs 2 to 4 points with 10 or 5 rows of each
