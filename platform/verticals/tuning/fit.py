@@ -60,11 +60,12 @@ def fit(job: FitJob, workshop: Workshop) -> FitReport:
     Raises:
         BadInput: the examples don't fit the objective, or the recipe does not fit the encoder.
     """
-    shared = _as_asked(job.recipe, workshop.encoder)
     objective = objective_of(job.objective)(job.inputs, job.target)
+    shared = _as_asked(job.recipe, workshop.encoder, objective)
     if not job.examples.get("train"):
         raise BadInput(f"{job.vertical}/{job.head} has no training rows.", "Import some with `platform data import`.")
     objective.learn(job.examples["train"], job.labels)
+    objective.begin(job.recipe)
     started = time.monotonic()
     task = _task(job, objective, shared, workshop)
     tokens = int(task.data.lengths.sum())
@@ -105,9 +106,9 @@ def fit(job: FitJob, workshop: Workshop) -> FitReport:
     return dataclasses.replace(report, version=record.version)
 
 
-def _as_asked(recipe: Recipe, encoder: Encoder) -> Encoder:
+def _as_asked(recipe: Recipe, encoder: Encoder, objective: Objective) -> Encoder:
     """The platform's encoder, computing in the recipe's precision."""
-    if recipe.encoder not in ("", encoder.source.name):
+    if objective.reads != "itself" and recipe.encoder not in ("", encoder.source.name):
         raise BadInput(
             f"recipe: encoder is {recipe.encoder!r}; this platform runs {encoder.source.name!r}.",
             "Leave it empty, or set PLATFORM_ENCODER and train every head again.",

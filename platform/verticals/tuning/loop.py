@@ -8,6 +8,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -229,7 +230,8 @@ class Step:
 
     def _loss(self, which: np.ndarray, change: Change | None) -> torch.Tensor:
         features = self.data.forward(self.body.encoder, which, change)
-        losses = self.objective.losses(self.head, features, self.data.targets_of(which, features), self.recipe)
+        with computing(self.body, self.objective):
+            losses = self.objective.losses(self.head, features, self.data.targets_of(which, features), self.recipe)
         if self.recipe.fairness and self.data.groups is not None:
             groups = self.data.groups[torch.from_numpy(which)].to(losses.device)
             return losses.mean() + self.recipe.fairness * gap_penalty(losses, groups)
@@ -249,11 +251,18 @@ class Step:
         return tried // 2
 
 
+def computing(body: Body, objective: Objective) -> AbstractContextManager[Any]:
+    """The precision in which a head computes: a network of its own has the encoder's, other heads fp32."""
+    return body.encoder.precision.autocast() if objective.reads == "itself" else nullcontext()
+
+
 def measure(body: Body, head: Head, objective: Objective, held_out: Data) -> dict[str, float]:
     """The objective's figures on held-out rows."""
     training, device = head.training, next(head.parameters()).device
-    head.eval().cpu()
-    with torch.inference_mode():
+    head.eval()
+    if objective.reads != "itself":  # a whole network is measured where it computes
+        head.cpu()
+    with torch.inference_mode(), computing(body, objective):
         figures = objective.metrics(head, body.encode(held_out), held_out.targets)
     head.to(device).train(training)
     return figures
@@ -276,8 +285,10 @@ def _frozen_below(body: Body, data: Data, recipe: Recipe) -> Data:
 def _begin(body: Body, head: Head, recipe: Recipe) -> Training:
     for parameter in body.parameters.values():
         parameter.requires_grad_(True)
-    of_head = dict(head.named_parameters())
-    optimiser = make_optimiser(body.parameters, of_head, recipe, body.rate, body.encoder.model.depth)
+    of_head = {name: parameter for name, parameter in head.named_parameters() if parameter.requires_grad}
+    below = {**body.parameters, **head.below}
+    above = {name: parameter for name, parameter in of_head.items() if name not in head.below}
+    optimiser = make_optimiser(below, above, recipe, body.rate, body.encoder.model.depth)
     named = {f"encoder.{name}": parameter for name, parameter in body.parameters.items()}
     return Training(named | {f"head.{name}": parameter for name, parameter in of_head.items()}, optimiser)
 

@@ -12,10 +12,13 @@ from verticals.contract import NotFound
 
 from .base import Head, texts_of
 from .classify import ClassifyHead
+from .classify_image import ClassifyImageHead
 from .rank import RankHead
 from .score import ScoreHead
 
-HEADS: dict[str, type[Head]] = {"classify": ClassifyHead, "score": ScoreHead, "rank": RankHead}
+HEADS: dict[str, type[Head]] = {
+    "classify": ClassifyHead, "score": ScoreHead, "rank": RankHead, "classify_image": ClassifyImageHead,
+}  # fmt: skip
 
 
 def build_head(objective: str, dimension: int, config: Mapping[str, Any]) -> Head:
@@ -24,9 +27,18 @@ def build_head(objective: str, dimension: int, config: Mapping[str, Any]) -> Hea
     Raises:
         NotFound: no such objective.
     """
+    return head_of(objective)(dimension, **config)
+
+
+def head_of(objective: str) -> type[Head]:
+    """The kind of head of an objective.
+
+    Raises:
+        NotFound: no such objective.
+    """
     if objective not in HEADS:
         raise NotFound.named("objective", objective, HEADS)
-    return HEADS[objective](dimension, **config)
+    return HEADS[objective]
 
 
-__all__ = ["HEADS", "ClassifyHead", "Head", "RankHead", "ScoreHead", "build_head", "texts_of"]
+__all__ = ["HEADS", "ClassifyHead", "ClassifyImageHead", "Head", "RankHead", "ScoreHead", "build_head", "head_of", "texts_of"]

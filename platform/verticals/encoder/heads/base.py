@@ -33,6 +33,11 @@ class Head(nn.Module, ABC):
         self.dimension, self.fields = dimension, tuple(fields)
         self.dropout = nn.Dropout(dropout)
 
+    @property
+    def below(self) -> Mapping[str, nn.Parameter]:
+        """The head's own parameters that learn at the rate of what lies below a head: those of its own network."""
+        return {}
+
     @abstractmethod
     def config(self) -> dict[str, Any]:
         """What `build_head` needs to make this head again, in JSON's types."""

@@ -19,10 +19,10 @@ def choose_method(recipe: Recipe, rows: int, labels: int, tokens: int, reads: st
         reads: what the objective's heads read of the encoder.
     """
     epochs = recipe.passes(rows)
-    if recipe.method != "auto":
-        return recipe.method, epochs, "as the recipe says"
     if reads == "itself":
         return "network", epochs, "the head has a network of its own"
+    if recipe.method != "auto":
+        return recipe.method, epochs, "as the recipe says"
     if not rows:
         return "zero_shot", epochs, "there are no labelled rows to train on"
     if rows < _ROWS:

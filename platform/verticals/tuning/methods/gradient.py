@@ -84,4 +84,4 @@ class Network(Gradient):
         """See `Gradient.body`."""
         if task.objective.reads != "itself":
             raise BadInput(f"A {task.job.objective!r} head has no network of its own.", "Leave the method at 'auto'.")
-        return Body(task.encoder)
+        return Body(task.encoder, rate=task.objective.rate(task.recipe))

@@ -9,10 +9,13 @@ from verticals.contract import NotFound
 
 from .base import Objective, of_each
 from .classify import Classify
+from .classify_image import ClassifyImage
 from .rank import Rank
 from .score import Score
 
-OBJECTIVES: dict[str, type[Objective]] = {"classify": Classify, "score": Score, "rank": Rank}
+OBJECTIVES: dict[str, type[Objective]] = {
+    "classify": Classify, "score": Score, "rank": Rank, "classify_image": ClassifyImage,
+}  # fmt: skip
 
 
 def objective_of(name: str) -> type[Objective]:
@@ -26,4 +29,4 @@ def objective_of(name: str) -> type[Objective]:
     return OBJECTIVES[name]
 
 
-__all__ = ["OBJECTIVES", "Classify", "Objective", "Rank", "Score", "objective_of", "of_each"]
+__all__ = ["OBJECTIVES", "Classify", "ClassifyImage", "Objective", "Rank", "Score", "objective_of", "of_each"]

@@ -48,6 +48,18 @@ class Objective(ABC):
             BadInput: they don't fit the objective.
         """
 
+    def begin(self, recipe: Recipe) -> None:
+        """Take from the recipe what examples are prepared by; called once, after `learn`.
+
+        Raises:
+            BadInput: the recipe does not fit the objective.
+        """
+        return
+
+    def rate(self, recipe: Recipe) -> float:
+        """Usual peak learning rate of a head's own network, where it has one."""
+        return 1e-3
+
     @abstractmethod
     def adopt(self, head: Any) -> None:
         """Take the same from a trained head, to measure it."""
