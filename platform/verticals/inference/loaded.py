@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from verticals.contract import Damaged
-from verticals.encoder import Encoder, LoraAdapter
+from verticals.encoder import Encoder, LoraAdapter, adapted
 from verticals.encoder.heads import Head, build_head, head_of
 from verticals.store import VersionFolder
 
@@ -67,7 +67,11 @@ def load(folder: VersionFolder, shared: Encoder) -> Loaded:
     elif (folder.path / "model.safetensors").is_file():
         encoder = shared.private_copy()
         encoder.fill(folder.path / "model.safetensors")
-    elif (folder.path / "adapter_config.json").is_file():
+    elif not (folder.path / "adapter_config.json").is_file():
+        pass
+    elif not adapted.fits_bank(folder.path):
+        encoder = adapted.load(shared, folder.path)
+    else:
         with shared.lock:
             slot = shared.bank.add(LoraAdapter.load(folder.path))
     return Loaded(reference, head, encoder, slot, manifest)

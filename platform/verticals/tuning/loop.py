@@ -41,12 +41,14 @@ class Training:
     """All that changes while a head trains: what a checkpoint must hold to go on exactly.
 
     Args:
+        body: what is trained below the head.
         parameters: trained tensors by name.
         epoch, step: the epoch in progress and the steps of it that are done.
         losses: of those steps.
         best: figures and weights of the best epoch so far.
     """
 
+    body: Body
     parameters: dict[str, nn.Parameter]
     optimiser: torch.optim.Optimizer
     epoch: int = 0
@@ -77,7 +79,7 @@ class Training:
             "optimiser": self.optimiser.state_dict(), "random": torch.get_rng_state(), "losses": self.losses,
             "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
             "counters": [self.epoch, self.step, self.best_epoch], "seconds": self.seconds,
-            "best_figure": self.best_figure, "best": self.best, "history": self.history,
+            "best_figure": self.best_figure, "best": self.best, "history": self.history, "body": self.body.remember(),
         }  # fmt: skip
         content = io.BytesIO()
         torch.save(state, content)
@@ -90,6 +92,7 @@ class Training:
             for name, parameter in self.parameters.items():
                 parameter.copy_(state["parameters"][name])
         self.optimiser.load_state_dict(state["optimiser"])
+        self.body.recall(state["body"])
         torch.set_rng_state(state["random"])
         if state["random_cuda"]:
             torch.cuda.set_rng_state_all(state["random_cuda"])
@@ -157,6 +160,8 @@ def train(
             state.losses.append(step(which))
             nn.utils.clip_grad_norm_(state.parameters.values(), recipe.max_grad_norm)
             state.optimiser.step()
+            if body.after_step is not None:
+                body.after_step(state.epoch * steps_per_epoch + state.step)
             state.optimiser.zero_grad(set_to_none=True)
             state.step += 1
             rows_done += len(which)
@@ -198,7 +203,7 @@ class Step:
         self, body: Body, head: Head, objective: Objective, data: Data, recipe: Recipe, penalty: Penalty | None
     ) -> None:
         self.body, self.head, self.objective, self.data, self.recipe = body, head, objective, data, recipe
-        self.penalty = penalty
+        self.penalties = [extra for extra in (penalty, body.penalty) if extra is not None]
         self.micro = recipe.micro_batch
 
     def __call__(self, which: np.ndarray) -> torch.Tensor:
@@ -219,8 +224,8 @@ class Step:
                 for parameter in (*self.body.parameters.values(), *self.head.parameters()):
                     parameter.grad = None
                 continue
-            if self.penalty is not None:
-                self.penalty().backward()
+            for extra in self.penalties:
+                extra().backward()
             return total
 
     def _parts(self, which: np.ndarray) -> Iterator[np.ndarray]:
@@ -290,7 +295,7 @@ def _begin(body: Body, head: Head, recipe: Recipe) -> Training:
     above = {name: parameter for name, parameter in of_head.items() if name not in head.below}
     optimiser = make_optimiser(below, above, recipe, body.rate, body.encoder.model.depth)
     named = {f"encoder.{name}": parameter for name, parameter in body.parameters.items()}
-    return Training(named | {f"head.{name}": parameter for name, parameter in of_head.items()}, optimiser)
+    return Training(body, named | {f"head.{name}": parameter for name, parameter in of_head.items()}, optimiser)
 
 
 def _progress(state: Training, rows_done: int, rows: int, epochs: int, recipe: Recipe, seconds: float) -> Progress:

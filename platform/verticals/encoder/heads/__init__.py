@@ -13,11 +13,13 @@ from verticals.contract import NotFound
 from .base import Head, texts_of
 from .classify import ClassifyHead
 from .classify_image import ClassifyImageHead
+from .generate import GenerateHead
 from .rank import RankHead
 from .score import ScoreHead
 
 HEADS: dict[str, type[Head]] = {
     "classify": ClassifyHead, "score": ScoreHead, "rank": RankHead, "classify_image": ClassifyImageHead,
+    "generate": GenerateHead,
 }  # fmt: skip
 
 
@@ -41,4 +43,7 @@ def head_of(objective: str) -> type[Head]:
     return HEADS[objective]
 
 
-__all__ = ["HEADS", "ClassifyHead", "ClassifyImageHead", "Head", "RankHead", "ScoreHead", "build_head", "head_of", "texts_of"]
+__all__ = [
+    "HEADS", "ClassifyHead", "ClassifyImageHead", "GenerateHead", "Head", "RankHead", "ScoreHead", "build_head",
+    "head_of", "texts_of",
+]  # fmt: skip

@@ -11,8 +11,12 @@ from verticals.tuning.body import Body
 from .base import Fitted, Floor, Method, Task
 from .choose import choose_method
 from .gradient import Full, Gradient, HeadOnly, Lora, Network
+from .peft import AdaLora, Ia3, PrefixTuning, PromptTuning
 
-METHODS: dict[str, Method] = {method.name: method for method in (HeadOnly(), Lora(), Full(), Network())}
+METHODS: dict[str, Method] = {
+    method.name: method
+    for method in (HeadOnly(), Lora(), Full(), Network(), AdaLora(), Ia3(), PromptTuning(), PrefixTuning())
+}
 
 
 def method_of(name: str) -> Method:

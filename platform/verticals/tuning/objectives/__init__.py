@@ -10,11 +10,12 @@ from verticals.contract import NotFound
 from .base import Objective, of_each
 from .classify import Classify
 from .classify_image import ClassifyImage
+from .generate import Generate
 from .rank import Rank
 from .score import Score
 
 OBJECTIVES: dict[str, type[Objective]] = {
-    "classify": Classify, "score": Score, "rank": Rank, "classify_image": ClassifyImage,
+    "classify": Classify, "score": Score, "rank": Rank, "classify_image": ClassifyImage, "generate": Generate,
 }  # fmt: skip
 
 
@@ -29,4 +30,4 @@ def objective_of(name: str) -> type[Objective]:
     return OBJECTIVES[name]
 
 
-__all__ = ["OBJECTIVES", "Classify", "ClassifyImage", "Objective", "Rank", "Score", "objective_of", "of_each"]
+__all__ = ["OBJECTIVES", "Classify", "ClassifyImage", "Generate", "Objective", "Rank", "Score", "objective_of", "of_each"]
