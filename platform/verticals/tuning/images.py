@@ -16,6 +16,7 @@ from verticals.encoder import Encoder
 from .prepared import Change
 
 CHANGES = ("shift", "rotate", "zoom", "brightness", "erase", "flip")
+_MOVED = 0.7  # of the images
 _SHIFT = 0.1  # of the side
 _DEGREES = 12.0
 _ZOOM = 0.2
@@ -97,7 +98,9 @@ def changed(images: torch.Tensor, changes: tuple[str, ...]) -> torch.Tensor:
         across, along = torch.cos(angle) * scale, torch.sin(angle) * scale
         rows = [torch.stack([across * mirror, -along, move[0]], 1), torch.stack([along * mirror, across, move[1]], 1)]
         grid = functional.affine_grid(torch.stack(rows, 1), list(images.shape), align_corners=False)
-        images = functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
+        moved = functional.grid_sample(images, grid, "bicubic", "border", align_corners=False).clamp(0, 1)
+        # Between pixels a moved image is softer; some stay, so that the sharp ones of serving are known too.
+        images = torch.where((drawn(0, 1) < _MOVED)[:, None, None, None], moved, images)
     if "brightness" in changes:
         gain, offset = (1 + drawn(-_CONTRAST, _CONTRAST)), drawn(-_BRIGHTNESS, _BRIGHTNESS)
         curve = torch.exp(drawn(-_CONTRAST, _CONTRAST))[:, None, None, None]

@@ -27,7 +27,7 @@ class Objective(ABC):
         inputs, target: fields of an example, as its head declares them.
     """
 
-    metric: ClassVar[str]  # the figure that versions are compared by; higher is better
+    metric: str  # the figure that versions are compared by; higher is better
     views: ClassVar[int] = 1  # texts per example
     reads: ClassVar[str] = "text"  # what its heads read of the encoder: see `Head`
     compared: ClassVar[bool] = False  # whether the loss compares the rows of a batch with each other

@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from verticals.contract import BadInput, Recipe
 from verticals.data.images import resized
@@ -14,16 +15,18 @@ from verticals.encoder import Encoder, vision
 from verticals.encoder.heads import ClassifyImageHead
 from verticals.encoder.heads.classify_image import image_of
 from verticals.tuning.images import PreparedImages, changes_of
+from verticals.tuning.losses import class_weights
 
 from .base import Example, of_each
 from .classify import Classify
 
 _SIDES = (20, 64)  # pixels of a network from scratch, unless the recipe says otherwise
 _SAMPLE = 100
+_PULL = 1e-3
 
 
 class ClassifyImage(Classify):
-    """One of several labels for an image; compared by accuracy."""
+    """One of several labels for an image; compared by accuracy, of two labels by AUC, which no threshold disturbs."""
 
     reads = "itself"
 
@@ -34,10 +37,15 @@ class ClassifyImage(Classify):
         self._network: dict[str, object] = {}
         self._images: list[Example] = []  # some training rows, whose size a network from scratch takes
         self._changes: tuple[str, ...] = ()
+        self._weights = "none"
+
+    def _take(self, labels: tuple[str, ...]) -> None:
+        super()._take(labels)
+        self.metric = "auc" if len(labels) == 2 else "accuracy"
 
     def begin(self, recipe: Recipe) -> None:
         """See `Objective.begin`."""
-        self._changes = changes_of(recipe.image_changes)
+        self._changes, self._weights = changes_of(recipe.image_changes), recipe.class_weights
         sample = of_each(self._images, "train", partial(image_of, fields=self.inputs))
         side = min(max(int(np.median([min(image.shape[:2]) for image in sample])), _SIDES[0]), _SIDES[1])
         channels = max(image.shape[2] for image in sample)
@@ -64,6 +72,35 @@ class ClassifyImage(Classify):
     def rate(self, recipe: Recipe) -> float:
         """See `Objective.rate`: what is pretrained must not be shaken."""
         return 1e-4 if recipe.encoder else 2e-3
+
+    def calibrate(self, head: ClassifyImageHead, features: torch.Tensor, targets: torch.Tensor) -> None:
+        """Find the temperature and the labels' biases of least log loss (Guo et al., 2017, arXiv:1706.04599).
+
+        Rows count as in training, so with balanced weights the limit between labels treats rare ones as well as others.
+        """
+        known = targets >= 0
+        if not known.any():
+            return
+        logits, truth = head(features[known, 0]).detach().double().cpu(), targets[known]
+        counts = torch.bincount(truth, minlength=len(self.labels))
+        kind = self._weights
+        weights = torch.ones(len(counts)) if kind == "none" else class_weights(counts, kind)
+        scale = torch.zeros(1, dtype=torch.double, requires_grad=True)
+        biases = torch.zeros(len(counts), dtype=torch.double, requires_grad=True)
+        solver = torch.optim.LBFGS([scale, biases], max_iter=100, line_search_fn="strong_wolfe")
+
+        def closure() -> torch.Tensor:
+            solver.zero_grad()
+            losses = functional.cross_entropy(logits * scale.exp() + biases, truth, reduction="none")
+            # A little pull to the start keeps both finite where the labels separate perfectly.
+            value = (losses * weights.double()[truth]).mean() + _PULL * (biases.square().mean() + scale.square().sum())
+            value.backward()
+            return value
+
+        solver.step(closure)
+        head.temperature = float((-scale).exp())
+        with torch.no_grad():
+            head.linear.bias += (biases * head.temperature).to(head.linear.bias)
 
     def prepare(self, examples: Sequence[Example], split: str, encoder: Encoder, max_tokens: int) -> PreparedImages:
         """See `Objective.prepare`."""
