@@ -12,6 +12,7 @@ import click
 from verticals.contract import BadInput, BadRows, Prediction, RowProblem, StorageError, TaskHead
 
 from .output import count, json_line, json_option, note, print_json, table
+from .pairs import pairs
 from .session import Session, pass_session
 from .targets import find, target_argument
 
@@ -66,7 +67,7 @@ def predict(
         raise click.UsageError("--out goes with --file.")
     inputs = read_inputs(file, noun) if file else from_arguments(texts, noun)
     if settings:
-        inputs = _with_settings(inputs, noun, parse_pairs("--set", settings))
+        inputs = _with_settings(inputs, noun, pairs(settings, "--set"))
     if noun.objective == "generate" and len(inputs) == 1 and not (file or as_json):
         for piece in head.stream(inputs[0], version=chosen.version or "live"):
             click.echo(piece, nl=False)

@@ -210,5 +210,7 @@ def _decode(
             predictions = heads[reference].head.answer(own, values)
             for (place, span), prediction in zip(members, predictions, strict=True):
                 cut = sum(one.cut for one in features[span])
-                answers[place] = dataclasses.replace(prediction, version=reference, tokens_cut=prediction.tokens_cut + cut)
+                answers[place] = dataclasses.replace(
+                    prediction, version=reference, tokens_cut=prediction.tokens_cut + cut
+                )
     return answers

@@ -19,7 +19,7 @@ CHANGES = ("shift", "rotate", "zoom", "brightness", "erase", "flip")
 _MOVED = 0.7  # of the images
 _SHIFT = 0.1  # of the side
 _DEGREES = 12.0
-_ZOOM = 0.2
+_ZOOM = 0.3
 _CONTRAST, _BRIGHTNESS, _SHADE = 0.3, 0.2, 0.15
 _ERASED = 0.35  # of the side, at most
 
@@ -62,7 +62,9 @@ class PreparedImages:
     def forward(self, encoder: Encoder, which: np.ndarray, change: Change | None = None) -> torch.Tensor:
         """See `Data.forward`: the images, changed at random, [examples, 1, channels, size, size] from 0 to 1."""
         if change is not None:
-            raise BadInput("recipe: adversarial training moves word vectors; images have none.", "Set adversarial=none.")
+            raise BadInput(
+                "recipe: adversarial training moves word vectors; images have none.", "Set adversarial=none."
+            )
         images = self.images[torch.from_numpy(which)].to(encoder.precision.device).float() / 255
         return changed(images, self.changes)[:, None]
 
@@ -81,8 +83,8 @@ def changed(images: torch.Tensor, changes: tuple[str, ...]) -> torch.Tensor:
     Args:
         images: [images, channels, height, width] from 0 to 1.
         changes: which of `CHANGES`: ``shift`` by up to a tenth of the side, ``rotate`` by up to 12 degrees, ``zoom``
-            by up to a fifth, ``brightness`` (contrast, gamma and a shade to one side too), ``erase`` a rectangle (Zhong et al., 2020, arXiv:1708.04896),
-            ``flip`` left and right, which anatomy and writing don't bear.
+            by up to 30 %, ``brightness`` (contrast, gamma and a shade to one side too), ``erase`` a rectangle (Zhong
+            et al., 2020, arXiv:1708.04896), ``flip`` left and right, which anatomy and writing don't bear.
     """
     count, device = len(images), images.device
 

@@ -2,9 +2,6 @@
 
 import dataclasses
 
-
-
-
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -20,7 +17,7 @@ from verticals.tuning.packed import first_fit
 PAIRS = [("one", "uno"), ("two", "dos"), ("three", "tres"), ("red", "rojo"), ("blue", "azul"), ("dog", "perro")]
 ROWS = [{"text": f"say {word} now please"[: None if at % 2 else -7], "answer": f"it is {said}"}
         for at in range(4) for word, said in PAIRS]  # fmt: skip
-WORDS = "say now please it is ? ! u a".split() + [word for pair in PAIRS for word in pair]
+WORDS = ["say", "now", "please", "it", "is", "?", "!", "u", "a"] + [word for pair in PAIRS for word in pair]
 TEMPLATE = (
     "{% for m in messages %}<{{ m['role'] }}> {{ m['content'] }} <end>\n{% endfor %}"
     "{% if add_generation_prompt %}<assistant> {% endif %}"
@@ -77,9 +74,9 @@ def generate_job(job, llama):
     def make(**changes):
         usual = {
             "objective": "generate", "inputs": ("text",), "target": "answer", "encoder": llama, "max_tokens": 40,
-            "epochs": 30, "learning_rate": 2e-2, "batch_size": 6, "patience": 0, "lora_rank": 8, "validation": 0.25,
+            "epochs": 30, "learning_rate": 2e-2, "batch_size": 6, "patience": 0, "lora_rank": 8,
         }  # fmt: skip
-        return job(ROWS, **{**usual, **changes})
+        return job({"train": ROWS, "validation": ROWS}, **{**usual, **changes})
 
     return make
 

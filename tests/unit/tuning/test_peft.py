@@ -102,7 +102,9 @@ def rows():
 def test_it_learns_and_serves_what_it_learned(trained, rows, shared, name):
     made, registry = trained
     task, fitted = made[name]
-    assert fitted.figure > 0.6, "a guess is right in 1/3"
+    assert fitted.figure > 0.5, "a guess is right in 1/3"
+    start = METHODS[task.recipe.method].body(task).parameters
+    assert all(float((one - start[name]).abs().max()) > 1e-3 for name, one in fitted.body.parameters.items())
     with torch.inference_mode():
         features = fitted.body.encode(task.held_out)[:, 0]
         expected = torch.softmax(fitted.head(features), dim=-1)

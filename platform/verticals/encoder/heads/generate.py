@@ -152,9 +152,7 @@ class GenerateHead(Head):
             for own, one in zip(ids, sure, strict=True)
         ]
 
-    def _decoded(
-        self, prompts: Sequence[str], sampling: Sampling
-    ) -> Iterator[tuple[list[int | None], list[float]]]:
+    def _decoded(self, prompts: Sequence[str], sampling: Sampling) -> Iterator[tuple[list[int | None], list[float]]]:
         tokens = [self.language.prompt(prompt) for prompt in prompts]
         return decode(self.model, tokens, self.language.pad, self.language.stop, self.language.limit, sampling)
 

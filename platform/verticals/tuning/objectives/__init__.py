@@ -30,4 +30,14 @@ def objective_of(name: str) -> type[Objective]:
     return OBJECTIVES[name]
 
 
-__all__ = ["OBJECTIVES", "Classify", "ClassifyImage", "Generate", "Objective", "Rank", "Score", "objective_of", "of_each"]
+__all__ = [
+    "OBJECTIVES",
+    "Classify",
+    "ClassifyImage",
+    "Generate",
+    "Objective",
+    "Rank",
+    "Score",
+    "objective_of",
+    "of_each",
+]
