@@ -53,7 +53,7 @@ class Encoder:
         return f"{self.source.sha256[:16]}-{self.source.pooling}"
 
     def private_copy(self, model: auto.Auto | None = None) -> Encoder:
-        """An encoder with weights of its own, for full fine-tuning, or with a ``model`` of its own; its bank is empty."""
+        """An encoder with weights of its own, or with a ``model`` of its own; its bank is empty."""
         twin = copy.copy(self)
         if model is None:
             twin.model = copy.deepcopy(self.model)

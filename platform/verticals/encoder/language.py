@@ -59,7 +59,7 @@ class Language:
     def example(self, text: str, answer: str, most: int) -> tuple[list[int], int, int]:
         """A prompt with its answer, where the answer begins, and how many tokens were left out.
 
-        A prompt loses its beginning where both are longer than ``most`` tokens, and an answer its end where it alone is.
+        A prompt loses its beginning where both are longer than ``most`` tokens, an answer its end where it alone is.
         """
         start, rest = self.prompt(text), self.answer(text, answer)
         over = max(0, len(start) + len(rest) - most)

@@ -209,8 +209,6 @@ def _decode(
             values = [requests[place].value for place, _ in members]
             predictions = heads[reference].head.answer(own, values)
             for (place, span), prediction in zip(members, predictions, strict=True):
-                cut = sum(one.cut for one in features[span])
-                answers[place] = dataclasses.replace(
-                    prediction, version=reference, tokens_cut=prediction.tokens_cut + cut
-                )
+                cut = prediction.tokens_cut + sum(one.cut for one in features[span])
+                answers[place] = dataclasses.replace(prediction, version=reference, tokens_cut=cut)
     return answers

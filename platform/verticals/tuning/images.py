@@ -62,9 +62,7 @@ class PreparedImages:
     def forward(self, encoder: Encoder, which: np.ndarray, change: Change | None = None) -> torch.Tensor:
         """See `Data.forward`: the images, changed at random, [examples, 1, channels, size, size] from 0 to 1."""
         if change is not None:
-            raise BadInput(
-                "recipe: adversarial training moves word vectors; images have none.", "Set adversarial=none."
-            )
+            raise BadInput("recipe: adversarial moves word vectors; images have none.", "Set adversarial=none.")
         images = self.images[torch.from_numpy(which)].to(encoder.precision.device).float() / 255
         return changed(images, self.changes)[:, None]
 

@@ -65,9 +65,7 @@ class PreparedAnswers:
     def forward(self, encoder: Encoder, which: np.ndarray, change: Change | None = None) -> torch.Tensor:
         """See `Data.forward`: the examples ``which``, packed; they are numbered in the order of ``which``."""
         if change is not None:
-            raise BadInput(
-                "recipe: adversarial training does not fit the objective 'generate'.", "Set adversarial=none."
-            )
+            raise BadInput("recipe: adversarial does not fit the objective 'generate'.", "Set adversarial=none.")
         return self.packed(which).to(encoder.precision.device)
 
     def targets_of(self, which: np.ndarray, features: torch.Tensor) -> torch.Tensor:

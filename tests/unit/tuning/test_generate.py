@@ -157,7 +157,8 @@ def test_it_learns_streams_what_it_predicts_and_peft_reads_the_adapter(workshop,
     assert len(pieces) > 1
     assert "".join(pieces) == answers[0].text
     short = engine.predict("shop", "topic", "v1", [{"text": prompts[0], "max_new_tokens": 2}])[0]
-    assert answers[0].text.startswith(short.text) and len(short.text) < len(answers[0].text)
+    assert answers[0].text.startswith(short.text)
+    assert len(short.text) < len(answers[0].text)
     # peft itself makes the same of the adapter.
     language = Language(llama)
     model = PeftModel.from_pretrained(load_model(llama), folder.path)
@@ -237,8 +238,11 @@ def test_inputs_and_a_changed_model_are_checked(workshop, generate_job, language
     folder = language_model("llama")
     fit(generate_job(epochs=1, encoder=folder), workshop)
     engine = Engine(workshop.registry, lambda: workshop.encoder)
-    for value, told in ((" ", "is empty"), ({"text": "a", "temperatur": 1}, "temperatur"), ({"seed": 1}, "no 'text'"),
-                        ({"text": "a", "top_p": 0}, "out of range"), ({"text": "a", "seed": "x"}, "no number")):  # fmt: skip
+    refused = [
+        (" ", "is empty"), ({"text": "a", "temperatur": 1}, "temperatur"), ({"seed": 1}, "no 'text'"),
+        ({"text": "a", "top_p": 0}, "out of range"), ({"text": "a", "seed": "x"}, "no number"),
+    ]  # fmt: skip
+    for value, told in refused:
         with pytest.raises(BadInput, match=told):
             engine.predict("shop", "topic", "v1", [value])
     from safetensors.torch import save_file

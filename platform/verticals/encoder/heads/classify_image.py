@@ -71,7 +71,11 @@ class ClassifyImageHead(ClassifyHead):
         return super().answer(self.images(values), values)
 
     def images(self, values: Sequence[Any]) -> torch.Tensor:
-        """Inputs as the network takes them, uint8 [images, channels, size, size]; raises `BadInput` for one that is none."""
+        """Inputs as the network takes them, uint8 [images, channels, size, size].
+
+        Raises:
+            BadInput: one is no image.
+        """
         size, channels = int(self.made_of["size"]), int(self.made_of["channels"])
         return torch.from_numpy(np.stack([resized(image_of(value, self.fields), size, channels) for value in values]))
 

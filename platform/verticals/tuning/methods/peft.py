@@ -62,7 +62,8 @@ class AdaLora(Peft):
     def body(self, task: Task) -> Body:
         """See `Gradient.body`: after each step ranks are given and taken; what decides that is kept in checkpoints."""
         body = super().body(task)
-        tuner: Any = body.encoder.model.model.base_model
+        own: Any = body.encoder.model
+        tuner = own.model.base_model
         ranks, setting = tuner.rankallocator, tuner.peft_config["default"]
 
         def remember() -> dict[str, Any]:
@@ -180,7 +181,7 @@ def linear_layers(model: Any, recipe: Recipe) -> list[str]:
 
 
 def orthogonality(parameters: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    """How far AdaLoRA's factors are from orthogonal: mean Frobenius norm of what their products lack of the identity."""
+    """How far AdaLoRA's factors are from orthogonal: mean Frobenius norm of their products less the identity."""
     gaps = []
     for name, factor in parameters.items():
         if "lora_A" in name or "lora_B" in name:
@@ -202,6 +203,6 @@ def _leave_room(task: Task) -> None:
     if longest + recipe.prompt_tokens > limit:
         room = limit - recipe.prompt_tokens
         raise BadInput(
-            f"The longest text has {longest} tokens; with {recipe.prompt_tokens} virtual ones the encoder takes {room}.",
+            f"A text has {longest} tokens; with {recipe.prompt_tokens} virtual ones the encoder takes {room}.",
             f"Set max_tokens={room}, or fewer prompt_tokens." if room >= 4 else "Set fewer prompt_tokens.",
         )

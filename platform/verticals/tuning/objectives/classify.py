@@ -118,7 +118,7 @@ class Classify(Objective):
 
 
 def area(scores: torch.Tensor, truth: torch.Tensor) -> float:
-    """Area under the ROC curve: how often a true row scores above a false one, ties counting half; 0.5 where one lacks."""
+    """Area under the ROC curve: how often a true row scores above a false one; ties count half, 0.5 if one lacks."""
     true, false = scores[truth].double(), scores[~truth].double().sort().values
     if not len(true) or not len(false):
         return 0.5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,7 +57,7 @@ class ClassifyImage(Classify):
         super().learn(examples, labels)
         self._images = list(examples[:: max(1, len(examples) // _SAMPLE)])
 
-    def adopt(self, head: ClassifyImageHead) -> None:
+    def adopt(self, head: Any) -> None:
         """See `Objective.adopt`."""
         super().adopt(head)
         self._network = head.made_of
@@ -73,7 +74,7 @@ class ClassifyImage(Classify):
         """See `Objective.rate`: what is pretrained must not be shaken."""
         return 1e-4 if recipe.encoder else 2e-3
 
-    def calibrate(self, head: ClassifyImageHead, features: torch.Tensor, targets: torch.Tensor) -> None:
+    def calibrate(self, head: Any, features: torch.Tensor, targets: torch.Tensor) -> None:
         """Find the temperature and the labels' biases of least log loss (Guo et al., 2017, arXiv:1706.04599).
 
         Rows count as in training, so with balanced weights the limit between labels treats rare ones as well as others.

@@ -112,7 +112,7 @@ class Generate(Objective):
     def metrics(self, head: GenerateHead, features: torch.Tensor, targets: torch.Tensor) -> dict[str, float]:
         """Of the answers' tokens: geometric mean probability, its inverse (perplexity), share that came first.
 
-        ``exact_match`` is the share of answers that the head, taking the likeliest token each time, gives to the letter.
+        ``exact_match`` is the share of answers that the likeliest token each time gives to the letter.
         """
         total, right, wrong = 0.0, 0, torch.zeros(len(targets), dtype=torch.bool)
         for part in features.split(_TOGETHER):
