@@ -199,3 +199,12 @@ def test_brightness_of_the_device_does_not_matter_to_the_small_network():
     images = torch.rand(3, 1, 24, 24)
     with torch.inference_mode():
         torch.testing.assert_close(network(images), network(images * 0.5 + 0.2), rtol=1e-3, atol=1e-4)
+
+
+def test_a_client_of_the_api_cannot_name_files_of_the_server():
+    from verticals.web.api.heads import _in_hand
+
+    for given in ("/etc/passwd", {"picture": "scan.png"}, {"picture": "file:///scan.png"}):
+        assert not _in_hand(given, "picture")
+    for given in ("data:image/png;base64,AA==", {"base64": "AA=="}, {"picture": {"base64": "AA=="}}, {"picture": [[0]]}):
+        assert _in_hand(given, "picture")
