@@ -12,6 +12,7 @@ import click
 from verticals.contract import BadInput, BadRows, Prediction, RowProblem, StorageError, TaskHead
 
 from .output import count, json_line, json_option, note, print_json, table
+from .pairs import pairs
 from .session import Session, pass_session
 from .targets import find, target_argument
 
@@ -27,19 +28,34 @@ _SHOWN = 5
     help="JSON lines (texts, or objects with the head's fields); - for standard input.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Write JSON lines here.  [default: standard output]")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="For a head that writes: max_new_tokens, temperature, top_p, seed. May be repeated.",
+)
 @json_option
 @pass_session
 def predict(
-    session: Session, target: str, texts: tuple[str, ...], file: Path | None, out: Path | None, as_json: bool
+    session: Session,
+    target: str,
+    texts: tuple[str, ...],
+    file: Path | None,
+    out: Path | None,
+    settings: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Ask a head (its live version unless @version is given) about TEXTs or about a file of them.
 
-    A head that reads two texts takes them in pairs; a head that ranks takes the query first, then the candidates.
+    A head that reads two texts takes them in pairs; a head that ranks takes the query first, then the candidates; a
+    head that reads images takes their paths. A head that writes shows its answer to a single text as it comes.
 
     \b
     Examples:
       platform predict customer-service/intent "where is my parcel?"
       platform predict customer-service/intent@v3 --file questions.jsonl --out answers.jsonl
+      platform predict my-plugin/reply "Where is my parcel?" --set temperature=0.7
     """
     host = session.host()
     chosen = find(host, target, "head", versioned=True)
@@ -50,6 +66,13 @@ def predict(
     if out and not file:
         raise click.UsageError("--out goes with --file.")
     inputs = read_inputs(file, noun) if file else from_arguments(texts, noun)
+    if settings:
+        inputs = _with_settings(inputs, noun, pairs(settings, "--set"))
+    if noun.objective == "generate" and len(inputs) == 1 and not (file or as_json):
+        for piece in head.stream(inputs[0], version=chosen.version or "live"):
+            click.echo(piece, nl=False)
+        click.echo()
+        return
     predictions = head.predict(inputs, version=chosen.version or "live")
     if file:
         _write(inputs, predictions, out)
@@ -72,6 +95,12 @@ def from_arguments(texts: Sequence[str], noun: TaskHead) -> list[Any]:
     if len(texts) % width:
         raise click.UsageError(f"{noun.name} reads {width} texts at a time ({', '.join(noun.inputs)}).")
     return [dict(zip(noun.inputs, texts[start : start + width], strict=True)) for start in range(0, len(texts), width)]
+
+
+def _with_settings(inputs: Sequence[Any], noun: TaskHead, settings: Mapping[str, str]) -> list[Any]:
+    if noun.objective != "generate":
+        raise click.UsageError("--set is for heads that write (objective generate).")
+    return [{**(one if isinstance(one, Mapping) else {noun.inputs[0]: one}), **settings} for one in inputs]
 
 
 def read_inputs(file: Path, noun: TaskHead) -> list[Any]:
@@ -121,6 +150,7 @@ def answer(given: Any, prediction: Prediction) -> dict[str, Any]:
         "confidence": prediction.confidence,
         "abstained": prediction.abstained,
         "value": prediction.value,
+        **({} if prediction.text is None else {"text": prediction.text}),
         "ranking": [list(pair) for pair in prediction.ranking[:_SHOWN]],
         "version": prediction.version,
     }
@@ -153,6 +183,8 @@ def _show(inputs: Sequence[Any], predictions: Sequence[Prediction]) -> None:
 
 
 def _said(prediction: Prediction) -> str:
+    if prediction.text is not None:
+        return prediction.text
     if prediction.label is None:
         return f"{prediction.value:.4g}" if prediction.value is not None else "–"
     return f"none of these (nearest: {prediction.label})" if prediction.abstained else prediction.label

@@ -47,9 +47,11 @@ class TaskHead:
     Args:
         name: unique within the plugin.
         dataset: the data set it learns from.
-        objective: ``classify``, ``score``, ``rank``, or one that a plugin registered.
-        inputs: the fields that are read; two make a pair of texts.
-        target: the field that is predicted. For ``rank`` the text of the candidate that was chosen.
+        objective: ``classify``, ``score``, ``rank``, ``classify_image``, ``generate``, or one that a plugin registered.
+        inputs: the fields that are read; two make a pair of texts, or the prompt of ``generate``. For
+            ``classify_image`` the one that holds a path, base64 or an array.
+        target: the field that is predicted. For ``rank`` the text of the candidate that was chosen, for ``generate``
+            the answer.
         labels: the closed, ordered list of labels; empty: all that occur in the data, sorted.
         label_texts: what labels mean in words, by label, for the methods that read it (``zero_shot``, ``few_shot``,
             ``verbaliser``); several texts of one label are joined by ``|``. A label without one is read as its name,

@@ -68,6 +68,9 @@ class Recipe:
             back instead.
         templates: texts with ``{text}`` and ``[MASK]`` (``verbaliser``) or with ``{label}`` (``zero_shot``), joined
             by ``|``; empty: the method's own.
+        image_size: pixels per side that images are brought to; 0: what the encoder was trained on, or the images' own.
+        image_changes: how images are changed at random in training: some of ``shift``, ``rotate``, ``zoom``,
+            ``brightness``, ``erase`` and ``flip`` (left and right, wrong for anatomy and writing), or ``none``.
         casing: tell a ``tag`` head which words were capitalised, for encoders that don't see it.
         validation: share of the training rows held out when the data set has no validation rows.
         patience: epochs without improvement before training stops; 0 never stops early.
@@ -119,6 +122,8 @@ class Recipe:
     augment: int = 0
     translators: str = ""
     templates: str = ""
+    image_size: int = 0
+    image_changes: str = "shift rotate zoom brightness erase"
     casing: bool = False
     validation: float = 0.1
     patience: int = 2
@@ -205,6 +210,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("elastic", 0, 1e9),
     ("pseudo_labels", 0, 1),
     ("augment", 0, 100),
+    ("image_size", 0, 4096),
     ("validation", 0, 0.9),
     ("patience", 0, 1000),
     ("coverage", 0.5, 1),

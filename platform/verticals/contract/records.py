@@ -25,6 +25,7 @@ class Prediction:
         abstained: the input resembles nothing the head was trained on: treat it as "none of these".
         familiarity: how near the input lies to the training data, -1 to 1; `None` where not measured.
         value: the number a ``score`` head gives.
+        text: what a ``generate`` head has written.
         version: the version that answered, as ``head@v3``.
         tokens_cut: how many tokens at the end of the input were not read.
     """
@@ -35,6 +36,7 @@ class Prediction:
     abstained: bool = False
     familiarity: float | None = None
     value: float | None = None
+    text: str | None = None
     version: str = ""
     tokens_cut: int = 0
 

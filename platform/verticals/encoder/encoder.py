@@ -52,11 +52,14 @@ class Encoder:
         """What the vectors depend on; vectors of encoders with different identities must not be compared."""
         return f"{self.source.sha256[:16]}-{self.source.pooling}"
 
-    def private_copy(self) -> Encoder:
-        """An encoder with weights of its own, for full fine-tuning; its bank is empty."""
+    def private_copy(self, model: auto.Auto | None = None) -> Encoder:
+        """An encoder with weights of its own, or with a ``model`` of its own; its bank is empty."""
         twin = copy.copy(self)
-        twin.model = copy.deepcopy(self.model)
-        remove_bank(twin.model)
+        if model is None:
+            twin.model = copy.deepcopy(self.model)
+            remove_bank(twin.model)
+        else:
+            twin.model = model.to(self.precision.device).eval().requires_grad_(False)
         twin.bank = Bank(twin.model.adaptable)
         twin.lock = threading.RLock()
         return twin

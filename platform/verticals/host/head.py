@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from verticals.contract import Batch, FitReport, PluginError, Prediction, Progress, Recipe, TaskHead, Unavailable
@@ -192,6 +192,20 @@ class Head:
         if not many:
             return []
         return self.answer(self.record(version), many)
+
+    def stream(self, input: Any, version: str = "live") -> Iterator[str]:  # noqa: A002 - the field's word
+        """The answer of a ``generate`` head to one input, piece by piece; plugins' ``predict`` hooks don't see it.
+
+        Args:
+            input: a text, or a mapping of the head's fields, to which ``max_new_tokens``, ``temperature`` (0: the
+                likeliest token each time), ``top_p`` and ``seed`` may be added.
+            version: as ``v3``, ``live`` or ``latest``.
+
+        Raises:
+            BadInput: the input does not fit the head, or the head writes no text.
+        """
+        record = self.record(version)
+        return self._host.engine.stream(record.vertical, record.head, record.version, input)
 
     def answer(self, record: VersionRecord, inputs: list[Any]) -> list[Prediction]:
         """Answer by one version, through the ``predict`` hook, so that plugins' wrappers see the batch."""

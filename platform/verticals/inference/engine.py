@@ -106,6 +106,15 @@ class Engine:
                 raise answer
         return [answer for answer in answers if isinstance(answer, Prediction)]
 
+    def stream(self, vertical: str, head: str, version: str, value: Any) -> Iterator[str]:
+        """The answer of a head that writes text, piece by piece; the version stays in memory until the end.
+
+        Raises:
+            BadInput: the input does not fit the head, or the head writes no text.
+        """
+        with self.using(vertical, head, version) as loaded:
+            yield from loaded.head.stream(value)
+
     def answer(self, requests: Sequence[Request]) -> list[Prediction | PlatformError]:
         """Answer requests for any heads together; a request that cannot be answered gets its error instead."""
         answers: dict[int, Prediction | PlatformError] = {}
@@ -206,6 +215,6 @@ def _decode(
             values = [requests[place].value for place, _ in members]
             predictions = heads[reference].head.answer(own, values)
             for (place, span), prediction in zip(members, predictions, strict=True):
-                cut = sum(one.cut for one in features[span])
+                cut = prediction.tokens_cut + sum(one.cut for one in features[span])
                 answers[place] = dataclasses.replace(prediction, version=reference, tokens_cut=cut)
     return answers

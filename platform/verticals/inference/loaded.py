@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from verticals.contract import Damaged
-from verticals.encoder import Encoder, LoraAdapter
-from verticals.encoder.heads import Head, build_head
+from verticals.encoder import Encoder, LoraAdapter, adapted
+from verticals.encoder.heads import Head, build_head, head_of
 from verticals.store import VersionFolder
 
 
@@ -56,10 +56,37 @@ def load(folder: VersionFolder, shared: Encoder, other: Callable[[str], Encoder]
     """
     manifest = folder.manifest
     reference = f"{manifest['vertical']}/{manifest['head']}@{manifest['version']}"
-    trained_on = manifest["encoder"]["sha256"]
+    alone = head_of(manifest["objective"]).reads == "itself"
     own = manifest["recipe"].get("encoder")
-    if own and other is not None and trained_on != shared.source.sha256:
+    if own and not alone and other is not None and manifest["encoder"]["sha256"] != shared.source.sha256:
         shared = other(own)
+    if not alone:
+        _check_encoder(reference, manifest, shared)
+    try:
+        head = build_head(manifest["objective"], shared.dimension, manifest["config"])
+        head.load(folder.path)
+    except (OSError, KeyError, RuntimeError, TypeError) as error:
+        why = "its weights do not fit its manifest" if isinstance(error, RuntimeError) else str(error)
+        raise Damaged(f"{reference} cannot be loaded: {why}.", "Train it again, or roll back.") from error
+    head.eval().requires_grad_(False)
+    encoder, slot = shared, 0
+    if alone:
+        head.to(shared.precision.device)
+    elif (folder.path / "model.safetensors").is_file():
+        encoder = shared.private_copy()
+        encoder.fill(folder.path / "model.safetensors")
+    elif not (folder.path / "adapter_config.json").is_file():
+        pass
+    elif not adapted.fits_bank(folder.path):
+        encoder = adapted.load(shared, folder.path)
+    else:
+        with shared.lock:
+            slot = shared.bank.add(LoraAdapter.load(folder.path))
+    return Loaded(reference, head, encoder, slot, manifest)
+
+
+def _check_encoder(reference: str, manifest: Mapping[str, Any], shared: Encoder) -> None:
+    trained_on = manifest["encoder"]["sha256"]
     if trained_on != shared.source.sha256:
         raise Damaged(
             f"{reference} was trained on the encoder {manifest['encoder']['name']} ({trained_on[:12]}); this platform "
@@ -77,18 +104,3 @@ def load(folder: VersionFolder, shared: Encoder, other: Callable[[str], Encoder]
             f"now says {shared.source.pooling}.",
             "Restore the encoder's 1_Pooling/config.json, or train the head again.",
         )
-    try:
-        head = build_head(manifest["objective"], shared.dimension, manifest["config"])
-        head.load(folder.path)
-    except (OSError, KeyError, RuntimeError, TypeError) as error:
-        why = "its weights do not fit its manifest" if isinstance(error, RuntimeError) else str(error)
-        raise Damaged(f"{reference} cannot be loaded: {why}.", "Train it again, or roll back.") from error
-    head.eval().requires_grad_(False)
-    encoder, slot = shared, 0
-    if (folder.path / "model.safetensors").is_file():
-        encoder = shared.private_copy()
-        encoder.fill(folder.path / "model.safetensors")
-    elif (folder.path / "adapter_config.json").is_file():
-        with shared.lock:
-            slot = shared.bank.add(LoraAdapter.load(folder.path))
-    return Loaded(reference, head, encoder, slot, manifest)

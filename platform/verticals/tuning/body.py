@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -29,7 +30,9 @@ class Body:
         parameters: what is trained, by name.
         rate: usual peak learning rate.
         save: writes the trained weights into a version's folder.
-        after_step: called after each step of the optimiser.
+        after_step: told the number of each step that is done, from 0, while its gradients are still there.
+        penalty: added to each step's loss.
+        remember, recall: give and take back what else a checkpoint must hold to go on exactly.
     """
 
     encoder: Encoder
@@ -37,7 +40,10 @@ class Body:
     parameters: Mapping[str, nn.Parameter] = field(default_factory=dict)
     rate: float = 1e-3
     save: Callable[[Path], None] = lambda folder: None
-    after_step: Callable[[], None] = lambda: None
+    after_step: Callable[[int], None] | None = None
+    penalty: Callable[[], torch.Tensor] | None = None
+    remember: Callable[[], dict[str, Any]] = dict
+    recall: Callable[[Mapping[str, Any]], None] = lambda kept: None
 
     def encode(self, data: Data, progress: Callable[[int], None] | None = None) -> torch.Tensor:
         """What the head reads of every example, on the CPU, without gradients."""

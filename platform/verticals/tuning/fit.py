@@ -23,7 +23,7 @@ from .evaluation import Answers
 from .interruption import Stopped, counter, stopped_by_signals
 from .linear import fit_head
 from .methods import METHODS, Fitted, Floor, Method, Task
-from .objectives import objective_of
+from .objectives import Objective, objective_of
 from .preparing import prepare_task, text_count, with_rows
 from .processes import ALONE, Processes
 from .pseudo import with_pseudo_labels
@@ -76,8 +76,8 @@ def fit(job: FitJob, workshop: Workshop) -> FitReport:
     Raises:
         BadInput: the examples don't fit the objective, or the recipe does not fit the encoder.
     """
-    shared = _as_asked(job.recipe, workshop)
     objective = objective_of(job.objective)(job.inputs, job.target)
+    shared = _as_asked(job.recipe, workshop, objective)
     started = time.monotonic()
     folder = workshop.runs / job.run
     method, task = prepare_task(job, objective, shared, folder, workshop.stop, workshop.processes)
@@ -114,10 +114,10 @@ def fit(job: FitJob, workshop: Workshop) -> FitReport:
     return dataclasses.replace(report, version=record.version)
 
 
-def _as_asked(recipe: Recipe, workshop: Workshop) -> Encoder:
+def _as_asked(recipe: Recipe, workshop: Workshop, objective: Objective) -> Encoder:
     """The recipe's encoder, else the platform's, computing in the recipe's precision."""
     encoder = workshop.encoder
-    if recipe.encoder not in ("", encoder.source.name):
+    if objective.reads != "itself" and recipe.encoder not in ("", encoder.source.name):
         if workshop.other is None:
             raise BadInput(
                 f"recipe: encoder is {recipe.encoder!r}; this platform runs {encoder.source.name!r}.",

@@ -17,6 +17,7 @@ from torch import nn
 from verticals.contract import Progress, Recipe
 from verticals.files import write_file
 
+from .body import Body
 from .optimiser import rate
 from .processes import ALONE, Processes
 from .step import Step
@@ -32,12 +33,14 @@ class Training:
     """All that changes while a head trains: what a checkpoint must hold to go on exactly.
 
     Args:
+        body: what is trained below the head.
         parameters: trained tensors by name.
         epoch, step: the epoch in progress and the steps of it that are done.
         losses: of those steps.
         best: figures and weights of the best epoch so far.
     """
 
+    body: Body
     parameters: dict[str, nn.Parameter]
     optimiser: torch.optim.Optimizer
     epoch: int = 0
@@ -88,7 +91,7 @@ class Training:
             "optimiser": self.optimiser.state_dict(), "random": torch.get_rng_state(), "losses": self.losses,
             "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
             "counters": [self.epoch, self.step, self.best_epoch], "seconds": self.seconds,
-            "best_figure": self.best_figure, "best": self.best, "history": self.history,
+            "best_figure": self.best_figure, "best": self.best, "history": self.history, "body": self.body.remember(),
         }  # fmt: skip
         content = io.BytesIO()
         torch.save(state, content)
@@ -101,6 +104,7 @@ class Training:
             for name, parameter in self.parameters.items():
                 parameter.copy_(state["parameters"][name])
         self.optimiser.load_state_dict(state["optimiser"])
+        self.body.recall(state["body"])
         torch.set_rng_state(state["random"])
         if state["random_cuda"]:
             torch.cuda.set_rng_state_all(state["random_cuda"])
@@ -161,7 +165,8 @@ def train(
             state.losses.append(step(which))
             nn.utils.clip_grad_norm_(state.parameters.values(), recipe.max_grad_norm)
             state.optimiser.step()
-            work.body.after_step()
+            if work.body.after_step is not None:
+                work.body.after_step(state.epoch * steps_per_epoch + state.step)
             state.optimiser.zero_grad(set_to_none=True)
             state.step += 1
             rows_done += len(which)
@@ -201,4 +206,5 @@ def train(
 def _begin(work: Work | Together) -> Training:
     optimiser = work.begin()
     named = {f"encoder.{name}": parameter for name, parameter in work.body.parameters.items()}
-    return Training(named | {f"head.{name}": parameter for name, parameter in work.heads.items()}, optimiser)
+    named |= {f"head.{name}": parameter for name, parameter in work.heads.items()}
+    return Training(work.body, named, optimiser)

@@ -29,10 +29,10 @@ def make_optimiser(
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     peak = recipe.learning_rate or body_rate
     for name, parameter in body.items():
-        share = recipe.layer_decay ** (depth - 1 - layer_of(name)) if recipe.layer_decay < 1 else 1.0
-        if name.startswith("up."):
+        share = recipe.layer_decay ** (depth - 1 - layer_of(name)) if recipe.layer_decay < 1 and depth else 1.0
+        if name.startswith("up.") or ".lora_B." in name:
             share *= recipe.lora_plus
-        groups.setdefault((peak * share, _decay(parameter, recipe)), []).append(parameter)
+        groups.setdefault((peak * share, 0.0 if ".ia3_l." in name else _decay(parameter, recipe)), []).append(parameter)
     for parameter in head.values():
         key = (recipe.head_learning_rate or _HEAD_RATE, _decay(parameter, recipe))
         groups.setdefault(key, []).append(parameter)

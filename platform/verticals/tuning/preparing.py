@@ -52,6 +52,7 @@ def prepare_task(
     if not rows and (not job.labels or not objective.without_rows or (asked is not None and asked.needs_rows)):
         raise BadInput(f"{where} has no training rows.", "Import some with `platform data import`.")
     objective.learn(rows, job.labels)
+    objective.begin(recipe)
     continuation, notes = None, []
     if job.start is not None:
         continuation = Continuation(job.start, objective, encoder, recipe)

@@ -45,8 +45,9 @@ class Step:
                 continue
             if not self.work.whole:
                 self.processes.add_up(self.parameters, loss)
-            if self.work.penalty is not None:
-                self.work.penalty().backward()
+            for penalty in (self.work.penalty, self.work.body.penalty):
+                if penalty is not None:
+                    penalty().backward()
             return loss
 
     def _gradients(self, which: np.ndarray, rows: int) -> torch.Tensor:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,8 +57,14 @@ class Work:
 
     @property
     def heads(self) -> Mapping[str, nn.Parameter]:
-        """The weights of the head, by name."""
-        return dict(self.head.named_parameters())
+        """The trained weights of the head, by name."""
+        return {name: parameter for name, parameter in self.head.named_parameters() if parameter.requires_grad}
+
+    @property
+    def rates(self) -> tuple[Mapping[str, nn.Parameter], Mapping[str, nn.Parameter]]:
+        """The weights that learn at the body's rate, and those that learn at the head's."""
+        below = {**self.body.parameters, **self.head.below}
+        return below, {name: parameter for name, parameter in self.heads.items() if name not in self.head.below}
 
     def begin(self) -> torch.optim.Optimizer:
         """Make ready to train; the optimiser of all that is trained."""
@@ -66,7 +73,7 @@ class Work:
         for parameter in self.body.parameters.values():
             parameter.requires_grad_(True)
         depth = self.body.encoder.model.depth
-        return make_optimiser(self.body.parameters, self.heads, self.recipe, self.body.rate, depth)
+        return make_optimiser(*self.rates, self.recipe, self.body.rate, depth)
 
     def end(self) -> None:
         """Leave the head ready to answer."""
@@ -80,7 +87,8 @@ class Work:
     def loss(self, which: np.ndarray, change: Change | None = None) -> torch.Tensor:
         """Mean loss of the examples ``which``, their input vectors changed by ``change``."""
         features = self.data.forward(self.body.encoder, which, change)
-        losses = self.objective.losses(self.head, features, self.data.targets_of(which, features), self.recipe)
+        with self._computing():
+            losses = self.objective.losses(self.head, features, self.data.targets_of(which, features), self.recipe)
         if self.recipe.fairness and self.data.groups is not None:
             groups = self.data.groups[torch.from_numpy(which)].to(losses.device)
             return losses.mean() + self.recipe.fairness * gap_penalty(losses, groups)
@@ -88,8 +96,13 @@ class Work:
 
     def measure(self) -> dict[str, float]:
         """The objective's figures on the held-out rows."""
-        with _answering([self.head]), torch.inference_mode():
+        with _answering(self.head), torch.inference_mode(), self._computing():
             return self.objective.metrics(self.head, self.body.encode(self.held_out), self.held_out.targets)
+
+    def _computing(self) -> AbstractContextManager[Any]:
+        """The precision in which the head computes: a network of its own has the encoder's, other heads fp32."""
+        own = self.objective.reads == "itself"
+        return self.body.encoder.precision.autocast() if own else nullcontext()
 
 
 class Together:
@@ -122,10 +135,12 @@ class Together:
 
     def begin(self) -> torch.optim.Optimizer:
         """See `Work.begin`."""
-        for work in self._listed:
+        above: dict[str, nn.Parameter] = {}
+        for name, work in self.works.items():
             work.begin()
+            above |= {f"{name}.{key}": value for key, value in work.rates[1].items()}
         depth = self.body.encoder.model.depth
-        return make_optimiser(self.body.parameters, self.heads, self.recipe, self.body.rate, depth)
+        return make_optimiser(self.body.parameters, above, self.recipe, self.body.rate, depth)
 
     def end(self) -> None:
         """See `Work.end`."""
@@ -158,16 +173,16 @@ class Together:
 
 
 @contextmanager
-def _answering(heads: Sequence[Head]) -> Iterator[None]:
-    """Within the block the heads are on the CPU and answer as in serving."""
-    before = [(head.training, next(head.parameters()).device) for head in heads]
-    for head in heads:
-        head.eval().cpu()
+def _answering(head: Head) -> Iterator[None]:
+    """Within the block the head answers as in serving: on the CPU, unless it is a whole network."""
+    training, device = head.training, next(head.parameters()).device
+    head.eval()
+    if head.reads != "itself":
+        head.cpu()
     try:
         yield
     finally:
-        for head, (training, device) in zip(heads, before, strict=True):
-            head.to(device).train(training)
+        head.to(device).train(training)
 
 
 def _frozen_below(body: Body, data: Data, recipe: Recipe) -> Data:

@@ -12,11 +12,16 @@ from verticals.contract import NotFound
 
 from .base import Head, texts_of
 from .classify import ClassifyHead
+from .classify_image import ClassifyImageHead
+from .generate import GenerateHead
 from .rank import RankHead
 from .score import ScoreHead
 from .verbaliser import VerbaliserHead
 
-HEADS: dict[str, type[Head]] = {"classify": ClassifyHead, "score": ScoreHead, "rank": RankHead}
+HEADS: dict[str, type[Head]] = {
+    "classify": ClassifyHead, "score": ScoreHead, "rank": RankHead, "classify_image": ClassifyImageHead,
+    "generate": GenerateHead,
+}  # fmt: skip
 
 
 def build_head(objective: str, dimension: int, config: Mapping[str, Any]) -> Head:
@@ -25,11 +30,23 @@ def build_head(objective: str, dimension: int, config: Mapping[str, Any]) -> Hea
     Raises:
         NotFound: no such objective.
     """
-    if objective not in HEADS:
-        raise NotFound.named("objective", objective, HEADS)
     if objective == "classify" and "template" in config:
         return VerbaliserHead(dimension, **config)
-    return HEADS[objective](dimension, **config)
+    return head_of(objective)(dimension, **config)
 
 
-__all__ = ["HEADS", "ClassifyHead", "Head", "RankHead", "ScoreHead", "VerbaliserHead", "build_head", "texts_of"]
+def head_of(objective: str) -> type[Head]:
+    """The kind of head of an objective.
+
+    Raises:
+        NotFound: no such objective.
+    """
+    if objective not in HEADS:
+        raise NotFound.named("objective", objective, HEADS)
+    return HEADS[objective]
+
+
+__all__ = [
+    "HEADS", "ClassifyHead", "ClassifyImageHead", "GenerateHead", "Head", "RankHead", "ScoreHead", "VerbaliserHead",
+    "build_head", "head_of", "texts_of",
+]  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -33,6 +33,11 @@ class Head(nn.Module, ABC):
         self.dimension, self.fields = dimension, tuple(fields)
         self.dropout = nn.Dropout(dropout)
 
+    @property
+    def below(self) -> Mapping[str, nn.Parameter]:
+        """The head's own parameters that learn at the rate of what lies below a head: those of its own network."""
+        return {}
+
     @abstractmethod
     def config(self) -> dict[str, Any]:
         """What `build_head` needs to make this head again, in JSON's types."""
@@ -54,6 +59,14 @@ class Head(nn.Module, ABC):
                 [words of all texts, dimension].
             values: the inputs.
         """
+
+    def stream(self, value: Any) -> Iterator[str]:
+        """The answer to one input, piece by piece.
+
+        Raises:
+            BadInput: this kind of head answers at once.
+        """
+        raise BadInput("This head writes no text that could be streamed.", "Use predict.")
 
     def save(self, folder: Path) -> None:
         """Write ``head.safetensors``."""

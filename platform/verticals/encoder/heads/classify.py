@@ -60,20 +60,29 @@ class ClassifyHead(Head):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Logits [rows, labels]."""
-        logits: torch.Tensor = self.linear(self.dropout(self.scaled(features)))
+        return self.logits(self.embed(features))
+
+    def embed(self, features: torch.Tensor) -> torch.Tensor:
+        """The vectors that labels are told apart by, [rows, dimension]: of texts, the features themselves."""
+        return features
+
+    def logits(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Logits [rows, labels] of such vectors."""
+        logits: torch.Tensor = self.linear(self.dropout(self.scaled(vectors)))
         return logits
 
     def scaled(self, features: torch.Tensor) -> torch.Tensor:
         """Features of unit variance: what the linear layer reads."""
         return functional.normalize(features, dim=-1) * math.sqrt(self.dimension)
 
-    def familiarity(self, features: torch.Tensor) -> torch.Tensor:
-        """Cosine to the nearest label mean, [rows]."""
-        return (functional.normalize(features, dim=-1) @ self.means.T).amax(dim=-1)
+    def familiarity(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Cosine of such vectors to the nearest label mean, [rows]."""
+        return (functional.normalize(vectors, dim=-1) @ self.means.T).amax(dim=-1)
 
     def answer(self, features: torch.Tensor, values: Sequence[Any]) -> list[Prediction]:
         """See `Head.answer`."""
-        probabilities = torch.softmax(self(features) / self.temperature, dim=-1)
+        vectors = self.embed(features)
+        probabilities = torch.softmax(self.logits(vectors) / self.temperature, dim=-1)
         ordered, places = probabilities.sort(dim=-1, descending=True)
         return [
             Prediction(
@@ -84,6 +93,6 @@ class ClassifyHead(Head):
                 familiarity=near,
             )
             for row, place, near in zip(
-                ordered.tolist(), places.tolist(), self.familiarity(features).tolist(), strict=True
+                ordered.tolist(), places.tolist(), self.familiarity(vectors).tolist(), strict=True
             )
         ]

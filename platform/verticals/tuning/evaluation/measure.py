@@ -152,9 +152,11 @@ def evaluate(
 def summary(answers: Answers, resamples: int = RESAMPLES, seed: int = 0) -> dict[str, Any]:
     """The parts of an `Evaluation` that need the answers alone: intervals, tables of labels, calibration."""
     outcomes = answers.outcomes
+    rows = len(answers.targets)
+    # Packed rows, as language models read them, cannot be drawn one by one.
     draws = draws_of(
         answers.objective, answers.head, answers.features, answers.targets, outcomes, resamples, seed
-    ) if len(answers.targets) > 1 else {}  # fmt: skip
+    ) if rows > 1 and len(answers.features) == rows else {}  # fmt: skip
     found: dict[str, Any] = {"intervals": intervals(draws), "resamples": resamples, "seed": seed}
     if outcomes is not None:
         matrix = tables.confusion_matrix(outcomes)

@@ -12,13 +12,15 @@ from .base import Fitted, Floor, Method, Task
 from .choose import choose_method
 from .few_shot import FewShot
 from .gradient import Full, Gradient, HeadOnly, Lora, Network
+from .peft import AdaLora, Ia3, PrefixTuning, PromptTuning
 from .verbaliser import Verbaliser
 from .zero_shot import ZeroShot
 
-METHODS: dict[str, Method] = {
-    method.name: method
-    for method in (HeadOnly(), Lora(), Full(), Network(), FewShot(), ZeroShot(), Verbaliser())
-}  # fmt: skip
+_ALL = (
+    HeadOnly(), Lora(), Full(), Network(), AdaLora(), Ia3(), PromptTuning(), PrefixTuning(),
+    FewShot(), ZeroShot(), Verbaliser(),
+)  # fmt: skip
+METHODS: dict[str, Method] = {method.name: method for method in _ALL}
 
 
 def method_of(name: str) -> Method:

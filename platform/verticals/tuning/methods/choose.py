@@ -33,12 +33,12 @@ def choose_method(
         few_shot: whether the method of that name fits the objective.
     """
     epochs = recipe.passes(rows)
+    if reads == "itself":
+        return "network", epochs, "the head has a network of its own"
     if recipe.method != "auto":
         return recipe.method, epochs, "as the recipe says"
     if before:
         return before, epochs, "as the version it goes on from"
-    if reads == "itself":
-        return "network", epochs, "the head has a network of its own"
     if not rows:
         return "zero_shot", epochs, "there are no labelled rows to train on"
     if few_shot and labels and _FEWEST <= rows / labels < _ROWS_PER_LABEL and _affords(recipe, rows, tokens):

@@ -58,7 +58,7 @@ class Lora(Gradient):
     """Low-rank adapters on all linear layers (Hu et al., 2021, arXiv:2106.09685).
 
     Options: rsLoRA's scaling (Kalajdzievski, 2023, arXiv:2312.03732), LoRA+'s rates (Hayou et al., 2024,
-    arXiv:2402.12354).
+    arXiv:2402.12354), DoRA's magnitudes, which the bank does not know: such a head has a copy of its own.
     """
 
     name = "lora"
@@ -66,6 +66,10 @@ class Lora(Gradient):
 
     def body(self, task: Task) -> Body:
         """See `Gradient.body`."""
+        if task.recipe.dora:
+            from .peft import Dora
+
+            return Dora().body(task)
         return lora_body(task.encoder, task.recipe)
 
 
@@ -90,4 +94,4 @@ class Network(Gradient):
         """See `Gradient.body`."""
         if task.objective.reads != "itself":
             raise BadInput(f"A {task.job.objective!r} head has no network of its own.", "Leave the method at 'auto'.")
-        return Body(task.encoder)
+        return Body(task.encoder, rate=task.objective.rate(task.recipe))

@@ -9,10 +9,14 @@ from verticals.contract import NotFound
 
 from .base import Example, Objective, of_each
 from .classify import Classify
+from .classify_image import ClassifyImage
+from .generate import Generate
 from .rank import Rank
 from .score import Score
 
-OBJECTIVES: dict[str, type[Objective]] = {"classify": Classify, "score": Score, "rank": Rank}
+OBJECTIVES: dict[str, type[Objective]] = {
+    "classify": Classify, "score": Score, "rank": Rank, "classify_image": ClassifyImage, "generate": Generate,
+}  # fmt: skip
 
 
 def objective_of(name: str) -> type[Objective]:
@@ -26,4 +30,7 @@ def objective_of(name: str) -> type[Objective]:
     return OBJECTIVES[name]
 
 
-__all__ = ["OBJECTIVES", "Classify", "Example", "Objective", "Rank", "Score", "objective_of", "of_each"]
+__all__ = [
+    "OBJECTIVES", "Classify", "ClassifyImage", "Example", "Generate", "Objective", "Rank", "Score", "objective_of",
+    "of_each",
+]  # fmt: skip

@@ -28,7 +28,7 @@ class Objective(ABC):
         inputs, target: fields of an example, as its head declares them.
     """
 
-    metric: ClassVar[str]  # the figure that versions are compared by; higher is better
+    metric: str  # the figure that versions are compared by; higher is better
     views: ClassVar[int] = 1  # texts per example
     reads: str = "text"  # what its heads read of the encoder: see `Head`
     without_rows: ClassVar[bool] = False  # whether it can do without training rows, from its labels' names alone
@@ -49,6 +49,18 @@ class Objective(ABC):
         Raises:
             BadInput: they don't fit the objective.
         """
+
+    def begin(self, recipe: Recipe) -> None:
+        """Take from the recipe what examples are prepared by; called once, after `learn`.
+
+        Raises:
+            BadInput: the recipe does not fit the objective.
+        """
+        return
+
+    def rate(self, recipe: Recipe) -> float:
+        """Usual peak learning rate of a head's own network, where it has one."""
+        return 1e-3
 
     @abstractmethod
     def adopt(self, head: Any) -> None:

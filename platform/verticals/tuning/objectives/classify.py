@@ -85,9 +85,9 @@ class Classify(Objective):
         return cross_entropy(head(features[:, 0]), targets, recipe, self._counts)
 
     def metrics(self, head: ClassifyHead, features: torch.Tensor, targets: torch.Tensor) -> dict[str, float]:
-        """Accuracy, macro F1, negative log likelihood and expected calibration error (15 equal bins)."""
+        """Accuracy, macro F1, log loss, expected calibration error (15 equal bins); of two labels the AUC."""
         known = targets >= 0
-        probabilities = torch.softmax(head(features[known, 0]) / head.temperature, dim=-1)
+        probabilities = torch.softmax(head(features[known, 0]) / head.temperature, dim=-1).cpu()
         truth = targets[known]
         confidence, said = probabilities.max(dim=-1)
         right = (said == truth).float()
@@ -96,12 +96,14 @@ class Classify(Objective):
             (right[bins == place].mean() - confidence[bins == place].mean()).abs() * (bins == place).float().mean()
             for place in bins.unique()
         ]
+        curve = {"auc": area(probabilities[:, 1], truth == 1)} if len(self.labels) == 2 else {}
         return {
             # A label that training never saw counts as an error.
             "accuracy": float(right.sum() / len(targets)),
             "macro_f1": macro_f1(said, truth, len(self.labels)),
             "log_loss": float(functional.nll_loss(probabilities.clamp_min(1e-12).log(), truth)),
             "calibration_error": float(sum(gaps)),
+            **curve,
         }
 
     def calibrate(self, head: ClassifyHead, features: torch.Tensor, targets: torch.Tensor) -> None:
@@ -109,7 +111,7 @@ class Classify(Objective):
         known = targets >= 0
         if not known.any():
             return
-        logits, truth = head(features[known, 0]).detach(), targets[known]
+        logits, truth = head(features[known, 0]).detach().cpu(), targets[known]
         candidates = torch.logspace(-1.3, 1.0, 93).tolist()
         head.temperature = min(candidates, key=lambda value: float(functional.cross_entropy(logits / value, truth)))
 
@@ -118,12 +120,12 @@ class Classify(Objective):
     ) -> None:
         """Take the mean direction of each label, and the familiarity that ``coverage`` of held-out rows reach."""
         features, targets = train
-        directions = functional.normalize(features[:, 0], dim=-1)
+        directions = functional.normalize(head.embed(features[:, 0]), dim=-1)
         for place in range(len(self.labels)):
             rows = directions[targets == place]
             if len(rows):
                 head.means[place] = functional.normalize(rows.mean(dim=0), dim=0)
-        familiarity = head.familiarity(held_out[:, 0])
+        familiarity = head.familiarity(head.embed(held_out[:, 0]))
         if len(familiarity):
             head.threshold = float(torch.quantile(familiarity, 1 - coverage, interpolation="lower"))
 
@@ -143,6 +145,15 @@ class Classify(Objective):
         place = self._places[label] if label else int(logits[0].argmax())
         others = torch.cat([logits[:, :place], logits[:, place + 1 :]], dim=1)
         return logits[:, place] - others.logsumexp(dim=1), self.labels[place], "log-odds"
+
+
+def area(scores: torch.Tensor, truth: torch.Tensor) -> float:
+    """Area under the ROC curve: how often a true row scores above a false one; ties count half, 0.5 if one lacks."""
+    true, false = scores[truth].double(), scores[~truth].double().sort().values
+    if not len(true) or not len(false):
+        return 0.5
+    below, up_to = torch.searchsorted(false, true), torch.searchsorted(false, true, right=True)
+    return float((below + up_to).double().mean() / (2 * len(false)))
 
 
 def macro_f1(said: torch.Tensor, truth: torch.Tensor, labels: int) -> float:

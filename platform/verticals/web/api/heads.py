@@ -108,7 +108,9 @@ class Inputs(BaseModel):
     """What to predict.
 
     An input of ``classify`` and ``score`` is a text, a pair of texts, or a mapping of the head's input fields; one
-    of ``rank`` is ``{"query": …, "candidates": {id: text}}``.
+    of ``rank`` is ``{"query": …, "candidates": {id: text}}``; one of ``classify_image`` is the image in base64, as
+    ``data:image/png;base64,…`` or ``{"base64": …}``; one of ``generate`` is a text, or the head's fields with
+    ``max_new_tokens``, ``temperature``, ``top_p`` and ``seed`` beside them.
     """
 
     inputs: list[str | list[str] | dict[str, Any]] = Field(min_length=1, max_length=1024)
@@ -196,10 +198,15 @@ async def predict(
     ],
 ) -> Predicted:
     """Labels or values with calibrated confidence, for up to 1,024 inputs."""
-    site.task(vertical, head)
+    task = site.task(vertical, head)
     for number, given in enumerate(body.inputs):
         if not given:
             raise BadInput(f"inputs.{number} is empty.", "Give a text, two texts, or the head's input fields.")
+        if task.objective == "classify_image" and not _in_hand(given, task.inputs[0]):
+            raise BadInput(
+                f"inputs.{number} names a file; files of the server cannot be asked about.",
+                "Send the image itself: 'data:image/png;base64,…'.",
+            )
     predictions = await site.running(vertical).head(head).predict_many(list(body.inputs))
     return Predicted(version=predictions[0].version, predictions=predictions)
 
@@ -215,6 +222,13 @@ def get_version(vertical: str, head: str, version: str, site: CurrentSite) -> Ve
     """``version`` is ``v<number>``, ``live`` or ``latest``."""
     site.task(vertical, head)
     return Version.model_validate(site.host.registry.get(vertical, head, version))
+
+
+def _in_hand(given: str | list[str] | dict[str, Any], name: str) -> bool:
+    """Whether an input holds an image, not the path of one: a client must not make the server read its files."""
+    from verticals.data.images import in_hand
+
+    return in_hand(given.get(name, given) if isinstance(given, dict) else given)
 
 
 def summarise(site: Site, vertical: str, head: str) -> HeadSummary:
