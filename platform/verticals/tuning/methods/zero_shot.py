@@ -14,8 +14,8 @@ from verticals.tuning.objectives import Classify
 from .base import Fitted, Method, Task
 
 _TEMPLATES = ("{label}", "This is about {label}.")
-# Measured with the default encoder on 1,500 training questions of BANKING77 that no benchmark split holds: at 20 the
-# log loss of its 77 labels is least, and 2 % of its questions lie farther than 0.35 from every label.
+# Measured with the default encoder on 1,500 training questions of BANKING77 that no benchmark split holds: of 15, 20
+# and 25 the log loss of its 77 labels is least at 20, and 1.3 % of its questions have no label's cosine above 0.35.
 _SHARPNESS = 20.0
 _THRESHOLD = 0.35
 
