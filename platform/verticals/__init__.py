@@ -34,6 +34,7 @@ from .contract import (
     Progress,
     Recipe,
     SettingsError,
+    Span,
     StorageError,
     TaskHead,
     Unavailable,
@@ -59,7 +60,7 @@ __all__ = [
     "BadInput", "BadRows", "Batch", "Command", "Conflict", "CurrentVertical", "Dataset", "Document", "Endpoints",
     "Event", "EventKind", "Evidence", "FitJob", "FitReport", "Hit", "Host", "Index", "NotFound", "Page",
     "PlatformError", "PluginError", "Prediction", "Predictions", "Preparation", "Progress", "Recipe", "ServedVertical",
-    "SettingsError", "StorageError", "TaskHead", "Unavailable", "Vertical", "hookimpl",
+    "SettingsError", "Span", "StorageError", "TaskHead", "Unavailable", "Vertical", "hookimpl",
 ]  # fmt: skip
 
 

@@ -34,12 +34,13 @@ from .records import (
     Predictions,
     Preparation,
     Progress,
+    Span,
 )
 
 __all__ = [
     "NAME", "PROJECT", "SPLITS", "BadInput", "BadRows", "Batch", "Command", "Conflict", "Damaged", "Dataset",
     "Document", "Endpoints", "Event", "EventKind", "Evidence", "FitJob", "FitReport", "Hit", "Hooks", "Index",
     "NotFound", "Page", "PlatformError", "PluginError", "Prediction", "Predictions", "Preparation", "Progress",
-    "Recipe", "RowProblem", "SettingsError", "StorageError", "TaskHead", "Unavailable", "check_name",
+    "Recipe", "RowProblem", "SettingsError", "Span", "StorageError", "TaskHead", "Unavailable", "check_name",
     "hookimpl", "hookspec", "resolve", "suggest",
 ]  # fmt: skip

@@ -153,7 +153,7 @@ class Encoder:
                 computed[which] = features
             if progress is not None:
                 progress(int(counts[which].sum()))
-        return computed[torch.from_numpy(places)]
+        return computed if len(first) == len(rows) else computed[torch.from_numpy(places)]
 
     def embed(self, texts: Sequence[Text], max_tokens: int = 256) -> np.ndarray:
         """Normalised vectors, float32 [n, dimension]."""

@@ -12,8 +12,7 @@ from verticals.contract import SPLITS, BadInput, Dataset, NotFound, PluginError,
 if TYPE_CHECKING:
     from verticals.data import DatasetStore, DatasetVersion
 
-_SEVERAL = frozenset({"multilabel", "tag"})
-_LABELLED = frozenset({"classify", "classify_image"}) | _SEVERAL
+_LABELLED = frozenset({"classify", "classify_image", "multilabel"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +102,13 @@ def _by_function(head: TaskHead, rows: Rows) -> Iterator[dict[str, Any]]:
 
 
 def _labels(head: TaskHead, splits: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[str, ...]:
-    if head.objective not in _LABELLED and not head.labels:
-        return ()
+    if head.objective == "tag" or (head.objective not in _LABELLED and not head.labels):
+        return head.labels  # a tag head's stand within tags or spans, which its objective checks
     counts: Counter[str] = Counter()
     for examples in splits.values():
         for example in examples:
             value = example[head.target]
-            counts.update(map(str, value) if head.objective in _SEVERAL else [str(value)])
+            counts.update(map(str, value) if isinstance(value, list | tuple) else [str(value)])
     if head.labels:
         for label, count in counts.items():
             if label not in head.labels:

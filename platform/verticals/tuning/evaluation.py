@@ -26,7 +26,7 @@ class Evaluation:
         rows: how many rows.
         metric: the name of the figure that versions are compared by.
         metrics: all figures by name.
-        per_label: for a classifier ``(label, precision, recall, f1, support)``, in label order.
+        per_label: ``(label, precision, recall, f1, support)``, in label order, where there are labels.
         confusions: for a classifier ``(true label, said label, count)`` of the errors, most frequent first.
         seconds: wall time.
     """
@@ -73,7 +73,9 @@ def evaluate(
         features = prepared.encode(encoder, slot=slot)
         metrics = objective.metrics(head, features, prepared.targets)
         per_label, confusions = (
-            _by_label(head, features, prepared.targets) if isinstance(objective, Classify) else ((), ())
+            _by_label(head, features, prepared.targets)
+            if isinstance(objective, Classify)
+            else (objective.per_label(head, features, prepared.targets), ())
         )
     seconds = time.monotonic() - started
     return Evaluation(version, split, len(prepared), objective.metric, metrics, per_label, confusions, seconds)

@@ -27,6 +27,7 @@ from .objectives import Objective, objective_of
 from .prepared import Data, Prepared, hold_out
 
 _FAMILIAR_PER_LABEL = 30  # training rows per label that the label means are taken from
+_CACHED_BYTES = 512 << 20  # of features of words that are kept at once
 
 
 @dataclass(slots=True)
@@ -62,6 +63,7 @@ def fit(job: FitJob, workshop: Workshop) -> FitReport:
     """
     shared = _as_asked(job.recipe, workshop.encoder)
     objective = objective_of(job.objective)(job.inputs, job.target)
+    objective.recipe = job.recipe
     if not job.examples.get("train"):
         raise BadInput(f"{job.vertical}/{job.head} has no training rows.", "Import some with `platform data import`.")
     objective.learn(job.examples["train"], job.labels)
@@ -133,7 +135,11 @@ def _task(job: FitJob, objective: Objective, encoder: Encoder, workshop: Worksho
         data, held_out = data.part(kept), data.part(held)
     if data.cut:
         texts = f"{data.cut} of {_texts(data)} training texts"
-        notes.append(f"{texts} were longer than {recipe.max_tokens} tokens and were cut")
+        notes.append(f"{texts} were longer than {recipe.max_tokens} tokens and were cut{_words_cut(data)}")
+    fits = _fitting(held_out, encoder)
+    if fits < len(held_out):
+        notes.append(f"{fits} of {len(held_out)} held-out rows were measured on: more do not fit in memory")
+        held_out = held_out.part(_some(len(held_out), fits, recipe.seed))
     checkpoint = workshop.runs / job.run / "checkpoint.pt"
     report = job.progress or (lambda progress: None)
     return Task(job, recipe, objective, encoder, data, held_out, checkpoint, workshop.stop, report, notes)
@@ -143,10 +149,14 @@ def _floor(task: Task) -> Floor | None:
     """The head alone, where the objective's heads read the encoder."""
     if task.objective.reads == "itself":
         return None
-    count = _counter(task.report, "encoding", _texts(task.data) + _texts(task.held_out), task.stop)
-    features, held = (part.encode(task.encoder, count) for part in (task.data, task.held_out))
+    data, fits = task.data, _fitting(task.data, task.encoder)
+    if fits < len(data):
+        task.notes.append(f"the head alone was fitted to {fits} of {len(data)} rows: more do not fit in memory")
+        data = data.part(_some(len(data), fits, task.recipe.seed))
+    count = _counter(task.report, "encoding", _texts(data) + _texts(task.held_out), task.stop)
+    features, held = (part.encode(task.encoder, count) for part in (data, task.held_out))
     head = task.objective.head(task.encoder.dimension, task.recipe)
-    history = fit_head(head, task.objective, (features, task.data.targets), (held, task.held_out.targets), task.recipe)
+    history = fit_head(head, task.objective, (features, data.targets), (held, task.held_out.targets), task.recipe)
     return Floor(head, features, held, history, max(figures[task.objective.metric] for figures in history))
 
 
@@ -154,11 +164,32 @@ def _texts(data: Data) -> int:
     return len(data.rows) if isinstance(data, Prepared) else len(data)
 
 
+def _fitting(data: Data, encoder: Encoder) -> int:
+    """How many rows' features may be kept at once: those of words are many times those of texts."""
+    if not isinstance(data, Prepared) or data.rows.words is None:
+        return len(data)
+    longest = max(map(len, data.rows.words), default=1)
+    return min(len(data), max(1, _CACHED_BYTES // (4 * max(1, longest) * encoder.dimension)))
+
+
+def _some(rows: int, count: int, seed: int) -> np.ndarray:
+    return np.sort(np.random.default_rng(seed).permutation(rows)[:count])
+
+
+def _words_cut(data: Data) -> str:
+    """How many words of theirs were not read, where rows come as words."""
+    if data.targets.ndim == 1 or not isinstance(data, Prepared) or data.rows.words is None:
+        return ""
+    words = int((data.targets >= 0).sum())
+    return f"; {words - sum(int((places >= 0).sum()) for places in data.rows.words)} of {words} words were not read"
+
+
 def _calibrate(task: Task, fitted: Fitted) -> dict[str, float]:
     """Calibrate on the held-out rows, set when to abstain, and measure."""
     objective, head, floor = task.objective, fitted.head, task.floor
     places = _some_of_each(task.data.targets, task.recipe.seed)
-    if floor is not None and head is floor.head and fitted.body.encoder is task.encoder and not fitted.body.adapter:
+    whole = floor is not None and len(floor.features) == len(task.data)
+    if floor and whole and head is floor.head and fitted.body.encoder is task.encoder and not fitted.body.adapter:
         some, held = floor.features[places], floor.held_features
     else:
         some, held = fitted.body.encode(task.data.part(places)), fitted.body.encode(task.held_out)
@@ -191,9 +222,17 @@ def _manifest(
         "method": method, "recipe": job.recipe.to_dict(), "labels": config.get("labels", []), "config": config,
         "inputs": list(job.inputs), "target": job.target, "dataset_version": job.dataset_version,
         "seed": job.recipe.seed, "metrics": dict(metrics), "temperature": config.get("temperature"),
-        "thresholds": {"familiarity": config.get("threshold")}, "tokenizer_sha256": source.tokenizer_sha256,
+        "thresholds": _thresholds(config), "tokenizer_sha256": source.tokenizer_sha256,
         "encoder": {"name": source.name, "sha256": source.sha256, "pooling": source.pooling}, **provenance,
     }  # fmt: skip
+
+
+def _thresholds(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The least familiarity that is answered; where each label has a threshold, these too."""
+    found: dict[str, Any] = {"familiarity": config.get("threshold")}
+    if "thresholds" in config:
+        found["labels"] = dict(zip(config["labels"], config["thresholds"], strict=True))
+    return found
 
 
 class _Stopped(Exception):

@@ -37,10 +37,11 @@ def _at_once(head: Head, objective: Objective, train: Rows, held_out: Rows, reci
     head.eval()
     matrices = [parameter for parameter in head.parameters() if parameter.ndim > 1]
     solver = torch.optim.LBFGS(head.parameters(), max_iter=_ITERATIONS, line_search_fn="strong_wolfe")
+    features, targets = objective.flat(*train)
 
     def closure() -> torch.Tensor:
         solver.zero_grad()
-        loss = objective.losses(head, *train, recipe).mean()
+        loss = objective.losses(head, features, targets, recipe).mean()
         for matrix in matrices:
             loss = loss + _SHRINK / 2 * matrix.square().sum()
         loss.backward()

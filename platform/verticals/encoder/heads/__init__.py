@@ -14,8 +14,11 @@ from .base import Head, texts_of
 from .classify import ClassifyHead
 from .rank import RankHead
 from .score import ScoreHead
+from .tag import TagHead
 
-HEADS: dict[str, type[Head]] = {"classify": ClassifyHead, "score": ScoreHead, "rank": RankHead}
+HEADS: dict[str, type[Head]] = {
+    "classify": ClassifyHead, "score": ScoreHead, "rank": RankHead, "tag": TagHead,
+}  # fmt: skip
 
 
 def build_head(objective: str, dimension: int, config: Mapping[str, Any]) -> Head:
@@ -29,4 +32,4 @@ def build_head(objective: str, dimension: int, config: Mapping[str, Any]) -> Hea
     return HEADS[objective](dimension, **config)
 
 
-__all__ = ["HEADS", "ClassifyHead", "Head", "RankHead", "ScoreHead", "build_head", "texts_of"]
+__all__ = ["HEADS", "ClassifyHead", "Head", "RankHead", "ScoreHead", "TagHead", "build_head", "texts_of"]

@@ -11,8 +11,11 @@ from .base import Objective, of_each
 from .classify import Classify
 from .rank import Rank
 from .score import Score
+from .tag import Tag
 
-OBJECTIVES: dict[str, type[Objective]] = {"classify": Classify, "score": Score, "rank": Rank}
+OBJECTIVES: dict[str, type[Objective]] = {
+    "classify": Classify, "score": Score, "rank": Rank, "tag": Tag,
+}  # fmt: skip
 
 
 def objective_of(name: str) -> type[Objective]:
@@ -26,4 +29,4 @@ def objective_of(name: str) -> type[Objective]:
     return OBJECTIVES[name]
 
 
-__all__ = ["OBJECTIVES", "Classify", "Objective", "Rank", "Score", "objective_of", "of_each"]
+__all__ = ["OBJECTIVES", "Classify", "Objective", "Rank", "Score", "Tag", "objective_of", "of_each"]

@@ -14,6 +14,7 @@ from verticals.encoder.heads import Head
 from verticals.tuning.prepared import Data, Prepared
 
 Example = Mapping[str, Any]
+PerLabel = tuple[tuple[str, float, float, float, int], ...]
 T = TypeVar("T")
 
 
@@ -25,6 +26,10 @@ class Objective(ABC):
 
     Args:
         inputs, target: fields of an example, as its head declares them.
+
+    Attributes:
+        recipe: how it will be trained; set before it learns.
+        labels: in order; stays empty where the targets are none.
     """
 
     metric: ClassVar[str]  # the figure that versions are compared by; higher is better
@@ -34,7 +39,8 @@ class Objective(ABC):
 
     def __init__(self, inputs: Sequence[str], target: str) -> None:
         self.inputs, self.target = tuple(inputs), target
-        self.labels: tuple[str, ...] = ()  # in order; stays empty where the targets are none
+        self.recipe = Recipe()
+        self.labels: tuple[str, ...] = ()
 
     @abstractmethod
     def learn(self, examples: Sequence[Example], labels: Sequence[str]) -> None:
@@ -76,6 +82,14 @@ class Objective(ABC):
     def calibrate(self, head: Any, features: torch.Tensor, targets: torch.Tensor) -> None:
         """Set what turns the head's outputs into probabilities, from held-out features."""
 
+    def per_label(self, head: Any, features: torch.Tensor, targets: torch.Tensor) -> PerLabel:
+        """``(label, precision, recall, F1, support)`` in label order, where there are labels."""
+        return ()
+
+    def flat(self, features: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Features and targets as `losses` takes them for a head alone, with no padding in them."""
+        return features, targets
+
     def familiarise(
         self, head: Any, train: tuple[torch.Tensor, torch.Tensor], held_out: torch.Tensor, coverage: float
     ) -> None:
@@ -94,6 +108,12 @@ class Objective(ABC):
         texts = [text for several in of_each(examples, split, self.texts) for text in several]
         targets = torch.tensor(of_each(examples, split, self.target_of))
         return Prepared(encoder.tokens(texts, max_tokens), targets, self.views)
+
+
+def figures_of(right: int, said: int, actual: int) -> tuple[float, float, float]:
+    """Precision, recall and F1; 0 where there is nothing to divide by."""
+    precision, recall = right / said if said else 0.0, right / actual if actual else 0.0
+    return precision, recall, 2 * precision * recall / (precision + recall) if right else 0.0
 
 
 def of_each(examples: Sequence[Example], split: str, read: Callable[[Example], T]) -> list[T]:
