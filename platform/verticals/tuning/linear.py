@@ -28,7 +28,7 @@ def fit_head(head: Head, objective: Objective, train: Rows, held_out: Rows, reci
     Returns:
         The figures on the held-out rows, the best last.
     """
-    fit = _in_batches if objective.compared else _at_once
+    fit = _at_once if objective.convex and not objective.compared else _in_batches
     return fit(head, objective, train, held_out, recipe)
 
 
@@ -54,7 +54,7 @@ def _at_once(head: Head, objective: Objective, train: Rows, held_out: Rows, reci
 def _in_batches(
     head: Head, objective: Objective, train: Rows, held_out: Rows, recipe: Recipe
 ) -> list[dict[str, float]]:
-    """By Adam, where the loss compares the rows of a batch; the weights that do best are kept, untrained ones too."""
+    """By Adam, where the loss compares the rows of a batch or is not convex; the weights that do best are kept, untrained ones too."""
     torch.manual_seed(recipe.seed)
     generator = torch.Generator().manual_seed(recipe.seed)
     optimiser = torch.optim.AdamW(
@@ -62,7 +62,7 @@ def _in_batches(
     )
     history = [{"epoch": 0, **_figures(head, objective, held_out)}]
     kept = {name: tensor.clone() for name, tensor in head.state_dict().items()}
-    features, targets = train
+    features, targets = objective.flat(*train)
     waited = 0
     for epoch in range(1, _EPOCHS + 1):
         head.train()

@@ -12,12 +12,15 @@ from verticals.contract import NotFound
 
 from .base import Head, texts_of
 from .classify import ClassifyHead
-from .rank import RankHead
+from .embed import EmbedHead
+from .multilabel import MultilabelHead
+from .rank import CrossHead, RankHead
 from .score import ScoreHead
 from .tag import TagHead
 
 HEADS: dict[str, type[Head]] = {
-    "classify": ClassifyHead, "score": ScoreHead, "rank": RankHead, "tag": TagHead,
+    "classify": ClassifyHead, "multilabel": MultilabelHead, "tag": TagHead, "score": ScoreHead, "rank": RankHead,
+    "embed": EmbedHead,
 }  # fmt: skip
 
 
@@ -29,7 +32,7 @@ def build_head(objective: str, dimension: int, config: Mapping[str, Any]) -> Hea
     """
     if objective not in HEADS:
         raise NotFound.named("objective", objective, HEADS)
-    return HEADS[objective](dimension, **config)
+    return HEADS[objective].build(dimension, config)
 
 
-__all__ = ["HEADS", "ClassifyHead", "Head", "RankHead", "ScoreHead", "TagHead", "build_head", "texts_of"]
+__all__ = ["HEADS", "ClassifyHead", "CrossHead", "EmbedHead", "Head", "MultilabelHead", "RankHead", "ScoreHead", "TagHead", "build_head", "texts_of"]

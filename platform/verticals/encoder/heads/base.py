@@ -33,6 +33,11 @@ class Head(nn.Module, ABC):
         self.dimension, self.fields = dimension, tuple(fields)
         self.dropout = nn.Dropout(dropout)
 
+    @classmethod
+    def build(cls, dimension: int, config: Mapping[str, Any]) -> Head:
+        """The head that `config` describes; an objective with heads of several kinds tells them apart here."""
+        return cls(dimension, **config)
+
     @abstractmethod
     def config(self) -> dict[str, Any]:
         """What `build_head` needs to make this head again, in JSON's types."""

@@ -9,12 +9,15 @@ from verticals.contract import NotFound
 
 from .base import Objective, of_each
 from .classify import Classify
+from .embed import Embed
+from .multilabel import Multilabel
 from .rank import Rank
 from .score import Score
 from .tag import Tag
 
 OBJECTIVES: dict[str, type[Objective]] = {
-    "classify": Classify, "score": Score, "rank": Rank, "tag": Tag,
+    "classify": Classify, "multilabel": Multilabel, "tag": Tag, "score": Score, "rank": Rank,
+    "embed": Embed,
 }  # fmt: skip
 
 
@@ -29,4 +32,4 @@ def objective_of(name: str) -> type[Objective]:
     return OBJECTIVES[name]
 
 
-__all__ = ["OBJECTIVES", "Classify", "Objective", "Rank", "Score", "Tag", "objective_of", "of_each"]
+__all__ = ["OBJECTIVES", "Classify", "Embed", "Multilabel", "Objective", "Rank", "Score", "Tag", "objective_of", "of_each"]

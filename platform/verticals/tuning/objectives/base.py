@@ -42,6 +42,11 @@ class Objective(ABC):
         self.recipe = Recipe()
         self.labels: tuple[str, ...] = ()
 
+    @property
+    def convex(self) -> bool:
+        """Whether the loss of a head alone is convex in its weights, as that of a linear head is."""
+        return True
+
     @abstractmethod
     def learn(self, examples: Sequence[Example], labels: Sequence[str]) -> None:
         """Take what there is to know before training from the training examples, and check them all.

@@ -40,6 +40,11 @@ class Tag(Objective):
         self._words_per_row = 1.0
         self._casing = False
 
+    @property
+    def convex(self) -> bool:
+        """Without casing; with it there is a hidden layer."""
+        return not self._casing
+
     def learn(self, examples: Sequence[Example], labels: Sequence[str]) -> None:
         """See `Objective.learn`."""
         if len(self.inputs) != 1:
