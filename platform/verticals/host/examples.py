@@ -78,6 +78,7 @@ def prepare(head: TaskHead, rows: Rows) -> Examples:
 
 def _by_fields(head: TaskHead, rows: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     wanted = (*head.inputs, head.target)
+    more = ("split", "negative") if head.objective == "embed" else ("split",)
     for row in rows:
         for name in wanted:
             if name not in row:
@@ -85,7 +86,7 @@ def _by_fields(head: TaskHead, rows: Iterable[Mapping[str, Any]]) -> Iterator[di
                     f"Head {head.name!r} reads {name!r}, which rows of {head.dataset!r} don't have.", suggest(name, row)
                 )
         if row[head.target] not in (None, ""):
-            yield {name: row[name] for name in (*wanted, "split") if name in row}
+            yield {name: row[name] for name in (*wanted, *more) if name in row}
 
 
 def _by_function(head: TaskHead, rows: Rows) -> Iterator[dict[str, Any]]:

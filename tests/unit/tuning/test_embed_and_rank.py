@@ -52,12 +52,12 @@ def test_retrieval_figures_by_hand():
 
 def test_a_negative_is_held_against_its_row_and_equal_partners_are_not():
     head, objective = EmbedHead(4).eval(), Embed(("text",), "positive")
-    near = (EYE[0] + 0.9 * EYE[1])
+    near = EYE[0] + 0.9 * EYE[1]
     rows = torch.stack([torch.stack([EYE[0], EYE[0], near]), torch.stack([EYE[2], EYE[2], EYE[2]])])
-    with_negative = objective.losses(head, rows, torch.tensor([[0, 2], [1, 1]]), PLAIN)
-    without = objective.losses(head, rows[:, :2], torch.tensor([[0, 0], [1, 1]]), PLAIN)
+    with_negative = objective.losses(head, rows, torch.tensor([[0, 2], [1, 1]]), PLAIN).tolist()
+    without = objective.losses(head, rows[:, :2], torch.tensor([[0, 0], [1, 1]]), PLAIN).tolist()
     assert with_negative[0] > without[0] + 1e-3
-    assert with_negative[1] == pytest.approx(float(without[1]), abs=1e-4), "its own partner stands for a negative"
+    assert with_negative[1] == pytest.approx(without[1], abs=1e-4), "its own partner stands for a negative"
     alike = torch.stack([rows[0, :2], rows[0, :2]])
     assert float(objective.losses(head, alike, torch.tensor([[0, 0], [0, 0]]), PLAIN).max()) < 1e-6
 
@@ -104,11 +104,10 @@ def test_wrong_candidates_never_go_with_the_query():
     queries = ["a", "a", "b", "c"]
     right = np.array([0, 1, 2, 1])
     drawn = wrong_ones(queries, right, 6, seed=0)
-    assert set(drawn[0]) == set(drawn[1]) == {2}
-    assert set(drawn[2]) == {0, 1}
-    assert set(drawn[3]) == {0, 2}
+    assert drawn[:2].tolist() == [[2, 0, 0, 0, 0, 0], [2, 1, 1, 1, 1, 1]], "its own fills up"
+    assert set(drawn[2, :2]) == {0, 1}
+    assert set(drawn[3, :2]) == {0, 2}
     assert (drawn == wrong_ones(queries, right, 6, seed=0)).all()
-    assert sorted(wrong_ones(queries, np.arange(4), 2, 0)[3]) != [3, 3]
     assert len(set(wrong_ones(["q"] + ["r"] * 9, np.arange(10), 5, 0)[0])) == 5, "each once where there are enough"
     assert wrong_ones(["a", "a"], np.array([0, 1]), 2, 0).tolist() == [[0, 0], [1, 1]], "no candidate is wrong"
     assert wrong_ones(["a"], np.array([0]), 0, 0).shape == (1, 0)
@@ -118,10 +117,10 @@ def test_drawn_candidates_join_those_of_the_batch():
     head, objective = RankHead(4).eval(), Rank(("query",), "item")
     near = EYE[0] + 0.5 * EYE[1]
     rows = torch.stack([torch.stack([EYE[0], EYE[0], near]), torch.stack([EYE[2], EYE[2], EYE[0]])])
-    drawn = objective.losses(head, rows, torch.tensor([[0, 5], [1, 0]]), PLAIN)
-    plain = objective.losses(head, rows[:, :2], torch.tensor([0, 1]), PLAIN)
+    drawn = objective.losses(head, rows, torch.tensor([[0, 5], [1, 0]]), PLAIN).tolist()
+    plain = objective.losses(head, rows[:, :2], torch.tensor([0, 1]), PLAIN).tolist()
     assert drawn[0] > plain[0] + 1e-3
-    assert drawn[1] == pytest.approx(float(plain[1]), abs=1e-4)
+    assert drawn[1] == pytest.approx(plain[1], abs=1e-4)
     # Only the first row's own candidate is drawn again: it is not held against it.
     again = torch.stack([torch.stack([EYE[0], EYE[0], EYE[2]]), torch.stack([EYE[2], EYE[2], EYE[0]])])
     assert float(objective.losses(head, again, torch.tensor([[0, 1], [1, 0]]), PLAIN).max()) < 1e-3
@@ -143,7 +142,7 @@ def test_one_tower_scores_pairs():
     figures = objective.metrics(head, features, targets)
     assert figures["mrr"] == pytest.approx((1 + 1 / 2) / 2)
     assert figures["hit_rate@1"] == 0.5
-    assert figures["candidates"] == 3
+    assert figures["candidates"] == 2.5, "one of them was its own, drawn again"
     asked = {"query": "q", "candidates": {"x": "1", "y": "2"}}
     assert head.texts(asked) == [("q", "1"), ("q", "2")]
     answers = head.answer(torch.tensor([[1.0], [3.0], [5.0], [4.0]]), [asked, asked])
@@ -153,13 +152,14 @@ def test_one_tower_scores_pairs():
 @pytest.mark.parametrize(("towers", "kind"), [("one", CrossHead), ("two", RankHead)])
 def test_a_trained_head_ranks(job, workshop, encoder, utterances, towers, kind):
     def rows(count, seed):
-        return [{"query": row["text"], "item": row["label"]} for row in utterances(count, seed)]
+        made = [{"query": row["text"], "item": row["label"]} for row in utterances(count, seed)]
+        return [row for at, row in enumerate(made) if row["item"] == "account" or at % 4 == 0]  # one is liked best
 
-    examples = {"train": rows(120, 0), "validation": rows(30, 1)}
+    examples = {"train": rows(180, 0), "validation": rows(60, 1)}
     recipe = {"towers": towers, "negatives": 2, "learning_rate": 3e-3, "head_learning_rate": 1e-2}
     changes = {"objective": "rank", "inputs": ("query",), "target": "item", "labels": (), "method": "lora"}
     report = fit(job(examples, **changes, **recipe), workshop)
-    assert report.metrics["hit_rate@1"] > 0.5
+    assert report.metrics["hit_rate@1"] > 0.6
     engine = Engine(workshop.registry, lambda: encoder)
     loaded = engine.load("shop", "topic", report.version)
     assert type(loaded.head) is kind

@@ -335,7 +335,7 @@ def test_long_texts_are_cut_in_training_and_read_in_windows_afterwards(job_of, w
     (note,) = [note for note in report.notes if "were cut" in note]
     cut = re.fullmatch(rf"(\d+) of 151 training texts were longer than 40 tokens and were cut; (\d+) of {words} .*", note)
     assert 1 <= int(cut[1]) <= 5
-    assert 1 <= int(cut[2]) <= 20
+    assert 1 <= int(cut[2]) <= 40
     engine = Engine(workshop.registry, lambda: encoder)
     rows = make_tagged(12, seed=2)
     whole = " ".join(word for row in rows for word in row["words"])

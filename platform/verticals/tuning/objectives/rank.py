@@ -107,7 +107,6 @@ class Rank(Objective):
         """Contrastive loss; with two towers both ways."""
         own = targets if targets.ndim == 1 else targets[:, 0]
         if self._one:
-            # A row whose query goes with every candidate has only its own again, which is not held against it.
             return contrast_of_rows(head(features), targets == own[:, None], recipe)
         candidates = torch.cat([features[:, 1], features[:, 2:].flatten(0, 1)])
         numbers = torch.cat([own, targets[:, 1:].flatten()]) if targets.ndim > 1 else own
@@ -125,15 +124,16 @@ class Rank(Objective):
         if self._one:
             repeated = (targets == own[:, None]) & (torch.arange(targets.shape[1]) > 0)
             scores = head(features).masked_fill(repeated, float("-inf"))
-            ranks, among = ranks_of(scores, torch.zeros(len(own), dtype=torch.long)), targets.shape[1]
+            ranks = ranks_of(scores, torch.zeros(len(own), dtype=torch.long))
+            among = float((~repeated).sum(dim=1).float().mean())
         else:
             distinct, places = first_of_each(own)
             candidates = features[distinct, 1]
             ranks = ranks_in_blocks(lambda block: head(features[block, 0], candidates), places)
-            among = len(distinct)
+            among = float(len(distinct))
         return {
             "ndcg@10": ndcg(ranks), "hit_rate@1": share_within(ranks, 1), "hit_rate@10": share_within(ranks, 10),
-            "mrr": reciprocal(ranks), "candidates": float(among),
+            "mrr": reciprocal(ranks), "candidates": among,
         }  # fmt: skip
 
     def calibrate(self, head: Any, features: torch.Tensor, targets: torch.Tensor) -> None:
@@ -155,7 +155,7 @@ class Rank(Objective):
 def wrong_ones(queries: Sequence[Text], right: np.ndarray, count: int, seed: int) -> np.ndarray:
     """For each row the numbers of ``count`` candidates drawn at random of those that never go with its query.
 
-    Where there are fewer they repeat; where there is none the row's own stands for it. Int64 [rows, count].
+    Where there are fewer, the row's own fills up. Int64 [rows, count].
     """
     known: dict[Text, set[int]] = {}
     for query, number in zip(queries, right.tolist(), strict=True):
@@ -165,8 +165,8 @@ def wrong_ones(queries: Sequence[Text], right: np.ndarray, count: int, seed: int
     drawn = np.repeat(right[:, None], count, axis=1)
     for at, query in enumerate(queries if count else ()):
         others = every[~np.isin(every, list(known[query]))]
-        if len(others):
-            drawn[at] = random.choice(others, size=count, replace=len(others) < count)
+        some = min(count, len(others))
+        drawn[at, :some] = random.choice(others, size=some, replace=False)
     return drawn
 
 

@@ -76,8 +76,8 @@ class RollbackOrder(BaseModel):
 class Inputs(BaseModel):
     """What to predict.
 
-    An input of ``classify`` and ``score`` is a text, a pair of texts, or a mapping of the head's input fields; one
-    of ``rank`` is ``{"query": …, "candidates": {id: text}}``.
+    An input is a text, a pair of texts, or a mapping of the head's input fields; one of ``tag`` may be a list of
+    words; one of ``rank`` is ``{"query": …, "candidates": {id: text}}``.
     """
 
     inputs: list[str | list[str] | dict[str, Any]] = Field(min_length=1, max_length=1024)
