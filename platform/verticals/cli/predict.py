@@ -143,7 +143,9 @@ def _write(inputs: Sequence[Any], predictions: Sequence[Prediction], out: Path |
 
 def _show(inputs: Sequence[Any], predictions: Sequence[Prediction]) -> None:
     if len(predictions) > 1:
-        rows = [[_text(given), _said(one, given), _percent(one)] for given, one in zip(inputs, predictions, strict=True)]
+        rows = [
+            [_text(given), _said(one, given), _percent(one)] for given, one in zip(inputs, predictions, strict=True)
+        ]
         table(["input", "answer", "confidence"], rows)
     else:
         (one,) = predictions

@@ -71,7 +71,7 @@ def collect(call: Callable[[str], list[Any]]) -> Nouns:
         _check_reference(f"documents of index {index.name!r}", index.documents)
         if index.head and (index.head not in heads or heads[index.head].objective != "embed"):
             raise PluginError(
-                f"Index {index.name!r} takes its vectors from {index.head!r}, which is no head of the objective 'embed'.",
+                f"Index {index.name!r} takes its vectors from {index.head!r}, which is no head that embeds.",
                 suggest(index.head, [name for name, head in heads.items() if head.objective == "embed"]),
             )
     for endpoint in endpoints:

@@ -54,7 +54,10 @@ def _at_once(head: Head, objective: Objective, train: Rows, held_out: Rows, reci
 def _in_batches(
     head: Head, objective: Objective, train: Rows, held_out: Rows, recipe: Recipe
 ) -> list[dict[str, float]]:
-    """By Adam, where the loss compares the rows of a batch or is not convex; the weights that do best are kept, untrained ones too."""
+    """By Adam, where the loss compares the rows of a batch or is not convex.
+
+    The weights that do best are kept, untrained ones too.
+    """
     torch.manual_seed(recipe.seed)
     generator = torch.Generator().manual_seed(recipe.seed)
     optimiser = torch.optim.AdamW(

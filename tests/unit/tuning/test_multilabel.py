@@ -1,5 +1,6 @@
 """Several labels: figures by hand, thresholds, calibration, bad rows, and a whole training."""
 
+import itertools
 import math
 
 import pytest
@@ -140,7 +141,7 @@ def test_a_trained_head_says_all_that_applies(job, workshop, encoder, utterances
     def rows(count, seed):
         singles = utterances(count, seed)
         paired = [{"text": f"{one['text']} {other['text']}", "topics": sorted({one["label"], other["label"]})}
-                  for one, other in zip(singles, singles[1:], strict=False)]  # fmt: skip
+                  for one, other in itertools.pairwise(singles)]  # fmt: skip
         none = [{"text": "please where is my the", "topics": []}, {"text": "today again help", "topics": []}]
         return [{"text": one["text"], "topics": [one["label"]]} for one in singles] + paired + none * 5
 

@@ -72,14 +72,18 @@ def test_entities_and_their_scores_are_those_of_seqeval(rows):
 
     rows = [(one[: len(other)], other[: len(one)]) for one, other in rows]
     for tags in (tags for row in rows for tags in row):
-        expected = [(start, end + 1, LABELS.index(label)) for label, start, end in get_entities([TAGS[t] for t in tags])]
+        expected = [
+            (start, end + 1, LABELS.index(label)) for label, start, end in get_entities([TAGS[t] for t in tags])
+        ]
         assert entities(tags) == expected
     width = max(len(one) for one, _ in rows)
     truth, said = (torch.tensor([row[side] + [-100] * (width - len(row[side])) for row in rows]) for side in (0, 1))
     right, found, actual = Tag(("words",), "tags")._counted(said, truth)
     figures = figures_of(right.total(), found.total(), actual.total())
     named = [[[TAGS[tag] for tag in row[side]] for row in rows] for side in (0, 1)]
-    scores = [score(*named, zero_division=0) for score in (scorer.precision_score, scorer.recall_score, scorer.f1_score)]
+    scores = [
+        score(*named, zero_division=0) for score in (scorer.precision_score, scorer.recall_score, scorer.f1_score)
+    ]
     assert figures == pytest.approx(scores)
 
 
@@ -333,7 +337,9 @@ def test_long_texts_are_cut_in_training_and_read_in_windows_afterwards(job_of, w
     report = fit(job_of(method="head", max_tokens=40, examples=examples), workshop)
     words = sum(len(row["words"]) for row in examples["train"])
     (note,) = [note for note in report.notes if "were cut" in note]
-    cut = re.fullmatch(rf"(\d+) of 151 training texts were longer than 40 tokens and were cut; (\d+) of {words} .*", note)
+    cut = re.fullmatch(
+        rf"(\d+) of 151 training texts were longer than 40 tokens and were cut; (\d+) of {words} .*", note
+    )
     assert 1 <= int(cut[1]) <= 5
     assert 1 <= int(cut[2]) <= 40
     engine = Engine(workshop.registry, lambda: encoder)

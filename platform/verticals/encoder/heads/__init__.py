@@ -35,4 +35,16 @@ def build_head(objective: str, dimension: int, config: Mapping[str, Any]) -> Hea
     return HEADS[objective].build(dimension, config)
 
 
-__all__ = ["HEADS", "ClassifyHead", "CrossHead", "EmbedHead", "Head", "MultilabelHead", "RankHead", "ScoreHead", "TagHead", "build_head", "texts_of"]
+__all__ = [
+    "HEADS",
+    "ClassifyHead",
+    "CrossHead",
+    "EmbedHead",
+    "Head",
+    "MultilabelHead",
+    "RankHead",
+    "ScoreHead",
+    "TagHead",
+    "build_head",
+    "texts_of",
+]

@@ -32,4 +32,15 @@ def objective_of(name: str) -> type[Objective]:
     return OBJECTIVES[name]
 
 
-__all__ = ["OBJECTIVES", "Classify", "Embed", "Multilabel", "Objective", "Rank", "Score", "Tag", "objective_of", "of_each"]
+__all__ = [
+    "OBJECTIVES",
+    "Classify",
+    "Embed",
+    "Multilabel",
+    "Objective",
+    "Rank",
+    "Score",
+    "Tag",
+    "objective_of",
+    "of_each",
+]

@@ -63,9 +63,7 @@ class Embed(Objective):
     def target_of(self, example: Example) -> list[int]:
         """Numbers of the partner and the negative."""
         partner = str(example[self.target])
-        return [
-            self._numbers.setdefault(text, len(self._numbers)) for text in (partner, _negative(example) or partner)
-        ]
+        return [self._numbers.setdefault(text, len(self._numbers)) for text in (partner, _negative(example) or partner)]
 
     def prepare(self, examples: Sequence[Example], split: str, encoder: Encoder, max_tokens: int) -> Prepared:
         """See `Objective.prepare`."""

@@ -97,7 +97,9 @@ class Rank(Objective):
             ]
         else:
             rows = [
-                text for query, own in zip(queries, numbers, strict=True) for text in (query, *(texts[at] for at in own))
+                text
+                for query, own in zip(queries, numbers, strict=True)
+                for text in (query, *(texts[at] for at in own))
             ]
         views = numbers.shape[1] + (not self._one)
         targets = torch.from_numpy(numbers)

@@ -102,7 +102,8 @@ class Tag(Objective):
             return _tags_of_spans([self._span(one, text) for one in given], places, text)
         if len(given) != len(words):
             raise BadInput(
-                f"{self.target!r} has {len(given)} tags for {len(words)} words.", "Give each word one tag, 'O' for none."
+                f"{self.target!r} has {len(given)} tags for {len(words)} words.",
+                "Give each word one tag, 'O' for none.",
             )
         for tag in given:
             label_of(tag)
