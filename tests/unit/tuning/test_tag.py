@@ -235,6 +235,14 @@ def test_windows_cover_all_words(count, size):
         assert near >= min(count, size // 4 - 1)
 
 
+def test_a_word_is_taken_from_a_window_that_read_it():
+    parts = windows(8, 4)
+    assert parts == [(0, 4), (2, 6), (4, 8)]
+    read = [[True] * 4, [True, False, False, False], [True] * 4]
+    assert best_windows(8, 4, read) == [0, 0, 0, 0, 2, 2, 2, 2]
+    assert best_windows(3, 4, [[True, False, True]]) == [0, 0, 0], "where none did, it stays outside"
+
+
 # Examples
 
 

@@ -95,12 +95,13 @@ class TagHead(Head):
             words, places, _ = read_words(value, self.fields)
             parts = windows(len(words), self.window)
             columns = torch.from_numpy(casing(words)) if self.casing else torch.empty(len(words), 0)
-            chances = []
+            chances, seen = [], []
             for first, last in parts:
                 read = features[start : start + last - first]
                 chances.append(self.chances(torch.cat([read, columns[first:last]], dim=-1)))
+                seen.append(self.read(read).tolist())
                 start += last - first
-            best = best_windows(len(words), self.window)
+            best = best_windows(len(words), self.window, seen)
             whole = torch.stack([chances[at][word - parts[at][0]] for word, at in enumerate(best)])
             answers.append(self._spans(whole, places))
         return answers

@@ -92,12 +92,22 @@ def windows(count: int, size: int) -> list[tuple[int, int]]:
     return [(start, start + size) for start in starts]
 
 
-def best_windows(count: int, size: int) -> list[int]:
-    """For each word the window in which it has the most words on its poorer side; a text's own ends are no edges."""
+def best_windows(count: int, size: int, read: Sequence[Sequence[bool]] | None = None) -> list[int]:
+    """For each word the window in which it has the most words on its poorer side; a text's own ends are no edges.
+
+    Args:
+        count, size: as for `windows`.
+        read: for each window, which of its words the encoder has read; another window's word is taken for one it
+            has not, for words of many pieces fill a window early.
+    """
     parts = windows(count, size)
 
-    def room(word: int, start: int, end: int) -> int:
-        left = word - start if start else count
-        return min(left, end - 1 - word if end < count else count) if start <= word < end else -1
+    def room(word: int, at: int) -> int:
+        start, end = parts[at]
+        if not start <= word < end:
+            return -2
+        if read is not None and not read[at][word - start]:
+            return -1
+        return min(word - start if start else count, end - 1 - word if end < count else count)
 
-    return [max(range(len(parts)), key=lambda at: room(word, *parts[at])) for word in range(count)]
+    return [max(range(len(parts)), key=lambda at: room(word, at)) for word in range(count)]
