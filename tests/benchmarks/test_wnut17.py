@@ -29,7 +29,7 @@ def register_datasets():
 @hookimpl
 def register_heads():
     yield TaskHead(name="entities", dataset="sentences", objective="tag", inputs=("tokens",), target="tags",
-                   recipe=Recipe(method="METHOD", casing=True, epochs=4, head_start="fitted"))
+                   recipe=Recipe(method="full", casing=True, epochs=4, head_start="fitted"))
 '''
 
 
