@@ -34,6 +34,7 @@ from .contract import (
     Progress,
     Recipe,
     SettingsError,
+    Span,
     StartFrom,
     StorageError,
     TaskHead,
@@ -60,7 +61,7 @@ __all__ = [
     "BadInput", "BadRows", "Batch", "Command", "Conflict", "CurrentVertical", "Dataset", "Document", "Endpoints",
     "Event", "EventKind", "Evidence", "FitJob", "FitReport", "Hit", "Host", "Index", "NotFound", "Page",
     "PlatformError", "PluginError", "Prediction", "Predictions", "Preparation", "Progress", "Recipe", "ServedVertical",
-    "SettingsError", "StartFrom", "StorageError", "TaskHead", "Unavailable", "Vertical", "hookimpl",
+    "SettingsError", "Span", "StartFrom", "StorageError", "TaskHead", "Unavailable", "Vertical", "hookimpl",
 ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -152,6 +153,9 @@ def answer(given: Any, prediction: Prediction) -> dict[str, Any]:
         "value": prediction.value,
         **({} if prediction.text is None else {"text": prediction.text}),
         "ranking": [list(pair) for pair in prediction.ranking[:_SHOWN]],
+        **({} if prediction.labels is None else {"labels": list(prediction.labels)}),
+        **({} if prediction.spans is None else {"spans": [dataclasses.asdict(span) for span in prediction.spans]}),
+        **({} if prediction.vector is None else {"vector": list(prediction.vector)}),
         "version": prediction.version,
     }
 
@@ -169,11 +173,13 @@ def _write(inputs: Sequence[Any], predictions: Sequence[Prediction], out: Path |
 
 def _show(inputs: Sequence[Any], predictions: Sequence[Prediction]) -> None:
     if len(predictions) > 1:
-        rows = [[_text(given), _said(one), _percent(one)] for given, one in zip(inputs, predictions, strict=True)]
+        rows = [
+            [_text(given), _said(one, given), _percent(one)] for given, one in zip(inputs, predictions, strict=True)
+        ]
         table(["input", "answer", "confidence"], rows)
     else:
         (one,) = predictions
-        click.echo(f"{click.style(_said(one), bold=True)}  {_percent(one)}".rstrip())
+        click.echo(f"{click.style(_said(one, inputs[0]), bold=True)}  {_percent(one)}".rstrip())
         if len(one.ranking) > 1:
             table(["", ""], [[label, f"{probability:.1%}"] for label, probability in one.ranking[:_SHOWN]], indent="  ")
     cut = sum(one.tokens_cut > 0 for one in predictions)
@@ -182,9 +188,17 @@ def _show(inputs: Sequence[Any], predictions: Sequence[Prediction]) -> None:
     note(f"Answered by {predictions[0].version}.")
 
 
-def _said(prediction: Prediction) -> str:
+def _said(prediction: Prediction, given: Any) -> str:
     if prediction.text is not None:
         return prediction.text
+    if prediction.labels is not None:
+        return ", ".join(prediction.labels) or "none of these"
+    if prediction.spans is not None:
+        text = _words(given)
+        return ", ".join(f"{text[span.start : span.end]} ({span.label})" for span in prediction.spans) or "nothing"
+    if prediction.vector is not None:
+        shown = ", ".join(f"{value:.3f}" for value in prediction.vector[:_SHOWN])
+        return f"[{shown}, …] ({len(prediction.vector)} numbers)"
     if prediction.label is None:
         return f"{prediction.value:.4g}" if prediction.value is not None else "–"
     return f"none of these (nearest: {prediction.label})" if prediction.abstained else prediction.label
@@ -192,6 +206,12 @@ def _said(prediction: Prediction) -> str:
 
 def _percent(prediction: Prediction) -> str:
     return "" if prediction.label is None else f"{prediction.confidence:.1%}"
+
+
+def _words(given: Any) -> str:
+    """The text that a tag head's spans count in."""
+    value = next(iter(given.values())) if isinstance(given, Mapping) and len(given) == 1 else given
+    return value if isinstance(value, str) else " ".join(value)
 
 
 def _text(given: Any) -> str:

@@ -34,6 +34,7 @@ from .records import (
     Predictions,
     Preparation,
     Progress,
+    Span,
     StartFrom,
 )
 
@@ -41,6 +42,6 @@ __all__ = [
     "NAME", "PROJECT", "SPLITS", "BadInput", "BadRows", "Batch", "Command", "Conflict", "Damaged", "Dataset",
     "Document", "Endpoints", "Event", "EventKind", "Evidence", "FitJob", "FitReport", "Hit", "Hooks", "Index",
     "NotFound", "Page", "PlatformError", "PluginError", "Prediction", "Predictions", "Preparation", "Progress",
-    "Recipe", "RowProblem", "SettingsError", "StartFrom", "StorageError", "TaskHead", "Unavailable", "check_name",
-    "hookimpl", "hookspec", "resolve", "suggest",
+    "Recipe", "RowProblem", "SettingsError", "Span", "StartFrom", "StorageError", "TaskHead", "Unavailable",
+    "check_name", "hookimpl", "hookspec", "resolve", "suggest",
 ]  # fmt: skip

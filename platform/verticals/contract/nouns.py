@@ -47,11 +47,14 @@ class TaskHead:
     Args:
         name: unique within the plugin.
         dataset: the data set it learns from.
-        objective: ``classify``, ``score``, ``rank``, ``classify_image``, ``generate``, or one that a plugin registered.
+        objective: ``classify``, ``multilabel``, ``tag``, ``score``, ``rank``, ``embed``, ``generate``,
+            ``classify_image``, or one that a plugin registered.
         inputs: the fields that are read; two make a pair of texts, or the prompt of ``generate``. For
             ``classify_image`` the one that holds a path, base64 or an array.
-        target: the field that is predicted. For ``rank`` the text of the candidate that was chosen, for ``generate``
-            the answer.
+        target: the field that is predicted. For ``multilabel`` a list of labels, which may be empty; for ``tag`` a
+            BIO tag for each word of a list of words, or the spans ``{start, end, label}`` of a text; for ``rank`` the
+            text of the candidate that was chosen; for ``embed`` the text that belongs to the input (a row may have a
+            field ``negative`` beside it: a text that only looks so); for ``generate`` the answer.
         labels: the closed, ordered list of labels; empty: all that occur in the data, sorted.
         label_texts: what labels mean in words, by label, for the methods that read it (``zero_shot``, ``few_shot``,
             ``verbaliser``); several texts of one label are joined by ``|``. A label without one is read as its name,
@@ -88,12 +91,15 @@ class Index:
         documents: a function (or reference) that yields the starter documents.
         description: one sentence, shown in lists.
         language: ISO 639-1 code that chooses the stemmer of the lexical part.
+        head: a head of the objective ``embed`` whose live version makes the vectors, from when the index is opened;
+            empty: the shared encoder makes them.
     """
 
     name: str
     documents: Reference | Callable[[], Iterable[Document]]
     description: str = ""
     language: str = "en"
+    head: str = ""
 
     def __post_init__(self) -> None:
         check_name(self.name, "index name")

@@ -52,7 +52,10 @@ class Recipe:
         class_weights: ``none``, ``balanced`` (rare labels count as much as frequent ones) or ``sqrt`` (half-way).
         sampling: ``all`` rows once an epoch; ``balanced``: as many rows of each label; ``pairs``: several rows of each
             of a batch's labels.
-        negatives: wrong candidates that a ``rank`` head is shown per row beside those of its batch.
+        towers: how a ``rank`` head reads: ``two`` (query and candidate apart; vectors of candidates can be kept) or
+            ``one`` (both together as a pair: slower, and sharper).
+        negatives: wrong candidates, drawn at random, that a ``rank`` head is shown per row beside those of its batch;
+            with one tower there are none from the batch, and 0 stands for 4.
         adversarial: ``none``, ``fgm`` (one step against the input vectors) or ``pgd`` (several).
         adversarial_size: norm of that step, as a share of the input vectors' own.
         adversarial_steps: steps of ``pgd``.
@@ -109,6 +112,7 @@ class Recipe:
     focal_gamma: float = 2.0
     class_weights: str = "none"
     sampling: str = "all"
+    towers: str = "two"
     negatives: int = 0
     adversarial: str = "none"
     adversarial_size: float = 0.1
@@ -223,5 +227,6 @@ _CHOICES = {
     "loss": ("cross_entropy", "focal"),
     "class_weights": ("none", "balanced", "sqrt"),
     "sampling": ("all", "balanced", "pairs"),
+    "towers": ("two", "one"),
     "adversarial": ("none", "fgm", "pgd"),
 }

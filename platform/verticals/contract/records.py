@@ -15,12 +15,29 @@ SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A part of a text that a ``tag`` head found.
+
+    Args:
+        start, end: its first character and the one behind its last, counted in Unicode code points.
+        label: what it is.
+        confidence: calibrated probability of the least sure of its words, 0 to 1.
+    """
+
+    start: int
+    end: int
+    label: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """What a head says of one input.
 
     Args:
-        label: the best label (or candidate id); ``None`` for a head that gives a number.
-        confidence: calibrated probability of the label, 0 to 1; for ``score`` the value itself is in ``value``.
+        label: the best label (or candidate id); ``None`` for a head that gives none, and where no label applies.
+        confidence: calibrated probability of the label, 0 to 1; for ``score`` the value itself is in ``value``; for
+            ``tag`` that of the least sure word.
         ranking: ``(label or candidate id, probability)``, best first.
         abstained: the input resembles nothing the head was trained on: treat it as "none of these".
         familiarity: how near the input lies to the training data, -1 to 1; `None` where not measured.
@@ -28,6 +45,10 @@ class Prediction:
         text: what a ``generate`` head has written.
         version: the version that answered, as ``head@v3``.
         tokens_cut: how many tokens at the end of the input were not read.
+        labels: all labels that a ``multilabel`` head says apply, best first; `None` for other heads.
+        spans: what a ``tag`` head found, in the order of the text; `None` for other heads. Where the input was a list
+            of words, the text is these joined by single spaces.
+        vector: of length 1, from an ``embed`` head; `None` for other heads.
     """
 
     label: str | None
@@ -39,6 +60,9 @@ class Prediction:
     text: str | None = None
     version: str = ""
     tokens_cut: int = 0
+    labels: tuple[str, ...] | None = None
+    spans: tuple[Span, ...] | None = None
+    vector: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

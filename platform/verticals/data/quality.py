@@ -140,7 +140,8 @@ def _inputs(row: Mapping[str, Any], dataset: Dataset, label_fields: Sequence[str
 
 def _labels(value: Any) -> list[str]:
     values = value if isinstance(value, list | tuple) else [value]
-    return [str(label) for label in values if label is not None]
+    named = [one.get("label") if isinstance(one, Mapping) else one for one in values]  # a span carries its label
+    return [str(label) for label in named if label is not None]
 
 
 def _counted(examples: list[str]) -> Finding:

@@ -104,8 +104,8 @@ class Encoder:
 
         Args:
             batch: of texts.
-            reads: ``text``: one vector per row, pooled as the encoder's authors do, [rows, dimension]; ``words``: that
-                of each word's first piece, zeros for a word left out, [rows, words, dimension]; ``mask``: that of the
+            reads: ``text``: one vector per row, pooled as the encoder's authors do, [rows, dimension]; ``words``: the
+                mean of each word's pieces, zeros for a word left out, [rows, words, dimension]; ``mask``: that of the
                 mask token, [rows, dimension].
             hidden: stands in for what the layer ``first`` takes; of `vectors` where that is the lowest.
             first: the lowest layer to go through.
@@ -117,8 +117,7 @@ class Encoder:
     def pooled(self, hidden: torch.Tensor, batch: TokenBatch, reads: str) -> torch.Tensor:
         """What a head reads of the token vectors ``hidden`` [rows, length, dimension]; see `features`."""
         if reads == "words":
-            places = batch.words.clamp_min(0)[..., None].expand(-1, -1, hidden.shape[-1])
-            return torch.gather(hidden, 1, places).float() * (batch.words >= 0)[..., None]
+            return _mean_of_pieces(hidden.float(), batch.words, batch.lengths - self.tokenizer.specials[1])
         if reads == "mask":
             masks = (batch.ids == self.tokenizer.mask_id).int().argmax(dim=1)
             return hidden[torch.arange(len(masks), device=hidden.device), masks].float()
@@ -165,7 +164,7 @@ class Encoder:
                 computed[which] = features
             if progress is not None:
                 progress(int(counts[which].sum()))
-        return computed[torch.from_numpy(places)]
+        return computed if len(first) == len(rows) else computed[torch.from_numpy(places)]
 
     def embed(self, texts: Sequence[Text], max_tokens: int = 256) -> np.ndarray:
         """Normalised vectors, float32 [n, dimension]."""
@@ -176,6 +175,25 @@ class Encoder:
     def state(self) -> dict[str, Any]:
         """The model's weights by their usual names."""
         return {name: tensor.detach().cpu().contiguous() for name, tensor in self.model.state_dict().items()}
+
+
+def _mean_of_pieces(hidden: torch.Tensor, starts: torch.Tensor, ends: torch.Tensor) -> torch.Tensor:
+    """Mean vector of each word, [rows, words, dimension]; zeros for a word without pieces.
+
+    Args:
+        hidden: token vectors, [rows, length, dimension].
+        starts: each word's first piece, -1 for none, [rows, words].
+        ends: where the last word of each row ends, [rows].
+    """
+    none = starts < 0
+    begins = torch.where(none, ends[:, None], starts)
+    following = torch.cat([begins[:, 1:], ends[:, None]], dim=1)
+    stops = following.flip(1).cummin(dim=1).values.flip(1)
+    sums = functional.pad(hidden.cumsum(dim=1), (0, 0, 1, 0))
+    width = hidden.shape[-1]
+    upper, lower = (sums.gather(1, at[..., None].expand(-1, -1, width)) for at in (stops, begins))
+    counts = (stops - begins).clamp_min(1)[..., None]
+    return ((upper - lower) / counts).masked_fill(none[..., None], 0.0)
 
 
 def _distinct(rows: TokenRows, routed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

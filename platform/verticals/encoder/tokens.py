@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -98,6 +99,12 @@ class Tokenizer:
         """Every piece and its id."""
         return dict(self._fast.get_vocab())
 
+    @property
+    def specials(self) -> tuple[int, int]:
+        """How many special tokens stand before and after a single text."""
+        before, after = self._special
+        return len(before), len(after)
+
     def encode(self, texts: Sequence[Text], max_tokens: int) -> TokenRows:
         """Tokenise texts or pairs of texts.
 
@@ -182,7 +189,7 @@ class Tokenizer:
         cut = np.array([max(0, len(item.ids) - room) for item in encoded], dtype=np.int64)
         return TokenRows(ids, np.array([len(row) for row in ids], dtype=np.int64), cut)
 
-    @property
+    @cached_property
     def _special(self) -> tuple[list[int], list[int]]:
         """The special tokens before and after a single text."""
         probe = self._fast.encode("a", add_special_tokens=True)

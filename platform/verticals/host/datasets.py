@@ -51,7 +51,7 @@ class DatasetHandle:
         labels: Mapping[str, tuple[str, ...]] = {
             head.target: head.labels
             for head in self.vertical.heads.values()
-            if head.dataset == self.name and head.labels and head.prepare is None
+            if head.dataset == self.name and head.labels and head.prepare is None and head.objective != "tag"
         }
         return import_file(
             self.vertical.host.datasets, self.vertical.name, self.noun, Path(path), labels=labels, **options

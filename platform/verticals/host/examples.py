@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
 # An example, all columns of its row, and the row's number in its data set version.
 Made = tuple[dict[str, Any], Mapping[str, Any], int | None]
-_SEVERAL = frozenset({"multilabel", "tag"})
-_LABELLED = frozenset({"classify", "classify_image"}) | _SEVERAL
+_LABELLED = frozenset({"classify", "classify_image", "multilabel"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +102,14 @@ def prepare(head: TaskHead, rows: Rows) -> Examples:
 
 def _by_fields(head: TaskHead, rows: Iterable[Mapping[str, Any]]) -> Iterator[Made]:
     wanted = (*head.inputs, head.target)
+    more = ("split", "negative") if head.objective == "embed" else ("split",)
     for number, row in enumerate(rows, 1):
         for name in wanted:
             if name not in row:
                 raise PluginError(
                     f"Head {head.name!r} reads {name!r}, which rows of {head.dataset!r} don't have.", suggest(name, row)
                 )
-        yield {name: row[name] for name in (*wanted, "split") if name in row}, row, number
+        yield {name: row[name] for name in (*wanted, *more) if name in row}, row, number
 
 
 def _by_function(head: TaskHead, rows: Rows) -> Iterator[Made]:
@@ -126,13 +126,13 @@ def _by_function(head: TaskHead, rows: Rows) -> Iterator[Made]:
 
 
 def _labels(head: TaskHead, splits: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[str, ...]:
-    if head.objective not in _LABELLED and not head.labels:
-        return ()
+    if head.objective == "tag" or (head.objective not in _LABELLED and not head.labels):
+        return head.labels  # a tag head's stand within tags or spans, which its objective checks
     counts: Counter[str] = Counter()
     for examples in splits.values():
         for example in examples:
             value = example[head.target]
-            counts.update(map(str, value) if head.objective in _SEVERAL else [str(value)])
+            counts.update(map(str, value) if isinstance(value, list | tuple) else [str(value)])
     if head.labels:
         for label, count in counts.items():
             if label not in head.labels:

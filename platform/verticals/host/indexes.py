@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,8 +87,8 @@ class IndexHandle:
 
         host = self.vertical.host
         folder = host.home / "indexes" / self.vertical.name / self.name
-        language, embedding = self.noun.language, host.encoder.identity
-        open_index = partial(DocumentIndex.open, folder, host.encoder.embed, language=language, embedding=embedding)
+        embed, embedding = self._embedding()
+        open_index = partial(DocumentIndex.open, folder, embed, language=self.noun.language, embedding=embedding)
         try:
             index = open_index()
         except Conflict:
@@ -99,6 +99,19 @@ class IndexHandle:
             index.close()
             raise
         return index
+
+    def _embedding(self) -> tuple[Callable[[Sequence[str]], Any], str]:
+        """What makes the vectors, and its name: the live version of the index's head, or the bare encoder."""
+        host = self.vertical.host
+        live = self.vertical.head(self.noun.head).live if self.noun.head else None
+        if live is None:
+            return host.encoder.embed, host.encoder.identity
+
+        def embed(texts: Sequence[str]) -> Any:
+            answers = host.engine.predict(live.vertical, live.head, live.version, list(texts))
+            return [answer.vector for answer in answers]
+
+        return embed, f"{live.reference} on {host.encoder.identity}"
 
     def _starters(self) -> list[Document]:
         try:

@@ -69,6 +69,11 @@ def collect(call: Callable[[str], list[Any]]) -> Nouns:
         _check_head(head, datasets)
     for index in indexes.values():
         _check_reference(f"documents of index {index.name!r}", index.documents)
+        if index.head and (index.head not in heads or heads[index.head].objective != "embed"):
+            raise PluginError(
+                f"Index {index.name!r} takes its vectors from {index.head!r}, which is no head that embeds.",
+                suggest(index.head, [name for name, head in heads.items() if head.objective == "embed"]),
+            )
     for endpoint in endpoints:
         _check_reference("router of its endpoints", endpoint.router, callable_=False)
     _check_pages(pages)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from verticals.contract import PlatformError, PluginError, TaskHead, resolve
@@ -122,10 +122,11 @@ def starter_rows(subject: Subject) -> Iterator[Result]:
             yield Result.of("starter rows", name, error)
             continue
         unknown = {
-            f"{row[head.target]!r} (head {head.name})"
+            f"{label!r} (head {head.name})"
             for head in _plain_heads(vertical.heads.values(), dataset.name)
             for row in rows
-            if head.labels and row.get(head.target) not in (None, "", *head.labels)
+            for label in _labels(head, row)
+            if head.labels and label not in (None, "", *head.labels)
         }
         if unknown:
             remedy = "Add the labels to the head, or correct the rows."
@@ -234,6 +235,18 @@ def _plain_heads(nouns: Iterable[TaskHead], dataset: str) -> list[TaskHead]:
     return [head for head in nouns if head.dataset == dataset and head.prepare is None]
 
 
+def _labels(head: TaskHead, row: Mapping[str, Any]) -> list[Any]:
+    """The labels that a row gives to a head, of tags and spans those within."""
+    from verticals.encoder.heads.bio import label_of
+
+    value = row.get(head.target)
+    several = list(value) if isinstance(value, list | tuple) else [value]
+    if head.objective != "tag":
+        return several
+    of_spans = [one["label"] for one in several if isinstance(one, Mapping) and "label" in one]
+    return of_spans or [label_of(one) for one in several if isinstance(one, str)]
+
+
 def _trained(subject: Subject, noun: TaskHead) -> tuple[dict[str, Any], dict[str, Any]]:
     """Train a head for a moment; what to ask it again, and what it said."""
     head = subject.vertical.head(noun.name)
@@ -258,7 +271,7 @@ def _difference(noun: TaskHead, before: dict[str, Any], after: dict[str, Any]) -
     if noun.labels and tuple(after["labels"]) != noun.labels:
         return f"it declares the labels {noun.labels}, but keeps {tuple(after['labels'])}"
     for number, (old, new) in enumerate(zip(before["predictions"], after["predictions"], strict=True), 1):
-        same_kind = (old["label"], old["abstained"]) == (new["label"], new["abstained"])
+        same_kind = all(old[name] == new[name] for name in ("label", "abstained", "labels", "spans"))
         if not same_kind or not all(map(_close, _numbers(old), _numbers(new))):
             return f"input {number} gave {_shown(old)}, and {_shown(new)} after reloading"
     return ""
@@ -268,6 +281,7 @@ def _numbers(prediction: dict[str, Any]) -> list[float]:
     return [
         prediction["confidence"],
         prediction["value"] or 0.0,
+        *(prediction["vector"] or ()),
         *(dict(prediction["ranking"])[key] for key in sorted(dict(prediction["ranking"]))),
     ]
 
@@ -277,7 +291,8 @@ def _close(one: float, other: float) -> bool:
 
 
 def _shown(prediction: dict[str, Any]) -> str:
-    return f"{prediction['label'] or prediction['value']} ({prediction['confidence']:.4f})"
+    said = next((prediction[name] for name in ("labels", "spans") if prediction[name] is not None), None)
+    return f"{said or prediction['label'] or prediction['value']} ({prediction['confidence']:.4f})"
 
 
 def _served(subject: Subject, part: str) -> list[Result]:

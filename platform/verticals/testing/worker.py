@@ -55,6 +55,11 @@ def plain(prediction: Any) -> dict[str, Any]:
         "value": prediction.value,
         "abstained": prediction.abstained,
         "ranking": [list(pair) for pair in prediction.ranking],
+        "labels": None if prediction.labels is None else list(prediction.labels),
+        "spans": None
+        if prediction.spans is None
+        else [[span.start, span.end, span.label] for span in prediction.spans],
+        "vector": None if prediction.vector is None else list(prediction.vector),
     }
 
 

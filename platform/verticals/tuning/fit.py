@@ -24,7 +24,7 @@ from .interruption import Stopped, counter, stopped_by_signals
 from .linear import fit_head
 from .methods import METHODS, Fitted, Floor, Method, Task
 from .objectives import Objective, objective_of
-from .preparing import prepare_task, text_count, with_rows
+from .preparing import fitting, prepare_task, some_of, text_count, with_rows
 from .processes import ALONE, Processes
 from .pseudo import with_pseudo_labels
 
@@ -156,10 +156,14 @@ def _floor(task: Task) -> Floor | None:
     """The head alone, where the objective's heads read the encoder."""
     if task.objective.reads == "itself":
         return None
-    count = counter(task.report, "encoding", text_count(task.data) + text_count(task.held_out), task.stop)
-    features, held = (part.encode(task.encoder, count) for part in (task.data, task.held_out))
+    data, fits = task.data, fitting(task.data, task.encoder)
+    if fits < len(data):
+        task.notes.append(f"the head alone was fitted to {fits} of {len(data)} rows: more do not fit in memory")
+        data = data.part(some_of(len(data), fits, task.recipe.seed))
+    count = counter(task.report, "encoding", text_count(data) + text_count(task.held_out), task.stop)
+    features, held = (part.encode(task.encoder, count) for part in (data, task.held_out))
     head = task.objective.head(task.encoder.dimension, task.recipe)
-    history = fit_head(head, task.objective, (features, task.data.targets), (held, task.held_out.targets), task.recipe)
+    history = fit_head(head, task.objective, (features, data.targets), (held, task.held_out.targets), task.recipe)
     return Floor(head, features, held, history, max(figures[task.objective.metric] for figures in history))
 
 
@@ -207,7 +211,8 @@ def _familiarise(task: Task, fitted: Fitted) -> torch.Tensor:
     """Set when to abstain; what the head reads of the held-out rows."""
     head, floor = fitted.head, task.floor
     places = _some_of_each(task.data.targets, task.recipe.seed)
-    if floor is not None and head is floor.head and fitted.body.encoder is task.encoder and not fitted.body.adapter:
+    whole = floor is not None and len(floor.features) == len(task.data)
+    if floor and whole and head is floor.head and fitted.body.encoder is task.encoder and not fitted.body.adapter:
         some, held = floor.features[places], floor.held_features
     else:
         data, held_out = fitted.data or task.data, fitted.held_out or task.held_out
@@ -235,6 +240,14 @@ def _manifest(task: Task, trained: _Trained, provenance: Mapping[str, str]) -> d
         "method": trained.method, "recipe": job.recipe.to_dict(), "labels": config.get("labels", []), "config": config,
         "inputs": list(job.inputs), "target": job.target, "dataset_version": job.dataset_version,
         "seed": job.recipe.seed, "metrics": trained.metrics, "temperature": config.get("temperature"),
-        "thresholds": {"familiarity": config.get("threshold")}, "tokenizer_sha256": source.tokenizer_sha256,
+        "thresholds": _thresholds(config), "tokenizer_sha256": source.tokenizer_sha256,
         "encoder": {"name": source.name, "sha256": source.sha256, "pooling": source.pooling}, **provenance,
     }  # fmt: skip
+
+
+def _thresholds(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The least familiarity that is answered; where each label has a threshold, these too."""
+    found: dict[str, Any] = {"familiarity": config.get("threshold")}
+    if "thresholds" in config:
+        found["labels"] = dict(zip(config["labels"], config["thresholds"], strict=True))
+    return found

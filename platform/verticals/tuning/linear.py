@@ -32,7 +32,7 @@ def fit_head(
     Returns:
         The figures on the held-out rows, the best last.
     """
-    if objective.compared:
+    if not objective.convex or objective.compared:
         return _in_batches(head, objective, train, held_out, recipe)
     return _at_once(head, objective, train, held_out, recipe, shrink)
 
@@ -44,10 +44,11 @@ def _at_once(
     head.eval()
     matrices = [parameter for parameter in head.parameters() if parameter.ndim > 1]
     solver = torch.optim.LBFGS(head.parameters(), max_iter=_ITERATIONS, line_search_fn="strong_wolfe")
+    features, targets = objective.flat(*train)
 
     def closure() -> torch.Tensor:
         solver.zero_grad()
-        loss = objective.losses(head, *train, recipe).mean()
+        loss = objective.losses(head, features, targets, recipe).mean()
         for matrix in matrices:
             loss = loss + shrink / 2 * matrix.square().sum()
         loss.backward()
@@ -60,7 +61,10 @@ def _at_once(
 def _in_batches(
     head: Head, objective: Objective, train: Rows, held_out: Rows, recipe: Recipe
 ) -> list[dict[str, float]]:
-    """By Adam, where the loss compares the rows of a batch; the weights that do best are kept, untrained ones too."""
+    """By Adam, where the loss compares the rows of a batch or is not convex.
+
+    The weights that do best are kept, untrained ones too.
+    """
     torch.manual_seed(recipe.seed)
     generator = torch.Generator().manual_seed(recipe.seed)
     optimiser = torch.optim.AdamW(
@@ -68,7 +72,7 @@ def _in_batches(
     )
     history = [{"epoch": 0, **_figures(head, objective, held_out)}]
     kept = {name: tensor.clone() for name, tensor in head.state_dict().items()}
-    features, targets = train
+    features, targets = objective.flat(*train)
     waited = 0
     for epoch in range(1, _EPOCHS + 1):
         head.train()

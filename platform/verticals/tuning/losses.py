@@ -33,6 +33,24 @@ def cross_entropy(
     return losses
 
 
+def contrast(logits: torch.Tensor, same: torch.Tensor, recipe: Recipe) -> torch.Tensor:
+    """Cross entropy of each row against the candidates of all, [rows]; the right ones are on the diagonal.
+
+    Label smoothing spreads over the candidates that count.
+
+    Args:
+        logits: [rows, candidates], the rows' own candidates first.
+        same: where a candidate is as right as the row's own: it is not held against the row.
+    """
+    excluded = same.clone().fill_diagonal_(False)
+    chances = functional.log_softmax(logits.masked_fill(excluded, float("-inf")), dim=1)
+    losses = -chances.diagonal()
+    if recipe.label_smoothing:
+        spread = chances.masked_fill(excluded, 0.0).sum(dim=1) / (~excluded).sum(dim=1)
+        losses = (1 - recipe.label_smoothing) * losses - recipe.label_smoothing * spread
+    return losses
+
+
 def class_weights(counts: torch.Tensor, kind: str) -> torch.Tensor:
     """How much a row of each label counts, [labels]: 1 on average over the rows.
 

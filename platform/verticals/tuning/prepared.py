@@ -64,6 +64,7 @@ class Prepared:
         groups: the group of each example, where the gap between groups is to be kept small; int64 [examples].
         lower: what the encoder's frozen lower layers give of the texts, where that is kept.
         old: how many examples, the last ones, are replayed from what an earlier version learned.
+        columns: what the head reads of each word beside the encoder's features, [examples, words, columns].
     """
 
     rows: TokenRows
@@ -73,6 +74,7 @@ class Prepared:
     groups: torch.Tensor | None = None
     lower: Lower | None = None
     old: int = 0
+    columns: torch.Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -97,9 +99,10 @@ class Prepared:
         """Only the examples ``which``."""
         chosen = torch.from_numpy(which)
         groups = None if self.groups is None else self.groups[chosen]
+        columns = None if self.columns is None else self.columns[chosen]
         old = int((which >= len(self) - self.old).sum())
         rows = self.rows.part(self.flat(which))
-        return Prepared(rows, self.targets[chosen], self.views, self.reads, groups, old=old)
+        return Prepared(rows, self.targets[chosen], self.views, self.reads, groups, old=old, columns=columns)
 
     def forward(self, encoder: Encoder, which: np.ndarray, change: Change | None = None) -> torch.Tensor:
         """See `Data.forward`: [examples, views or words, dimension]."""
@@ -110,7 +113,7 @@ class Prepared:
             hidden, first = self.lower.batch(flat, batch), self.lower.layers
         if change is not None:
             hidden = change(encoder.vectors(batch) if hidden is None else hidden)
-        return self._shaped(encoder.features(batch, self.reads, hidden, first))
+        return self._shaped(encoder.features(batch, self.reads, hidden, first), which)
 
     def targets_of(self, which: np.ndarray, features: torch.Tensor) -> torch.Tensor:
         """See `Data.targets_of`: of as many words as the batch's longest example has."""
@@ -119,10 +122,16 @@ class Prepared:
 
     def encode(self, encoder: Encoder, progress: Callable[[int], None] | None = None, slot: int = 0) -> torch.Tensor:
         """See `Data.encode`: [examples, views or words, dimension]."""
-        return self._shaped(encoder.encode(self.rows, [slot] * len(self.rows), progress=progress, reads=self.reads))
+        features = encoder.encode(self.rows, [slot] * len(self.rows), progress=progress, reads=self.reads)
+        return self._shaped(features, np.arange(len(self)))
 
-    def _shaped(self, features: torch.Tensor) -> torch.Tensor:
-        return features if self.reads == "words" else features.view(-1, self.views, features.shape[-1])
+    def _shaped(self, features: torch.Tensor, which: np.ndarray) -> torch.Tensor:
+        if self.reads != "words":
+            return features.view(-1, self.views, features.shape[-1])
+        if self.columns is None:
+            return features
+        columns = self.columns[torch.from_numpy(which), : features.shape[1]]
+        return torch.cat([features, columns.to(features)], dim=-1)
 
 
 def hold_out(targets: torch.Tensor, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -21,6 +21,7 @@ from .objectives import Classify, Example, Objective
 from .prepared import Data, Prepared, hold_out
 from .processes import ALONE, Processes
 
+_CACHED_BYTES = 512 << 20  # of features of words that are kept at once
 _FRUGAL_SHARE = 0.2  # of the rows measure a frugal method, which gets them back afterwards
 
 
@@ -51,6 +52,7 @@ def prepare_task(
     asked = METHODS.get(recipe.method)
     if not rows and (not job.labels or not objective.without_rows or (asked is not None and asked.needs_rows)):
         raise BadInput(f"{where} has no training rows.", "Import some with `platform data import`.")
+    objective.recipe = recipe
     objective.learn(rows, job.labels)
     objective.begin(recipe)
     continuation, notes = None, []
@@ -99,7 +101,12 @@ def prepare_task(
         notes.append(f"{recipe.augment} changed copies of each training row were learned from too")
     if task.data.cut:
         texts = f"{task.data.cut} of {text_count(task.data)} training texts"
-        notes.append(f"{texts} were longer than {recipe.max_tokens} tokens and were cut")
+        notes.append(f"{texts} were longer than {recipe.max_tokens} tokens and were cut{_words_cut(task.data)}")
+    fits = fitting(task.held_out, encoder)
+    if fits < len(task.held_out):
+        notes.append(f"{fits} of {len(task.held_out)} held-out rows were measured on: more do not fit in memory")
+        some = some_of(len(task.held_out), fits, recipe.seed)
+        task.held_out, task.held_rows = task.held_out.part(some), [task.held_rows[at] for at in some]
     return method, task
 
 
@@ -125,3 +132,25 @@ def _groups(rows: Sequence[Example], column: str) -> torch.Tensor:
 def text_count(data: Data) -> int:
     """How many texts the examples have."""
     return len(data.rows) if isinstance(data, Prepared) else len(data)
+
+
+def fitting(data: Data, encoder: Encoder) -> int:
+    """How many rows' features may be kept at once: those of words are many times those of texts."""
+    if not isinstance(data, Prepared) or data.rows.words is None:
+        return len(data)
+    longest = max(map(len, data.rows.words), default=1)
+    return min(len(data), max(1, _CACHED_BYTES // (4 * max(1, longest) * encoder.dimension)))
+
+
+def some_of(rows: int, count: int, seed: int) -> np.ndarray:
+    """Places of ``count`` random rows, in order."""
+    places: np.ndarray = np.sort(np.random.default_rng(seed).permutation(rows)[:count])
+    return places
+
+
+def _words_cut(data: Data) -> str:
+    """How many words of theirs were not read, where rows come as words."""
+    if data.targets.ndim == 1 or not isinstance(data, Prepared) or data.rows.words is None:
+        return ""
+    words = int((data.targets >= 0).sum())
+    return f"; {words - sum(int((places >= 0).sum()) for places in data.rows.words)} of {words} words were not read"

@@ -206,3 +206,20 @@ def test_importing_the_encoder_imports_no_transformers():
 
     code = "import sys, verticals.encoder; print('transformers' in sys.modules, 'peft' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == ["False", "False"]
+
+
+def test_a_word_is_the_mean_of_its_pieces(encoder):
+    words = ("stranger", "\u200b", "a", "zebra")
+    rows = encoder.tokenizer.encode_words([words, ("a",)], 64)
+    features = encoder.encode(rows, reads="words")
+    batch = encoder.batch(rows, [0])
+    hidden = encoder.model(batch)[0]
+    starts = [place for place in rows.words[0].tolist() if place >= 0]
+    assert rows.words[0][1] == -1, "nothing is left of a character without a width"
+    assert starts[1] - starts[0] > 1, "several pieces"
+    ends = [*starts[1:], len(rows.ids[0]) - 1]
+    for word, first, last in zip((0, 2, 3), starts, ends, strict=True):
+        torch.testing.assert_close(features[0, word], hidden[first:last].mean(dim=0), rtol=1e-4, atol=1e-5)
+    assert not features[0, 1].any()
+    assert features[1, 0].any()
+    assert not features[1, 1:].any()

@@ -13,14 +13,17 @@ from verticals.contract import NotFound
 from .base import Head, texts_of
 from .classify import ClassifyHead
 from .classify_image import ClassifyImageHead
+from .embed import EmbedHead
 from .generate import GenerateHead
-from .rank import RankHead
+from .multilabel import MultilabelHead
+from .rank import CrossHead, RankHead
 from .score import ScoreHead
+from .tag import TagHead
 from .verbaliser import VerbaliserHead
 
 HEADS: dict[str, type[Head]] = {
-    "classify": ClassifyHead, "score": ScoreHead, "rank": RankHead, "classify_image": ClassifyImageHead,
-    "generate": GenerateHead,
+    "classify": ClassifyHead, "multilabel": MultilabelHead, "tag": TagHead, "score": ScoreHead, "rank": RankHead,
+    "embed": EmbedHead, "generate": GenerateHead, "classify_image": ClassifyImageHead,
 }  # fmt: skip
 
 
@@ -32,7 +35,7 @@ def build_head(objective: str, dimension: int, config: Mapping[str, Any]) -> Hea
     """
     if objective == "classify" and "template" in config:
         return VerbaliserHead(dimension, **config)
-    return head_of(objective)(dimension, **config)
+    return head_of(objective).build(dimension, config)
 
 
 def head_of(objective: str) -> type[Head]:
@@ -47,6 +50,6 @@ def head_of(objective: str) -> type[Head]:
 
 
 __all__ = [
-    "HEADS", "ClassifyHead", "ClassifyImageHead", "GenerateHead", "Head", "RankHead", "ScoreHead", "VerbaliserHead",
-    "build_head", "head_of", "texts_of",
+    "HEADS", "ClassifyHead", "ClassifyImageHead", "CrossHead", "EmbedHead", "GenerateHead", "Head", "MultilabelHead",
+    "RankHead", "ScoreHead", "TagHead", "VerbaliserHead", "build_head", "head_of", "texts_of",
 ]  # fmt: skip

@@ -33,6 +33,11 @@ class Head(nn.Module, ABC):
         self.dimension, self.fields = dimension, tuple(fields)
         self.dropout = nn.Dropout(dropout)
 
+    @classmethod
+    def build(cls, dimension: int, config: Mapping[str, Any]) -> Head:
+        """The head that `config` describes; an objective with heads of several kinds tells them apart here."""
+        return cls(dimension, **config)
+
     @property
     def below(self) -> Mapping[str, nn.Parameter]:
         """The head's own parameters that learn at the rate of what lies below a head: those of its own network."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -40,22 +41,21 @@ class RankHead(Head):
         for layer in (self.query, self.candidate):
             nn.init.zeros_(layer.weight)
 
+    @classmethod
+    def build(cls, dimension: int, config: Mapping[str, Any]) -> Head:
+        """One tower where the configuration says so; see `Head.build`."""
+        towers = config.get("towers", "two")
+        rest = {name: value for name, value in config.items() if name != "towers"}
+        return CrossHead(dimension, **rest) if towers == "one" else cls(dimension, **rest)
+
     def config(self) -> dict[str, Any]:
         """See `Head.config`."""
         return {"slope": self.slope, "offset": self.offset, "fields": list(self.fields)}
 
     def texts(self, value: Any) -> list[Text]:
         """See `Head.texts`; an input is ``{"query": text, "candidates": {id: text}}``."""
-        if not isinstance(value, Mapping) or "query" not in value or "candidates" not in value:
-            raise BadInput(
-                "The input has no 'query' or no 'candidates'.", "Give {query: text, candidates: {id: text}}."
-            )
-        candidates = value["candidates"]
-        if not isinstance(candidates, Mapping) or not candidates:
-            raise BadInput("'candidates' is empty or no mapping.", "Give at least one, as {id: text}.")
-        for name, text in (("query", value["query"]), *candidates.items()):
-            check_text(text, f"The text of {name!r}")
-        return [value["query"], *candidates.values()]
+        query, candidates = _read(value)
+        return [query, *candidates.values()]
 
     def towers(self, queries: torch.Tensor, candidates: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Normalised vectors of both sides."""
@@ -77,8 +77,69 @@ class RankHead(Head):
             names = list(value["candidates"])
             rows = features[start : start + 1 + len(names)]
             start += 1 + len(names)
-            matches = torch.sigmoid(self(rows[:1], rows[1:])[0] * self.slope + self.offset)
-            ordered, places = matches.sort(descending=True)
-            ranking = tuple((names[at], match) for at, match in zip(places.tolist(), ordered.tolist(), strict=True))
-            answers.append(Prediction(label=ranking[0][0], confidence=ranking[0][1], ranking=ranking))
+            answers.append(_ranked(names, torch.sigmoid(self(rows[:1], rows[1:])[0] * self.slope + self.offset)))
         return answers
+
+
+class CrossHead(Head):
+    """One tower: query and candidate are read together as a pair, and a linear layer gives how well they match.
+
+    It sees what of the one fits what of the other, which two separate vectors cannot tell; but nothing of it can be
+    computed before the query is known. The match becomes a probability as that of `RankHead`.
+    """
+
+    def __init__(
+        self,
+        dimension: int,
+        slope: float = 1.0,
+        offset: float = 0.0,
+        fields: Sequence[str] = ("text",),
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__(dimension, fields, dropout)
+        self.slope, self.offset = slope, offset
+        self.linear = nn.Linear(dimension, 1, bias=False)
+        nn.init.zeros_(self.linear.weight)
+
+    def config(self) -> dict[str, Any]:
+        """See `Head.config`."""
+        return {"towers": "one", "slope": self.slope, "offset": self.offset, "fields": list(self.fields)}
+
+    def texts(self, value: Any) -> list[Text]:
+        """See `RankHead.texts`; here each candidate makes a pair with the query."""
+        query, candidates = _read(value)
+        return [(query, text) for text in candidates.values()]
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Matches [...] of the features [..., dimension] of pairs."""
+        scaled = functional.normalize(features, dim=-1) * math.sqrt(self.dimension)
+        matches: torch.Tensor = self.linear(self.dropout(scaled)).squeeze(-1)
+        return matches
+
+    def answer(self, features: torch.Tensor, values: Sequence[Any]) -> list[Prediction]:
+        """See `Head.answer`."""
+        answers, start = [], 0
+        matches = torch.sigmoid(self(features) * self.slope + self.offset)
+        for value in values:
+            names = list(value["candidates"])
+            answers.append(_ranked(names, matches[start : start + len(names)]))
+            start += len(names)
+        return answers
+
+
+def _read(value: Any) -> tuple[str, Mapping[str, str]]:
+    """Query and candidates of an input."""
+    if not isinstance(value, Mapping) or "query" not in value or "candidates" not in value:
+        raise BadInput("The input has no 'query' or no 'candidates'.", "Give {query: text, candidates: {id: text}}.")
+    candidates = value["candidates"]
+    if not isinstance(candidates, Mapping) or not candidates:
+        raise BadInput("'candidates' is empty or no mapping.", "Give at least one, as {id: text}.")
+    for name, text in (("query", value["query"]), *candidates.items()):
+        check_text(text, f"The text of {name!r}")
+    return value["query"], candidates
+
+
+def _ranked(names: Sequence[str], matches: torch.Tensor) -> Prediction:
+    ordered, places = matches.sort(descending=True)
+    ranking = tuple((names[at], match) for at, match in zip(places.tolist(), ordered.tolist(), strict=True))
+    return Prediction(label=ranking[0][0], confidence=ranking[0][1], ranking=ranking)

@@ -158,7 +158,10 @@ def summary(answers: Answers, resamples: int = RESAMPLES, seed: int = 0) -> dict
         answers.objective, answers.head, answers.features, answers.targets, outcomes, resamples, seed
     ) if rows > 1 and len(answers.features) == rows else {}  # fmt: skip
     found: dict[str, Any] = {"intervals": intervals(draws), "resamples": resamples, "seed": seed}
-    if outcomes is not None:
+    if outcomes is None:
+        with torch.inference_mode():
+            found["per_label"] = answers.objective.per_label(answers.head, answers.features, answers.targets)
+    else:
         matrix = tables.confusion_matrix(outcomes)
         bins, error = tables.calibration(outcomes)
         found |= {

@@ -10,12 +10,16 @@ from verticals.contract import NotFound
 from .base import Example, Objective, of_each
 from .classify import Classify
 from .classify_image import ClassifyImage
+from .embed import Embed
 from .generate import Generate
+from .multilabel import Multilabel
 from .rank import Rank
 from .score import Score
+from .tag import Tag
 
 OBJECTIVES: dict[str, type[Objective]] = {
-    "classify": Classify, "score": Score, "rank": Rank, "classify_image": ClassifyImage, "generate": Generate,
+    "classify": Classify, "multilabel": Multilabel, "tag": Tag, "score": Score, "rank": Rank, "embed": Embed,
+    "generate": Generate, "classify_image": ClassifyImage,
 }  # fmt: skip
 
 
@@ -31,6 +35,6 @@ def objective_of(name: str) -> type[Objective]:
 
 
 __all__ = [
-    "OBJECTIVES", "Classify", "ClassifyImage", "Example", "Generate", "Objective", "Rank", "Score", "objective_of",
-    "of_each",
+    "OBJECTIVES", "Classify", "ClassifyImage", "Embed", "Example", "Generate", "Multilabel", "Objective", "Rank",
+    "Score", "Tag", "objective_of", "of_each",
 ]  # fmt: skip

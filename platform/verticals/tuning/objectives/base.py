@@ -15,6 +15,7 @@ from verticals.tuning.outcomes import Outcomes
 from verticals.tuning.prepared import Data, Prepared
 
 Example = Mapping[str, Any]
+PerLabel = tuple[tuple[str, float, float, float, int], ...]
 T = TypeVar("T")
 
 
@@ -26,6 +27,10 @@ class Objective(ABC):
 
     Args:
         inputs, target: fields of an example, as its head declares them.
+
+    Attributes:
+        recipe: how it will be trained; set before it learns.
+        labels: in order; stays empty where the targets are none.
     """
 
     metric: str  # the figure that versions are compared by; higher is better
@@ -36,7 +41,13 @@ class Objective(ABC):
 
     def __init__(self, inputs: Sequence[str], target: str) -> None:
         self.inputs, self.target = tuple(inputs), target
-        self.labels: tuple[str, ...] = ()  # in order; stays empty where the targets are none
+        self.recipe = Recipe()
+        self.labels: tuple[str, ...] = ()
+
+    @property
+    def convex(self) -> bool:
+        """Whether the loss of a head alone is convex in its weights, as that of a linear head is."""
+        return True
 
     @abstractmethod
     def learn(self, examples: Sequence[Example], labels: Sequence[str]) -> None:
@@ -90,6 +101,14 @@ class Objective(ABC):
     def calibrate(self, head: Any, features: torch.Tensor, targets: torch.Tensor) -> None:
         """Set what turns the head's outputs into probabilities, from held-out features."""
 
+    def per_label(self, head: Any, features: torch.Tensor, targets: torch.Tensor) -> PerLabel:
+        """``(label, precision, recall, F1, support)`` in label order, where there are labels."""
+        return ()
+
+    def flat(self, features: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Features and targets as `losses` takes them for a head alone, with no padding in them."""
+        return features, targets
+
     def familiarise(
         self, head: Any, train: tuple[torch.Tensor, torch.Tensor], held_out: torch.Tensor, coverage: float
     ) -> None:
@@ -141,6 +160,12 @@ class Objective(ABC):
         texts = [text for several in of_each(examples, split, self.texts) for text in several]
         targets = torch.tensor(of_each(examples, split, self.target_of))
         return Prepared(encoder.tokens(texts, max_tokens, self.reads), targets, self.views, self.reads)
+
+
+def figures_of(right: int, said: int, actual: int) -> tuple[float, float, float]:
+    """Precision, recall and F1; 0 where there is nothing to divide by."""
+    precision, recall = right / said if said else 0.0, right / actual if actual else 0.0
+    return precision, recall, 2 * precision * recall / (precision + recall) if right else 0.0
 
 
 def of_each(examples: Sequence[Example], split: str, read: Callable[[Example], T]) -> list[T]:

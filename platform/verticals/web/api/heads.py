@@ -107,10 +107,10 @@ class RollbackOrder(BaseModel):
 class Inputs(BaseModel):
     """What to predict.
 
-    An input of ``classify`` and ``score`` is a text, a pair of texts, or a mapping of the head's input fields; one
-    of ``rank`` is ``{"query": …, "candidates": {id: text}}``; one of ``classify_image`` is the image in base64, as
-    ``data:image/png;base64,…`` or ``{"base64": …}``; one of ``generate`` is a text, or the head's fields with
-    ``max_new_tokens``, ``temperature``, ``top_p`` and ``seed`` beside them.
+    An input is a text, a pair of texts, or a mapping of the head's input fields; one of ``tag`` may be a list of
+    words; one of ``rank`` is ``{"query": …, "candidates": {id: text}}``; one of ``classify_image`` is the image in
+    base64, as ``data:image/png;base64,…`` or ``{"base64": …}``; one of ``generate`` is a text, or the head's fields
+    with ``max_new_tokens``, ``temperature``, ``top_p`` and ``seed`` beside them.
     """
 
     inputs: list[str | list[str] | dict[str, Any]] = Field(min_length=1, max_length=1024)
