@@ -206,5 +206,10 @@ def test_a_client_of_the_api_cannot_name_files_of_the_server():
 
     for given in ("/etc/passwd", {"picture": "scan.png"}, {"picture": "file:///scan.png"}):
         assert not _in_hand(given, "picture")
-    for given in ("data:image/png;base64,AA==", {"base64": "AA=="}, {"picture": {"base64": "AA=="}}, {"picture": [[0]]}):
+    for given in (
+        "data:image/png;base64,AA==",
+        {"base64": "AA=="},
+        {"picture": {"base64": "AA=="}},
+        {"picture": [[0]]},
+    ):
         assert _in_hand(given, "picture")

@@ -64,7 +64,7 @@ class ClassifyHead(Head):
         return logits
 
     def embed(self, features: torch.Tensor) -> torch.Tensor:
-        """The vectors that labels are told apart by, [rows, dimension]: of texts the features; of vectors, themselves."""
+        """The vectors that labels are told apart by, [rows, dimension]; vectors stay what they are."""
         return features
 
     def scaled(self, features: torch.Tensor) -> torch.Tensor:
