@@ -60,7 +60,7 @@ class ClassifyImageHead(ClassifyHead):
         return []
 
     def embed(self, features: torch.Tensor) -> torch.Tensor:
-        """Vectors [images, dimension] of uint8 (or 0 to 1) [images, channels, size, size]; vectors stay what they are."""
+        """Vectors [images, dimension] of images [images, channels, size, size]; vectors stay what they are."""
         if features.ndim == 2:
             return features
         device = self.linear.weight.device
