@@ -49,7 +49,7 @@ def register_heads():
     yield TaskHead(
         name="pneumonia", dataset="scans", objective="classify_image", inputs=("image",), target="diagnosis",
         labels=("normal", "pneumonia"), prepare=prepare,
-        recipe=Recipe(epochs=12, patience=0, class_weights="balanced", schedule="cosine", weight_decay=0.05),
+        recipe=Recipe(epochs=16, patience=0, class_weights="balanced", schedule="cosine", weight_decay=0.05),
     )
 '''
 

@@ -60,16 +60,12 @@ class ClassifyHead(Head):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Logits [rows, labels]."""
-        return self.logits(self.embed(features))
+        logits: torch.Tensor = self.linear(self.dropout(self.scaled(self.embed(features))))
+        return logits
 
     def embed(self, features: torch.Tensor) -> torch.Tensor:
-        """The vectors that labels are told apart by, [rows, dimension]: of texts, the features themselves."""
+        """The vectors that labels are told apart by, [rows, dimension]; vectors stay what they are."""
         return features
-
-    def logits(self, vectors: torch.Tensor) -> torch.Tensor:
-        """Logits [rows, labels] of such vectors."""
-        logits: torch.Tensor = self.linear(self.dropout(self.scaled(vectors)))
-        return logits
 
     def scaled(self, features: torch.Tensor) -> torch.Tensor:
         """Features of unit variance: what the linear layer reads."""
@@ -82,7 +78,7 @@ class ClassifyHead(Head):
     def answer(self, features: torch.Tensor, values: Sequence[Any]) -> list[Prediction]:
         """See `Head.answer`."""
         vectors = self.embed(features)
-        probabilities = torch.softmax(self.logits(vectors) / self.temperature, dim=-1)
+        probabilities = torch.softmax(self(vectors) / self.temperature, dim=-1)
         ordered, places = probabilities.sort(dim=-1, descending=True)
         return [
             Prediction(

@@ -60,7 +60,9 @@ class ClassifyImageHead(ClassifyHead):
         return []
 
     def embed(self, features: torch.Tensor) -> torch.Tensor:
-        """Vectors [images, dimension] of images [images, channels, size, size], uint8 or from 0 to 1."""
+        """Vectors [images, dimension] of images [images, channels, size, size]; vectors stay what they are."""
+        if features.ndim == 2:
+            return features
         device = self.linear.weight.device
         parts = features.split(_TOGETHER) if not torch.is_grad_enabled() else (features,)
         vectors = [self.network(part.to(device).float() / (255 if part.dtype == torch.uint8 else 1)) for part in parts]
