@@ -48,12 +48,12 @@ def run(session: Session, names: tuple[str, ...], address: str | None, port: int
 
         def ready(url: str) -> None:
             display.end()
-            _announce(url, served, pages=not no_pages)
+            _announce(url, [name for name in served if host[name].pages and not no_pages])
 
         serve(host, served, host.settings.host, host.settings.port, pages=not no_pages, ready=ready)
 
 
-def _announce(url: str, names: list[str], *, pages: bool) -> None:
-    lines = [(name, f"{url}/{name}") for name in names] if pages else []
+def _announce(url: str, with_pages: list[str]) -> None:
+    lines = [(name, f"{url}/{name}") for name in with_pages]
     heading("Ready. Ctrl-C stops.")
     facts([*lines, ("API", f"{url}/docs")], indent="  ")

@@ -20,6 +20,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
     "Data and training": {
         "data": Entry("verticals.cli.data:data", "Import, list, show and export data sets"),
         "train": Entry("verticals.cli.train:train", "Train a head; interrupt and resume at will"),
+        "methods": Entry("verticals.cli.methods:methods", "List the ways to train a head, and its possible objectives"),
         "tune": Entry("verticals.cli.tune:tune", "Search for a better recipe; interrupt and resume at will"),
         "runs": Entry("verticals.cli.runs:runs", "List, show and compare training runs"),
         "adapt": Entry("verticals.cli.adapt:adapt", "Adapt the encoder to unlabelled texts"),

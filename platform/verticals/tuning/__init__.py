@@ -10,8 +10,10 @@ from .evaluation import Evaluation, evaluate, write_report
 from .explain import Explanation, explain
 from .fit import Workshop, fit
 from .label_errors import LabelledRow, SuspectReport, find_label_errors
+from .methods import METHODS
+from .objectives import OBJECTIVES
 
 __all__ = [
-    "Comparison", "Evaluation", "Explanation", "LabelledRow", "SuspectReport", "Workshop", "compare", "evaluate",
-    "explain", "find_label_errors", "fit", "model_card", "write_report",
+    "METHODS", "OBJECTIVES", "Comparison", "Evaluation", "Explanation", "LabelledRow", "SuspectReport", "Workshop",
+    "compare", "evaluate", "explain", "find_label_errors", "fit", "model_card", "write_report",
 ]  # fmt: skip

@@ -20,7 +20,7 @@ from verticals.tuning.prepared import hold_out
 class Saying(ClassifyHead):
     """A head whose logits are its features."""
 
-    def logits(self, features):
+    def forward(self, features):
         return features
 
 

@@ -363,7 +363,7 @@ def test_long_texts_are_cut_in_training_and_read_in_windows_afterwards(job_of, w
 
 
 def test_the_features_of_many_words_are_not_all_kept(job_of, workshop, monkeypatch):
-    monkeypatch.setattr(sys.modules["verticals.tuning.fit"], "_CACHED_BYTES", 4 * 32 * 9 * 30)
+    monkeypatch.setattr(sys.modules["verticals.tuning.preparing"], "_CACHED_BYTES", 4 * 32 * 9 * 30)
     report = fit(job_of(method="head"), workshop)
     assert any("30 of 40 held-out rows" in note or "held-out rows were measured on" in note for note in report.notes)
     assert any("the head alone was fitted to" in note and "of 150 rows" in note for note in report.notes)

@@ -63,9 +63,9 @@ class VerbaliserHead(ClassifyHead):
         """See `Head.texts`: the prompt."""
         return [prompt_of(self.template, texts_of(value, self.fields))]
 
-    def logits(self, vectors: torch.Tensor) -> torch.Tensor:
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Logits [rows, labels] of the vectors at the mask."""
-        transformed = self.norm(_ACTIVATIONS[self.activation](self.dense(self.dropout(vectors))))
+        transformed = self.norm(_ACTIVATIONS[self.activation](self.dense(self.dropout(features))))
         logits: torch.Tensor = self.linear(transformed) @ self.share.T
         return logits
 

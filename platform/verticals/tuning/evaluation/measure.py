@@ -160,7 +160,8 @@ def summary(answers: Answers, resamples: int = RESAMPLES, seed: int = 0) -> dict
     found: dict[str, Any] = {"intervals": intervals(draws), "resamples": resamples, "seed": seed}
     if outcomes is None:
         with torch.inference_mode():
-            found["per_label"] = answers.objective.per_label(answers.head, answers.features, answers.targets)
+            per_label = answers.objective.per_label(answers.head, answers.features, answers.targets)
+        found |= {"per_label": per_label} if per_label else {}
     else:
         matrix = tables.confusion_matrix(outcomes)
         bins, error = tables.calibration(outcomes)
