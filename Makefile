@@ -13,11 +13,11 @@ PLUGINS := customer-service financial-sentiment recommendation
 HARDWARE := $(if $(shell command -v nvidia-smi 2>/dev/null),gpu,cpu)
 # On Linux without a GPU, TORCH_INDEX=https://download.pytorch.org/whl/cpu saves gigabytes of CUDA libraries.
 INDEX   := $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
-# Compiling all that torch brings takes a minute; what is imported at a start is compiled by one, just after.
+# Compiling all that torch brings takes a minute; modules are compiled when they are first imported, and kept.
+unexport PYTHONDONTWRITEBYTECODE
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-compile -q $(INDEX) -c constraints.txt
 EDITABLE := $(foreach plugin,$(PLUGINS),-e plugins/$(plugin))
 PYTEST  := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal --ignore=tests/e2e
-COMPILE := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c 'import verticals.web.server, verticals.tuning, verticals.retrieval, verticals.web.pages'
 PROJECTS := pyproject.toml constraints.txt $(foreach plugin,$(PLUGINS),plugins/$(plugin)/pyproject.toml)
 
 .PHONY: run test check coverage bench docs clean
@@ -53,11 +53,9 @@ $(VENV)/bin/python:
 $(VENV)/installed: $(VENV)/bin/python $(PROJECTS)
 	@echo "Installing into $(VENV) (once; a few minutes) …"
 	$(INSTALL) -e '.[$(HARDWARE),offline]' $(EDITABLE)
-	@$(COMPILE)
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/bin/python $(PROJECTS)
 	@echo "Installing into $(VENV), with what tests need (once; a few minutes) …"
 	$(INSTALL) -e '.[$(HARDWARE),offline,postgres,dev]' $(EDITABLE)
-	@$(COMPILE)
 	@touch $(VENV)/installed $@

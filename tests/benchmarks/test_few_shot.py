@@ -5,7 +5,7 @@ import statistics
 from pathlib import Path
 
 import pytest
-from test_banking77 import DATA, platform
+from tests.benchmarks.test_banking77 import DATA, platform
 
 pytestmark = [
     pytest.mark.bench, pytest.mark.timeout(3600),

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.docs import forks
 
 from verticals import Host
 
@@ -40,16 +41,19 @@ def script_of(blocks: list[tuple[str, str]]) -> str:
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory) -> dict[str, str]:
+def environment(tmp_path_factory) -> Iterator[dict[str, str]]:
     from verticals.encoder import tiny
 
     others = {name: value for name, value in os.environ.items() if not name.startswith("PLATFORM_")}
-    return others | {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    given = others | {
         "PLATFORM_ENCODER": str(tiny.create(tmp_path_factory.mktemp("encoder"))),
         "PLATFORM_DEVICE": "cpu", "PLATFORM_PRECISION": "fp32", "PLATFORM_THREADS": "1",
         "PLATFORM_FIRST_TOKENS": "0", "OMP_NUM_THREADS": "1",
     }  # fmt: skip
+    process, commands = forks.start(tmp_path_factory.mktemp("forks"), given)
+    yield given | {"PATH": os.pathsep.join([str(commands), str(Path(sys.executable).parent), os.environ["PATH"]])}
+    process.kill()
+    process.wait()
 
 
 @pytest.fixture
