@@ -85,6 +85,8 @@ def train(
     if report.stopped == "interrupted":
         _say_how_to_resume(host, chosen)
         raise KeyboardInterrupt
+    if not report.version:  # another process, which this one helped, saved it
+        return
     record = host.registry.get(chosen.vertical.name, chosen.name, report.version)
     if record.stage != "live" and (promote or live is None):
         record = host.registry.promote(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -38,7 +40,29 @@ def train(
     progress: Callable[[Progress], None] | None,
 ) -> FitReport:
     """See `Head.train`. However it ends, the run's record says so."""
-    resumed = _resumable(head, head.vertical.host.store.runs.get(resume)) if resume else None
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        from verticals.tuning.processes import joined
+
+        with joined():
+            return _train(head, recipe, changes, dataset_version, resume, progress)
+    return _train(head, recipe, changes, dataset_version, resume, progress)
+
+
+def follows() -> bool:
+    """Whether this process only helps another to train, as those that `torchrun` starts beside the first do."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1 and int(os.environ.get("RANK", "0")) > 0
+
+
+def _train(
+    head: Head,
+    recipe: Recipe | None,
+    changes: Mapping[str, Any] | None,
+    dataset_version: str | None,
+    resume: str | None,
+    progress: Callable[[Progress], None] | None,
+) -> FitReport:
+    runs = head.vertical.host.store.runs
+    resumed = None if resume is None else runs.get(resume) if follows() else _resumable(head, runs.get(resume))
     chosen = Recipe().changed(resumed.recipe) if resumed else (recipe or head.noun.recipe).changed(changes or {})
     rows = head.vertical.dataset(head.noun.dataset).get(resumed.dataset_version if resumed else dataset_version)
     return run_fit(head, chosen, rows.version, head.examples(rows), resumed=resumed, progress=progress)
@@ -67,9 +91,10 @@ def run_fit(
     runs = host.store.runs
     _check_trackers(host)
     start = _start(head, recipe.start_from) if recipe.start_from else None
-    labels = examples.labels
-    if start is not None and not head.noun.labels:
-        labels = tuple(sorted({*labels, *start.manifest["labels"]}))
+    if follows():
+        job = _job(head, recipe, dataset_version, examples, resumed, start)
+        helped: FitReport = host.manager.hook.fit(job=job)
+        return helped
     if resumed is not None:
         run = resumed
         runs.update(run.id, status="running")
@@ -81,23 +106,8 @@ def run_fit(
     if started is not None:
         started(run.id)
     recorder = Recorder(host.store, run, resumed is not None, host.settings.trackers, host.runs_folder, progress)
-    job = FitJob(
-        vertical=vertical,
-        head=head.name,
-        objective=head.noun.objective,
-        examples=_with_groups(examples, recipe),
-        labels=labels,
-        recipe=recipe,
-        dataset_version=dataset_version,
-        run=run.id,
-        inputs=head.noun.inputs,
-        target=head.noun.target,
-        label_texts=head.noun.label_texts,
-        unlabelled=examples.unlabelled,
-        resume=resumed is not None,
-        progress=recorder,
-        start=start,
-    )
+    job = _job(head, recipe, dataset_version, examples, resumed, start)
+    job = dataclasses.replace(job, run=run.id, progress=recorder)
     report: FitReport | None = None
     try:
         report = host.manager.hook.fit(job=job)
@@ -119,6 +129,35 @@ def run_fit(
     status = "interrupted" if report.stopped == "interrupted" else "finished"
     runs.update(run.id, status=status, metrics=report.metrics, version=report.version or None)
     return report
+
+
+def _job(
+    head: Head,
+    recipe: Recipe,
+    dataset_version: str,
+    examples: Examples,
+    resumed: RunRecord | None,
+    start: StartFrom | None,
+) -> FitJob:
+    labels = examples.labels
+    if start is not None and not head.noun.labels:
+        labels = tuple(sorted({*labels, *start.manifest["labels"]}))
+    return FitJob(
+        vertical=head.vertical.name,
+        head=head.name,
+        objective=head.noun.objective,
+        examples=_with_groups(examples, recipe),
+        labels=labels,
+        recipe=recipe,
+        dataset_version=dataset_version,
+        run=resumed.id if resumed is not None else "none",
+        inputs=head.noun.inputs,
+        target=head.noun.target,
+        label_texts=head.noun.label_texts,
+        unlabelled=examples.unlabelled,
+        resume=resumed is not None,
+        start=start,
+    )
 
 
 class Ended(Exception):

@@ -25,7 +25,7 @@ from .linear import fit_head
 from .methods import METHODS, Fitted, Floor, Method, Task
 from .objectives import Objective, objective_of
 from .preparing import fitting, prepare_task, some_of, text_count, with_rows
-from .processes import ALONE, Processes
+from .processes import Processes, current
 from .pseudo import with_pseudo_labels
 
 _FAMILIAR_PER_LABEL = 30  # training rows per label that the label means are taken from
@@ -51,7 +51,7 @@ class Workshop:
     provenance: Mapping[str, str] = field(default_factory=dict)
     stop: threading.Event = field(default_factory=threading.Event)
     other: Callable[[str], Encoder] | None = None
-    processes: Processes = ALONE
+    processes: Processes = field(default_factory=current)
 
 
 @dataclass(slots=True)

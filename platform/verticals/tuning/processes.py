@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
@@ -46,14 +45,6 @@ class Processes:
         for grad, summed in zip(grads, together[1:].split([grad.numel() for grad in grads]), strict=True):
             grad.copy_(summed.view_as(grad))
 
-    def agree(self, value: Any) -> Any:
-        """The first process's value, in all of them."""
-        if self.count == 1:
-            return value
-        told = [value]
-        torch.distributed.broadcast_object_list(told, src=0)
-        return told[0]
-
     def any(self, value: bool) -> bool:
         """Whether it is so in any of them."""
         if self.count == 1:
@@ -66,19 +57,22 @@ class Processes:
 ALONE = Processes()
 
 
+def current() -> Processes:
+    """The processes that have joined; this one alone where there are no others."""
+    if not torch.distributed.is_available() or not torch.distributed.is_initialized():
+        return ALONE
+    return Processes(torch.distributed.get_rank(), torch.distributed.get_world_size())
+
+
 @contextmanager
-def joined() -> Iterator[Processes]:
-    """The processes that `torchrun` started, while the block lasts; this one alone where it did not."""
-    count = int(os.environ.get("WORLD_SIZE", "1"))
-    if count == 1:
-        yield ALONE
-        return
+def joined() -> Iterator[None]:
+    """Join the other processes that `torchrun` started, while the block lasts."""
     # Gloo carries the small messages on the CPU; gradients on a GPU go through NCCL.
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     torch.distributed.init_process_group(backend)
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     try:
-        yield Processes(torch.distributed.get_rank(), count)
+        yield
     finally:
         torch.distributed.destroy_process_group()

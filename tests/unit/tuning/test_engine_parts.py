@@ -17,7 +17,7 @@ from verticals.tuning.optimiser import make_optimiser
 from verticals.tuning.processes import ALONE
 from verticals.tuning.sampling import epoch_order
 from verticals.tuning.step import Step
-from verticals.tuning.work import Work
+from verticals.tuning.work import Together, Work
 
 PLAIN = Recipe(dropout=0.0, epochs=2, learning_rate=1e-2, batch_size=16, patience=0, lora_rank=4)
 
@@ -242,3 +242,27 @@ def test_every_option_learns(parts, tmp_path, changes):
     assert outcome == "done"
     assert state.history[-1]["loss"] < 0.8 * state.history[0]["loss"]
     assert state.best_figure > 0.6
+
+
+def test_heads_trained_together_share_a_body_and_answer_each_their_own(parts, encoder, utterances, tmp_path):
+    recipe = dataclasses.replace(PLAIN, epochs=10, head_learning_rate=2e-2, batch_size=8)
+    body, head, objective, data, held = parts(recipe)
+    short = Classify(("text",), "short")
+    rows, held_rows = ([{**row, "short": "yes" if row["label"] == "delivery" else "no"} for row in utterances(count, seed)]
+                       for count, seed in ((50, 2), (30, 3)))  # fmt: skip
+    short.learn(rows, ())
+    second = [short.prepare(part, "train", encoder, 24) for part in (rows, held_rows)]
+    works = {"topic": Work(body, head, objective, data, held, recipe),
+             "short": Work(body, short.head(encoder.dimension, recipe), short, *second, recipe)}  # fmt: skip
+    together = Together(works)
+    steps = together.order(0)
+    assert sorted(np.concatenate(steps).tolist()) == list(range(110)), "each row of each head once an epoch"
+    assert all((which < 60).all() or (which >= 60).all() for which in steps), "a step belongs to one head"
+    owners = [bool(which[0] < 60) for which in steps]
+    assert owners != sorted(owners), "the heads take turns"
+    assert owners != sorted(owners, reverse=True), "the heads take turns"
+    state, outcome = train_work(together, recipe, tmp_path / "a.pt")
+    assert outcome == "done"
+    last = state.history[-1]
+    assert last["mean"] == pytest.approx((last["topic.accuracy"] + last["short.accuracy"]) / 2)
+    assert state.history[-1]["loss"] < 0.8 * state.history[0]["loss"]
