@@ -15,6 +15,7 @@ from verticals.contract import Batch, Document, Event, Hit, Prediction, Predicti
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from verticals.contract import Recipe
     from verticals.inference import Queue
     from verticals.retrieval import Changes
     from verticals.store import VersionRecord
@@ -148,9 +149,20 @@ class ServedHead:
                 if host.on_progress is not None:
                     host.on_progress(name, progress)
 
-            report = self._head.train(changes={"token_budget": host.settings.first_tokens}, progress=told)
+            changes = {"token_budget": host.settings.first_tokens}
+            begun = self._begun(self._head.noun.recipe.changed(changes))
+            report = self._head.train(changes=None if begun else changes, resume=begun, progress=told)
             record = self._head.promote(report.version, why="the first version, trained when serving began")
         return record
+
+    def _begun(self, recipe: Recipe) -> str | None:
+        """The run that an earlier start began so and was stopped in."""
+        vertical, head = self._head.vertical, self._head
+        version = vertical.dataset(head.noun.dataset).current().version
+        for run in vertical.host.store.runs.list(vertical.name, head.name, status="interrupted"):
+            if run.dataset_version == version and run.recipe == recipe.to_dict():
+                return run.id
+        return None
 
     def _live(self) -> VersionRecord:
         record = self._head.live

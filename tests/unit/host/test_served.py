@@ -80,6 +80,14 @@ def test_a_start_that_is_cancelled_does_not_wait_for_the_first_training(sarcasm,
         time.sleep(0.05)
     assert host.store.runs.list()[0].status == "interrupted"
     assert host.registry.list() == []
+    host.on_progress = None
+
+    async def again() -> None:
+        async with host.serve([name]):
+            pass
+
+    asyncio.run(again())
+    assert [run.status for run in host.store.runs.list()] == ["finished"], "the next start goes on with the same run"
 
 
 def test_a_promotion_is_served_at_once(sarcasm, open_small_host, trained_home):

@@ -248,8 +248,10 @@ def test_heads_trained_together_share_a_body_and_answer_each_their_own(parts, en
     recipe = dataclasses.replace(PLAIN, epochs=10, head_learning_rate=2e-2, batch_size=8)
     body, head, objective, data, held = parts(recipe)
     short = Classify(("text",), "short")
-    rows, held_rows = ([{**row, "short": "yes" if row["label"] == "delivery" else "no"} for row in utterances(count, seed)]
-                       for count, seed in ((50, 2), (30, 3)))  # fmt: skip
+    rows, held_rows = (
+        [{**row, "short": "yes" if row["label"] == "delivery" else "no"} for row in utterances(count, seed)]
+        for count, seed in ((50, 2), (30, 3))
+    )
     short.learn(rows, ())
     second = [short.prepare(part, "train", encoder, 24) for part in (rows, held_rows)]
     works = {"topic": Work(body, head, objective, data, held, recipe),
