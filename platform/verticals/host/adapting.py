@@ -12,6 +12,7 @@ from verticals.contract import BadInput, Conflict, NotFound, Progress, check_nam
 
 if TYPE_CHECKING:
     from verticals.data import DatasetVersion
+    from verticals.encoder import EncoderSource
     from verticals.tuning.adaptation import Adaptation
 
     from .host import Host
@@ -60,6 +61,16 @@ def adapt(
 def encoder_folder(home: Path, name: str) -> Path:
     """Where an adapted encoder of this home lies, or would."""
     return home / "encoders" / check_name(name, "encoder name")
+
+
+def encoder_source(home: Path, name: str) -> EncoderSource:
+    """Where an encoder lies; those adapted in this home come first."""
+    from verticals.encoder import EncoderSource, locate
+
+    own = home / "encoders" / name
+    if own.parent == home / "encoders" and (own / "config.json").is_file():
+        return EncoderSource(name, own, "path")
+    return locate(name)
 
 
 def texts_of_rows(version: DatasetVersion, field: str) -> list[str]:

@@ -28,6 +28,7 @@ from verticals.contract import (
     suggest,
 )
 
+from . import adapting
 from .discovery import discover
 from .loading import PluginState, load_plugins, new_manager
 from .settings import Settings
@@ -36,7 +37,7 @@ from .vertical import Vertical
 
 if TYPE_CHECKING:
     from verticals.data import DatasetStore
-    from verticals.encoder import Encoder, EncoderSource
+    from verticals.encoder import Encoder
     from verticals.inference import Engine, Queue
     from verticals.store import Registry, Store, VersionRecord
     from verticals.tuning.adaptation import Adaptation
@@ -186,7 +187,7 @@ class Host:
             from verticals.encoder.precision import set_threads
 
             set_threads(self.settings.threads)
-            source = self._source(self.settings.encoder)
+            source = adapting.encoder_source(self.home, self.settings.encoder)
             # Every version names the weights it stands on; hashing them takes as long as loading them.
             threading.Thread(target=lambda: source.sha256, daemon=True).start()
             return Encoder.open(source, self.settings.precision, self.settings.device)
@@ -208,18 +209,9 @@ class Host:
         def make() -> Encoder:
             from verticals.encoder import Encoder
 
-            return Encoder.open(self._source(name), self.settings.precision, self.settings.device)
+            return Encoder.open(adapting.encoder_source(self.home, name), self.settings.precision, self.settings.device)
 
         return self._part(f"encoder {name}", make)
-
-    def _source(self, name: str) -> EncoderSource:
-        """Where an encoder lies; those adapted in this home come first."""
-        from verticals.encoder import EncoderSource, locate
-
-        own = self.home / "encoders" / name
-        if own.parent == self.home / "encoders" and (own / "config.json").is_file():
-            return EncoderSource(name, own, "path")
-        return locate(name)
 
     @property
     def engine(self) -> Engine:
@@ -285,11 +277,9 @@ class Host:
             Conflict: there is an encoder of this name, or the one to resume began otherwise.
             NotFound: there is nothing to resume.
         """
-        from .adapting import adapt
-
         self._kept_in("encoders")
         self._kept_in("runs")
-        return adapt(self, texts, name, changes, resume, progress)
+        return adapting.adapt(self, texts, name, changes, resume, progress)
 
     def predict(self, batch: Batch) -> Predictions:
         """The host's own way to predict, which the innermost ``predict`` hook calls."""

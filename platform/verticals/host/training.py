@@ -6,6 +6,7 @@ import dataclasses
 import os
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import verticals
@@ -40,12 +41,12 @@ def train(
     progress: Callable[[Progress], None] | None,
 ) -> FitReport:
     """See `Head.train`. However it ends, the run's record says so."""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        from verticals.tuning.processes import joined
-
-        with joined():
-            return _train(head, recipe, changes, dataset_version, resume, progress)
-    return _train(head, recipe, changes, dataset_version, resume, progress)
+    with _joined():
+        runs = head.vertical.host.store.runs
+        resumed = None if resume is None else runs.get(resume) if follows() else _resumable(head, runs.get(resume))
+        chosen = Recipe().changed(resumed.recipe) if resumed else (recipe or head.noun.recipe).changed(changes or {})
+        rows = head.vertical.dataset(head.noun.dataset).get(resumed.dataset_version if resumed else dataset_version)
+        return run_fit(head, chosen, rows.version, head.examples(rows), resumed=resumed, progress=progress)
 
 
 def follows() -> bool:
@@ -53,19 +54,13 @@ def follows() -> bool:
     return int(os.environ.get("WORLD_SIZE", "1")) > 1 and int(os.environ.get("RANK", "0")) > 0
 
 
-def _train(
-    head: Head,
-    recipe: Recipe | None,
-    changes: Mapping[str, Any] | None,
-    dataset_version: str | None,
-    resume: str | None,
-    progress: Callable[[Progress], None] | None,
-) -> FitReport:
-    runs = head.vertical.host.store.runs
-    resumed = None if resume is None else runs.get(resume) if follows() else _resumable(head, runs.get(resume))
-    chosen = Recipe().changed(resumed.recipe) if resumed else (recipe or head.noun.recipe).changed(changes or {})
-    rows = head.vertical.dataset(head.noun.dataset).get(resumed.dataset_version if resumed else dataset_version)
-    return run_fit(head, chosen, rows.version, head.examples(rows), resumed=resumed, progress=progress)
+def _joined() -> AbstractContextManager[None]:
+    """The other processes that `torchrun` started, joined; nothing where there are none."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return nullcontext()
+    from verticals.tuning.processes import joined
+
+    return joined()
 
 
 def run_fit(
