@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from verticals.contract import PlatformError, resolve, suggest
 from .session import Session
 from .table import COMMANDS, SECTIONS
 
+_RARELY = (100_000, 20, 20)  # to import is to make many objects that stay: to look for garbage then costs a tenth
 _GLOBAL_VALUES = ("--home", "--plugins-dir")
 _EPILOG = (
     "Heads, data sets and indexes are named vertical/name, as in customer-service/intent. Where a vertical has only "
@@ -120,6 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 done, 1 an unexpected error or a failed check, 2 wrong usage or input, 130 interrupted; other codes are those
     of the errors in `verticals.contract.errors`.
     """
+    gc.set_threshold(*_RARELY)
     session = Session()
     try:
         code = platform.main(arguments, prog_name="platform", standalone_mode=False, obj=session)

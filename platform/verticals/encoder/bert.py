@@ -21,15 +21,29 @@ from .batches import TokenBatch
 _ACTIVATIONS = {"gelu": nn.GELU(), "gelu_new": nn.GELU(approximate="tanh"), "relu": nn.ReLU()}
 
 
+class Linear(nn.Linear):
+    """A linear layer without weights of its own: to make random ones takes longer than to read those wanted."""
+
+    def reset_parameters(self) -> None:
+        """Leaves the weights as they are; see `Bert.randomise`."""
+
+
+class Embedding(nn.Embedding):
+    """A table without weights of its own, as `Linear`."""
+
+    def reset_parameters(self) -> None:
+        """Leaves the weights as they are; see `Bert.randomise`."""
+
+
 class Embeddings(nn.Module):
     """Word, position and segment vectors, summed and normalised."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__()
         width = config["hidden_size"]
-        self.word_embeddings = nn.Embedding(config["vocab_size"], width)
-        self.position_embeddings = nn.Embedding(config["max_position_embeddings"], width)
-        self.token_type_embeddings = nn.Embedding(config["type_vocab_size"], width)
+        self.word_embeddings = Embedding(config["vocab_size"], width)
+        self.position_embeddings = Embedding(config["max_position_embeddings"], width)
+        self.token_type_embeddings = Embedding(config["type_vocab_size"], width)
         self.LayerNorm = nn.LayerNorm(width, eps=config.get("layer_norm_eps", 1e-12))
 
     def forward(self, batch: TokenBatch) -> torch.Tensor:
@@ -53,9 +67,9 @@ class SelfAttention(nn.Module):
         super().__init__()
         width = config["hidden_size"]
         self.heads = config["num_attention_heads"]
-        self.query = nn.Linear(width, width)
-        self.key = nn.Linear(width, width)
-        self.value = nn.Linear(width, width)
+        self.query = Linear(width, width)
+        self.key = Linear(width, width)
+        self.value = Linear(width, width)
 
     def forward(self, hidden: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """Attended values [rows, length, width]; ``mask`` is true where a token may be looked at."""
@@ -75,7 +89,7 @@ class Residual(nn.Module):
 
     def __init__(self, config: dict[str, Any], width_in: int) -> None:
         super().__init__()
-        self.dense = nn.Linear(width_in, config["hidden_size"])
+        self.dense = Linear(width_in, config["hidden_size"])
         self.LayerNorm = nn.LayerNorm(config["hidden_size"], eps=config.get("layer_norm_eps", 1e-12))
 
     def forward(self, hidden: torch.Tensor, residual: torch.Tensor) -> torch.Tensor:
@@ -93,7 +107,7 @@ class Layer(nn.Module):
         self.attention["self"] = SelfAttention(config)
         self.attention["output"] = Residual(config, config["hidden_size"])
         self.intermediate = nn.ModuleDict()
-        self.intermediate["dense"] = nn.Linear(config["hidden_size"], config["intermediate_size"])
+        self.intermediate["dense"] = Linear(config["hidden_size"], config["intermediate_size"])
         self.output = Residual(config, config["intermediate_size"])
         self.activation = _ACTIVATIONS[config.get("hidden_act", "gelu")]
 
@@ -105,7 +119,10 @@ class Layer(nn.Module):
 
 
 class Bert(nn.Module):
-    """Token ids to one vector per token."""
+    """Token ids to one vector per token.
+
+    Its weights are whatever the memory holds until they are loaded, or made by `randomise`.
+    """
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__()
@@ -115,6 +132,15 @@ class Bert(nn.Module):
         self.width = int(config["hidden_size"])
         self.depth = len(layers)
         self.checkpointing = False  # compute each layer again on the way back instead of keeping it
+
+    def randomise(self) -> Bert:
+        """Give it random weights, as PyTorch makes them; itself."""
+        for module in self.modules():
+            if isinstance(module, Linear):
+                nn.Linear.reset_parameters(module)
+            elif isinstance(module, Embedding):
+                nn.Embedding.reset_parameters(module)
+        return self
 
     @property
     def adaptable(self) -> nn.Module:
@@ -182,7 +208,7 @@ def load(config: dict[str, Any], weights: Path) -> Bert:
     from safetensors.torch import load_file
 
     try:
-        model = Bert(config)  # not on the meta device: what that imports takes ten times as long as filling weights
+        model = Bert(config)  # not on the meta device: what that imports takes longer still
         stored = {_renamed(name): tensor for name, tensor in load_file(weights).items()}
         wanted = model.state_dict().keys()
         model.load_state_dict({name: stored[name].float() for name in wanted}, assign=True)

@@ -39,6 +39,6 @@ def create(folder: Path, seed: int = 0) -> Path:
     (folder / "config.json").write_text(json.dumps(_CONFIG, indent=2), encoding="utf-8")
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = Bert(_CONFIG)
+        model = Bert(_CONFIG).randomise()
     save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / "model.safetensors")
     return folder

@@ -37,7 +37,7 @@ from .vertical import Vertical
 
 if TYPE_CHECKING:
     from verticals.data import DatasetStore
-    from verticals.encoder import Encoder
+    from verticals.encoder import Encoder, EncoderSource
     from verticals.inference import Engine, Queue
     from verticals.store import Registry, Store, VersionRecord
     from verticals.tuning.adaptation import Adaptation
@@ -179,6 +179,18 @@ class Host:
         return self._part("datasets", make)
 
     @property
+    def encoder_source(self) -> EncoderSource:
+        """Where the shared encoder lies; from its first use on, its weights are hashed beside whatever else goes on."""
+
+        def make() -> EncoderSource:
+            source = adapting.encoder_source(self.home, self.settings.encoder)
+            # Every version names the weights it stands on; hashing them takes longer than loading them.
+            threading.Thread(target=lambda: source.sha256, daemon=True).start()
+            return source
+
+        return self._part("encoder source", make)
+
+    @property
     def encoder(self) -> Encoder:
         """The shared encoder; its first use loads it."""
 
@@ -187,10 +199,7 @@ class Host:
             from verticals.encoder.precision import set_threads
 
             set_threads(self.settings.threads)
-            source = adapting.encoder_source(self.home, self.settings.encoder)
-            # Every version names the weights it stands on; hashing them takes as long as loading them.
-            threading.Thread(target=lambda: source.sha256, daemon=True).start()
-            return Encoder.open(source, self.settings.precision, self.settings.device)
+            return Encoder.open(self.encoder_source, self.settings.precision, self.settings.device)
 
         return self._part("encoder", make)
 
@@ -225,7 +234,12 @@ class Host:
         return self._part("engine", make)
 
     def new_queue(self) -> Queue:
-        """A queue that turns concurrent requests into few batches for the engine; not started yet."""
+        """A queue that turns concurrent requests into few batches for the engine; not started yet.
+
+        Raises:
+            NotFound: the encoder is nowhere.
+        """
+        _ = self.encoder_source  # before torch, which is long to import: its weights are hashed meanwhile
         from verticals.inference import Queue
 
         return Queue(self.engine)

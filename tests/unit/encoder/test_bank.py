@@ -209,7 +209,7 @@ def test_slots_are_filled_freed_and_filled_again():
         "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8, "vocab_size": 9,
         "max_position_embeddings": 8, "type_vocab_size": 2,
     }  # fmt: skip
-    bank = Bank(Bert(configuration), slots=3, rank=4)
+    bank = Bank(Bert(configuration).randomise(), slots=3, rank=4)
     new = LoraAdapter(bank.shapes, 2, 2.0)
     taken = [bank.add(new) for _ in range(3)]
     assert sorted(taken) == [1, 2, 3]
