@@ -1,30 +1,23 @@
 """BANKING77 with ten, five and no rows per label, through the command line as the how-to pages have it."""
 
-import json
 import statistics
 from pathlib import Path
 
 import pytest
-from tests.benchmarks.test_banking77 import DATA, platform
+from tests.benchmarks.commands import DATA, needs, platform, trained_and_measured
 
-pytestmark = [
-    pytest.mark.bench, pytest.mark.timeout(3600),
-    pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} is not there"),
-]  # fmt: skip
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600), needs("banking77")]
+HEAD = "customer-service/intent"
 SEEDS = (0, 1, 2)
 BARS = {10: 0.87, 5: 0.81}
 
 
 def imported(home: Path, train: str) -> None:
     importing = ["data", "import", "customer-service/utterances"]
-    platform(home, *importing, str(DATA / train), "--map", "label=intent", "--replace", "--split", "train")
-    platform(home, *importing, str(DATA / "test.csv"), "--map", "category=intent", "--split", "test")
-
-
-def trained(home: Path, *options: str) -> tuple[dict, dict]:
-    """A new version as the command line tells of it, and its figures on the test split."""
-    version = json.loads(platform(home, "train", "customer-service/intent", *options, "--promote", "--json"))
-    return version, json.loads(platform(home, "evaluate", "customer-service/intent", "--split", "test", "--json"))
+    platform(
+        home, *importing, str(DATA / "banking77" / train), "--map", "label=intent", "--replace", "--split", "train"
+    )
+    platform(home, *importing, str(DATA / "banking77/test.csv"), "--map", "category=intent", "--split", "test")
 
 
 @pytest.mark.parametrize("shots", list(BARS))
@@ -32,7 +25,7 @@ def test_a_few_rows_of_each_label_reach_the_bar(tmp_path: Path, shots: int) -> N
     imported(tmp_path, f"train_{shots}.csv")
     reached = []
     for seed in SEEDS:
-        version, measured = trained(tmp_path, "--method", "few_shot", "--seed", str(seed))
+        version, measured = trained_and_measured(tmp_path, HEAD, "--method", "few_shot", "--seed", str(seed))
         assert measured["rows"] == 3080
         reached.append(measured["metrics"]["accuracy"])
         print(f"\nBANKING77 {shots}-shot, seed {seed}: {reached[-1]:.4f} in {version['seconds']:.0f} s")
@@ -44,6 +37,6 @@ def test_a_few_rows_of_each_label_reach_the_bar(tmp_path: Path, shots: int) -> N
 def test_without_any_rows_the_names_of_the_labels_answer(tmp_path: Path) -> None:
     # The five rows of each label only tell which labels there are, and calibrate.
     imported(tmp_path, "train_5.csv")
-    _, measured = trained(tmp_path, "--method", "zero_shot")
+    _, measured = trained_and_measured(tmp_path, HEAD, "--method", "zero_shot")
     print(f"\nBANKING77 zero-shot from label names: {measured['metrics']['accuracy']:.4f}")
     assert measured["metrics"]["accuracy"] >= 0.6

@@ -41,6 +41,8 @@ class Recipe:
         head_start: where the head begins: ``fresh``, or ``fitted`` to the frozen features first (LP-FT).
         dropout: on the features before the head.
         max_grad_norm: gradients are clipped to this norm.
+        averaging: share of the running mean of the weights that stays at each step; the mean is what is measured and
+            kept, steadier than the weights of any one step. 0: no mean, the weights themselves.
         lora_rank, lora_alpha: rank and scale (alpha / rank) of the adapters.
         lora_scaling: ``standard`` (alpha / rank), or ``rs`` (alpha / sqrt(rank), rsLoRA).
         lora_plus: rate of the adapters' upper matrices as a multiple of the lower ones' (LoRA+).
@@ -101,6 +103,7 @@ class Recipe:
     head_start: str = "fresh"
     dropout: float = 0.1
     max_grad_norm: float = 1.0
+    averaging: float = 0.0
     lora_rank: int = 16
     lora_alpha: float = 32.0
     lora_scaling: str = "standard"
@@ -200,6 +203,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("frozen_layers", 0, 1000),
     ("dropout", 0, 0.95),
     ("max_grad_norm", 1e-6, 1e6),
+    ("averaging", 0, 0.99999),
     ("lora_rank", 1, 1024),
     ("lora_alpha", 1e-3, 1e5),
     ("lora_plus", 0.01, 1000),

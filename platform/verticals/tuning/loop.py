@@ -17,6 +17,7 @@ from torch import nn
 from verticals.contract import Progress, Recipe
 from verticals.files import write_file
 
+from .averaging import Average
 from .body import Body
 from .optimiser import rate
 from .processes import ALONE, Processes
@@ -36,6 +37,7 @@ class Training:
         body: what is trained below the head.
         parameters: trained tensors by name.
         epoch, step: the epoch in progress and the steps of it that are done.
+        average: the running mean of the trained tensors, which is what is measured and kept.
         losses: of those steps.
         best: figures and weights of the best epoch so far.
     """
@@ -43,6 +45,7 @@ class Training:
     body: Body
     parameters: dict[str, nn.Parameter]
     optimiser: torch.optim.Optimizer
+    average: Average
     epoch: int = 0
     step: int = 0
     seconds: float = 0.0
@@ -89,6 +92,7 @@ class Training:
         state = {
             "parameters": {name: parameter.detach() for name, parameter in self.parameters.items()},
             "optimiser": self.optimiser.state_dict(), "random": torch.get_rng_state(), "losses": self.losses,
+            "average": self.average.mean,
             "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],
             "counters": [self.epoch, self.step, self.best_epoch], "seconds": self.seconds,
             "best_figure": self.best_figure, "best": self.best, "history": self.history, "body": self.body.remember(),
@@ -104,6 +108,7 @@ class Training:
             for name, parameter in self.parameters.items():
                 parameter.copy_(state["parameters"][name])
         self.optimiser.load_state_dict(state["optimiser"])
+        self.average.recall(state["average"])
         self.body.recall(state["body"])
         torch.set_rng_state(state["random"])
         if state["random_cuda"]:
@@ -143,7 +148,7 @@ def train(
         What happened, and ``done``, ``early`` or ``interrupted``.
     """
     torch.manual_seed(recipe.seed + processes.rank)
-    state = _begin(work)
+    state = _begin(work, recipe)
     peaks = [group["lr"] for group in state.optimiser.param_groups]  # a checkpoint brings the rates of its last step
     if resume and checkpoint.is_file():
         state.load(checkpoint)
@@ -165,6 +170,7 @@ def train(
             state.losses.append(step(which))
             nn.utils.clip_grad_norm_(state.parameters.values(), recipe.max_grad_norm)
             state.optimiser.step()
+            state.average.update(state.epoch * steps_per_epoch + state.step)
             if work.body.after_step is not None:
                 work.body.after_step(state.epoch * steps_per_epoch + state.step)
             state.optimiser.zero_grad(set_to_none=True)
@@ -184,8 +190,9 @@ def train(
                 saved = now
         if outcome == "interrupted":
             break
-        figures = work.measure()
-        state.keep_best(figures[work.metric] if choose else state.epoch)
+        with state.average.in_place():
+            figures = work.measure()
+            state.keep_best(figures[work.metric] if choose else state.epoch)
         mean_loss = float(torch.stack([loss.cpu() for loss in state.losses]).mean())
         state.history.append({"epoch": state.epoch + 1, "loss": mean_loss, **figures})
         if report is not None:
@@ -203,8 +210,8 @@ def train(
     return state, outcome
 
 
-def _begin(work: Work | Together) -> Training:
+def _begin(work: Work | Together, recipe: Recipe) -> Training:
     optimiser = work.begin()
     named = {f"encoder.{name}": parameter for name, parameter in work.body.parameters.items()}
     named |= {f"head.{name}": parameter for name, parameter in work.heads.items()}
-    return Training(work.body, named, optimiser)
+    return Training(work.body, named, optimiser, Average(named, recipe.averaging))

@@ -49,7 +49,9 @@ def of_an_epoch(progress):
     return "accuracy" in progress.metrics
 
 
-RECIPE = Recipe(epochs=3, learning_rate=1e-2, head_learning_rate=1e-2, batch_size=16, dropout=0.3, patience=0)
+RECIPE = Recipe(
+    epochs=3, learning_rate=1e-2, head_learning_rate=1e-2, batch_size=16, dropout=0.3, patience=0, averaging=0.9
+)
 STEPS = 6  # in an epoch of 90 rows
 
 
@@ -170,6 +172,25 @@ def test_training_stops_early_and_keeps_the_best_weights(parts, tmp_path):
     resumed, outcome = train(*again, recipe, tmp_path / "b.pt", resume=True)
     assert (outcome, len(resumed.history)) == ("early", 4)
     assert all(torch.equal(tensor, wanted[name]) for name, tensor in state_of(again).items())
+
+
+def test_the_mean_of_the_weights_is_measured_and_kept(parts, tmp_path):
+    seen = []
+
+    def after(step):
+        seen.append({name: tensor.clone() for name, tensor in state_of(made).items()})
+
+    made = parts("lora")
+    made[0].after_step = after
+    train(*made, dataclasses.replace(RECIPE, epochs=1), tmp_path / "a.pt")
+    first = state_of(parts("lora"))
+    for name, kept in state_of(made).items():
+        mean = first[name]
+        for step, weights in enumerate(seen):
+            share = min(0.9, (1 + step) / (10 + step))
+            mean = share * mean + (1 - share) * weights[name]
+        torch.testing.assert_close(kept, mean, rtol=1e-4, atol=1e-6)
+    assert any(not torch.allclose(seen[-1][name], kept) for name, kept in state_of(made).items())
 
 
 def test_patience_of_zero_never_stops_early(parts, tmp_path):
