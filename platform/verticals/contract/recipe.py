@@ -51,6 +51,8 @@ class Recipe:
         label_smoothing: share of the target spread over the other labels.
         loss: ``cross_entropy``, or ``focal``, which counts rows less the surer the head is of them.
         focal_gamma: how much less.
+        contrastive: weight of supervised contrast in the loss of a ``classify`` head: the rows of one label in a batch
+            together, those of others apart.
         class_weights: ``none``, ``balanced`` (rare labels count as much as frequent ones) or ``sqrt`` (half-way).
         sampling: ``all`` rows once an epoch; ``balanced``: as many rows of each label; ``pairs``: several rows of each
             of a batch's labels.
@@ -113,6 +115,7 @@ class Recipe:
     label_smoothing: float = 0.1
     loss: str = "cross_entropy"
     focal_gamma: float = 2.0
+    contrastive: float = 0.0
     class_weights: str = "none"
     sampling: str = "all"
     towers: str = "two"
@@ -210,6 +213,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("prompt_tokens", 1, 1000),
     ("label_smoothing", 0, 0.95),
     ("focal_gamma", 0, 10),
+    ("contrastive", 0, 100),
     ("negatives", 0, 10_000),
     ("adversarial_size", 1e-4, 10),
     ("adversarial_steps", 1, 20),

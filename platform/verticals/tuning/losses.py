@@ -7,6 +7,8 @@ from torch.nn import functional
 
 from verticals.contract import Recipe
 
+SHARPNESS = 1 / 0.07  # cosines times this are the logits
+
 
 def cross_entropy(
     logits: torch.Tensor, targets: torch.Tensor, recipe: Recipe, counts: torch.Tensor | None = None
@@ -61,3 +63,18 @@ def class_weights(counts: torch.Tensor, kind: str) -> torch.Tensor:
     filled = counts.float().clamp_min(1)
     weights = 1 / (filled if kind == "balanced" else filled.sqrt())
     return weights * counts.sum() / (weights * counts).sum()
+
+
+def supervised_contrast(directions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Loss of each row against the rows of the other labels in its batch, [rows]; 0 for a row alone in its label.
+
+    Supervised contrast (Khosla et al., 2020, arXiv:2004.11362).
+
+    Args:
+        directions: normalised, [rows, dimension].
+        targets: labels, [rows].
+    """
+    itself = torch.eye(len(targets), dtype=torch.bool, device=targets.device)
+    chances = (directions @ directions.T * SHARPNESS).masked_fill(itself, -1e9).log_softmax(dim=1)
+    same = (targets[:, None] == targets[None, :]) & ~itself
+    return -(chances * same).sum(dim=1) / same.sum(dim=1).clamp_min(1)

@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
 from verticals.contract import BadInput, Recipe
 from verticals.encoder.heads import Head
 
 from .body import Body
 from .fairness import gap_penalty
+from .losses import supervised_contrast
 from .lower import through_lower
-from .objectives import Objective
+from .objectives import Classify, Objective
 from .optimiser import make_optimiser
 from .prepared import Change, Data, Prepared
 from .sampling import epoch_order
@@ -50,7 +52,9 @@ class Work:
         self.body, self.head, self.objective, self.recipe, self.penalty = body, head, objective, recipe, penalty
         self.data, self.held_out = (_frozen_below(body, part, recipe) for part in (data, held_out))
         self.metric = objective.metric
-        self.whole = objective.compared  # whether the rows of a step cannot be computed in parts
+        self.whole = objective.compared or recipe.contrastive > 0  # whether a step's rows cannot be computed in parts
+        if recipe.contrastive and not isinstance(objective, Classify):
+            raise BadInput("recipe: contrastive is for heads that classify texts.", "Set contrastive=0.")
 
     def __len__(self) -> int:
         return len(self.data)
@@ -88,7 +92,11 @@ class Work:
         """Mean loss of the examples ``which``, their input vectors changed by ``change``."""
         features = self.data.forward(self.body.encoder, which, change)
         with self._computing():
-            losses = self.objective.losses(self.head, features, self.data.targets_of(which, features), self.recipe)
+            targets = self.data.targets_of(which, features)
+            losses = self.objective.losses(self.head, features, targets, self.recipe)
+        if self.recipe.contrastive:
+            directions = functional.normalize(features[:, 0].float(), dim=-1)
+            losses = losses + self.recipe.contrastive * supervised_contrast(directions, targets)
         if self.recipe.fairness and self.data.groups is not None:
             groups = self.data.groups[torch.from_numpy(which)].to(losses.device)
             return losses.mean() + self.recipe.fairness * gap_penalty(losses, groups)

@@ -12,7 +12,7 @@ from verticals.tuning.body import full_body, lora_body
 from verticals.tuning.loop import train as train_work
 from verticals.tuning.losses import class_weights, cross_entropy
 from verticals.tuning.lower import through_lower
-from verticals.tuning.objectives import Classify
+from verticals.tuning.objectives import Classify, Score
 from verticals.tuning.optimiser import make_optimiser
 from verticals.tuning.processes import ALONE
 from verticals.tuning.sampling import epoch_order
@@ -229,6 +229,7 @@ def test_the_penalty_draws_groups_together(parts, tmp_path):
         {"sampling": "balanced", "class_weights": "sqrt", "loss": "focal"},
         {"lora_scaling": "rs", "lora_plus": 2.0, "learning_rate": 2e-3},
         {"layer_decay": 0.8, "method": "full"}, {"train_words": True, "method": "full"},
+        {"contrastive": 0.5}, {"averaging": 0.9},
     ],
     ids=str,
 )  # fmt: skip
@@ -242,6 +243,28 @@ def test_every_option_learns(parts, tmp_path, changes):
     assert outcome == "done"
     assert state.history[-1]["loss"] < 0.8 * state.history[0]["loss"]
     assert state.best_figure > 0.6
+
+
+def test_contrast_brings_the_rows_of_a_label_together(parts, tmp_path):
+    near = {}
+    for weight in (0.0, 2.0):
+        recipe = dataclasses.replace(PLAIN, epochs=4, contrastive=weight)
+        body, head, objective, data, held = parts(recipe)
+        train(body, head, objective, data, held, recipe, tmp_path / f"{weight}.pt")
+        directions = torch.nn.functional.normalize(body.encode(data)[:, 0], dim=-1)
+        cosines, same = directions @ directions.T, data.targets[:, None] == data.targets[None, :]
+        near[weight] = float(cosines[same].mean() - cosines[~same].mean())
+    assert near[2.0] > near[0.0] + 0.1
+
+
+def test_contrast_is_for_single_labels(encoder):
+    objective = Score(("text",), "number")
+    rows = [{"text": f"row {at}", "number": float(at)} for at in range(8)]
+    objective.learn(rows, ())
+    recipe = dataclasses.replace(PLAIN, contrastive=0.5)
+    data = objective.prepare(rows, "train", encoder, 24)
+    with pytest.raises(BadInput, match="contrastive is for heads that classify"):
+        Work(lora_body(encoder, recipe), objective.head(encoder.dimension, recipe), objective, data, data, recipe)
 
 
 def test_heads_trained_together_share_a_body_and_answer_each_their_own(parts, encoder, utterances, tmp_path):

@@ -11,7 +11,7 @@ from verticals.contract import BadInput, Recipe, TaskHead
 from verticals.inference import Engine
 from verticals.tuning import evaluate, fit
 from verticals.tuning.label_texts import alternatives, label_vectors, readable
-from verticals.tuning.methods.few_shot import supervised_contrast
+from verticals.tuning.losses import supervised_contrast
 from verticals.tuning.prepared import hold_out
 from verticals.tuning.sampling import epoch_order
 

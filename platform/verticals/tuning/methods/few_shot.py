@@ -15,6 +15,7 @@ from verticals.tuning.body import Body, lora_body
 from verticals.tuning.label_texts import alternatives
 from verticals.tuning.linear import fit_head
 from verticals.tuning.loop import train
+from verticals.tuning.losses import SHARPNESS
 from verticals.tuning.objectives import Classify, Example
 from verticals.tuning.prepared import Data
 from verticals.tuning.work import Work
@@ -23,19 +24,14 @@ from .base import Fitted, Method, Task
 
 _STEPS = 70  # that training takes unless the recipe says how many epochs
 _LARGEST_BATCH = 64
-_SHARPNESS = 1 / 0.07  # cosines times this are the logits
 _SHRINK = 1e-2  # of the head's squared weights; smoothing its labels costs 2 to 4 points with 10 or 5 rows of each
 
 
-class Contrastive(Classify):
-    """Rows of one label together, of others apart.
-
-    The sum of two losses on cosines: supervised contrast between the rows of a batch (Khosla et al., 2020,
-    arXiv:2004.11362), and cross entropy against one learned direction per label.
-    """
+class Directions(Classify):
+    """Cosines with one learned direction per label, beside the contrast between the rows of a batch."""
 
     @classmethod
-    def of(cls, objective: Classify) -> Contrastive:
+    def of(cls, objective: Classify) -> Directions:
         """For the labels of another objective."""
         own = cls(objective.inputs, objective.target)
         own._take(objective.labels)
@@ -44,22 +40,8 @@ class Contrastive(Classify):
     def losses(self, head: ClassifyHead, features: torch.Tensor, targets: torch.Tensor, recipe: Recipe) -> torch.Tensor:
         """See `Objective.losses`."""
         directions = functional.normalize(features[:, 0], dim=-1)
-        own = functional.linear(directions, functional.normalize(head.linear.weight, dim=-1)) * _SHARPNESS
-        losses = functional.cross_entropy(own, targets, label_smoothing=recipe.label_smoothing / 2, reduction="none")
-        return losses + supervised_contrast(directions, targets)
-
-
-def supervised_contrast(directions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Loss of each row against the rows of the other labels in its batch, [rows]; 0 for a row alone in its label.
-
-    Args:
-        directions: normalised, [rows, dimension].
-        targets: labels, [rows].
-    """
-    itself = torch.eye(len(targets), dtype=torch.bool, device=targets.device)
-    chances = (directions @ directions.T * _SHARPNESS).masked_fill(itself, -1e9).log_softmax(dim=1)
-    same = (targets[:, None] == targets[None, :]) & ~itself
-    return -(chances * same).sum(dim=1) / same.sum(dim=1).clamp_min(1)
+        own = functional.linear(directions, functional.normalize(head.linear.weight, dim=-1)) * SHARPNESS
+        return functional.cross_entropy(own, targets, label_smoothing=recipe.label_smoothing / 2, reduction="none")
 
 
 class FewShot(Method):
@@ -85,7 +67,7 @@ class FewShot(Method):
         head = objective.head(task.encoder.dimension, recipe)
         with torch.no_grad():
             head.linear.weight.copy_(_means(data.encode(task.encoder)[:, 0], data.targets, len(objective.labels)))
-        work = Work(body, head, Contrastive.of(objective), data, task.held_out, recipe)
+        work = Work(body, head, Directions.of(objective), data, task.held_out, recipe)
         state, outcome = train(
             work, recipe, task.checkpoint,
             resume=task.job.resume, stop=task.stop, report=task.report, processes=task.processes, choose=False,
@@ -115,7 +97,7 @@ def _recipe(task: Task, rows: int) -> Recipe:
     batch = min(_LARGEST_BATCH, max(8, rows // 8))
     epochs = task.job.recipe.epochs or math.ceil(_STEPS / math.ceil(rows / batch))
     return dataclasses.replace(
-        task.recipe, batch_size=batch, epochs=epochs, sampling="pairs", patience=0,
+        task.recipe, batch_size=batch, epochs=epochs, sampling="pairs", patience=0, contrastive=1.0,
         head_learning_rate=task.recipe.head_learning_rate or 1e-2,
     )  # fmt: skip
 
