@@ -8,10 +8,11 @@ from .card import model_card
 from .comparison import Comparison, compare
 from .evaluation import Evaluation, evaluate, write_report
 from .explain import Explanation, explain
-from .fit import Workshop, fit
+from .fit import fit
 from .label_errors import LabelledRow, SuspectReport, find_label_errors
 from .methods import METHODS
 from .objectives import OBJECTIVES
+from .workshop import Workshop
 
 __all__ = [
     "METHODS", "OBJECTIVES", "Comparison", "Evaluation", "Explanation", "LabelledRow", "SuspectReport", "Workshop",
