@@ -147,7 +147,8 @@ def _manifest(task: Task, trained: Trained, provenance: Mapping[str, str]) -> di
         "inputs": list(job.inputs), "target": job.target, "dataset_version": job.dataset_version,
         "seed": job.recipe.seed, "metrics": trained.metrics, "temperature": config.get("temperature"),
         "thresholds": _thresholds(config), "tokenizer_sha256": source.tokenizer_sha256,
-        "encoder": {"name": source.name, "sha256": source.sha256, "pooling": source.pooling}, **provenance,
+        "encoder": {"name": source.name, "sha256": source.sha256, "pooling": source.pooling},
+        "together": dict(task.together), **provenance,
     }  # fmt: skip
 
 
