@@ -96,9 +96,11 @@ def _recipe_of_all(heads: Sequence[Head], recipe: Recipe | None, changes: Mappin
     if recipe is None and "encoder" not in changes:
         for head in heads:
             if head.noun.recipe.encoder != chosen.encoder:
+                own, other = (
+                    encoder or "that of the platform" for encoder in (chosen.encoder, head.noun.recipe.encoder)
+                )
                 raise BadInput(
-                    f"{names[0]} is trained on the encoder {chosen.encoder or 'of the platform'!r}, {_name(head)} on "
-                    f"{head.noun.recipe.encoder or 'that of the platform'!r}; together they share one.",
+                    f"{names[0]} has the encoder {own}, {_name(head)} has {other}; together they share one.",
                     "Say which: --set encoder=NAME (empty for the platform's).",
                 )
     check_together(chosen, {_name(head): head.noun.objective for head in heads})
