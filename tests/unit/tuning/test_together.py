@@ -125,6 +125,20 @@ def test_each_head_is_a_version_whole_by_itself_that_answers_as_its_metrics_say(
     assert "r2" not in mine[-1].metrics
 
 
+def test_a_head_that_reads_words_goes_with_one_that_reads_texts(workshop, job, jobs, train, without_floor):
+    rows = [{"text": ["meet", name, "in", place], "label": ["O", "B-person", "O", "B-place"]}
+            for name in ("anna", "ugo", "ben") for place in ("oslo", "rome", "lima")]  # fmt: skip
+    examples = {"train": rows * 8, "validation": rows}
+    tag = job(examples, head="names", objective="tag", labels=("person", "place"), run="run-9", **QUICK)
+    topic, *_ = jobs()
+    reports = train([topic, tag])
+    assert reports[1].metrics["f1"] > 0.9
+    assert reports[0].metrics["accuracy"] > 0.6
+    engine = Engine(workshop.registry, lambda: workshop.encoder)
+    (answer,) = engine.predict("shop", "names", "v1", [["meet", "ugo", "in", "lima"]])
+    assert [(span.label, span.start) for span in answer.spans] == [("person", 5), ("place", 12)]
+
+
 def test_the_same_body_lies_under_all(workshop, jobs, train, without_floor):
     train(jobs())
     bodies = [
