@@ -167,7 +167,7 @@ class Hooks:
         Heads that are trained together (``job.recipe.together`` names them) are each a job: the hook is called for the
         first, within it for the second, and so on; the innermost trains them all, and every call returns the report of
         its own head. A wrapper therefore need not know. A plugin that trains a head in a way of its own cannot share
-        its body: then all is refused, with a message that names the head.
+        its body: then the training fails, with a message that names the head.
 
         ```python
         from verticals import hookimpl
