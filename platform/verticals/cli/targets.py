@@ -95,3 +95,8 @@ class VerticalType(click.ParamType[str]):
 def target_argument(kind: Kind, **more: Any) -> Any:
     """The argument TARGET of a command."""
     return click.argument("target", metavar="VERTICAL/NAME", type=TargetType(kind), **more)
+
+
+def targets_argument(kind: Kind) -> Any:
+    """The argument TARGETS of a command that takes one or several, or none."""
+    return click.argument("targets", metavar="VERTICAL/NAME…", type=TargetType(kind), nargs=-1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,17 +14,18 @@ from .output import duration, figure, json_option, next_steps, note, print_json,
 from .pairs import pairs
 from .progress import ProgressDisplay
 from .session import Session, pass_session
-from .targets import Target, find, target_argument
+from .targets import find, targets_argument
 
 if TYPE_CHECKING:
     from verticals.host import Host
+    from verticals.host.head import Head
     from verticals.store import VersionRecord
 
 _LATEST = "latest"
 
 
 @click.command()
-@target_argument("head", required=False)
+@targets_argument("head")
 @click.option(
     "--method", help="auto, head, lora, full, few_shot, zero_shot, verbaliser or another.  [default: the head's recipe]"
 )
@@ -41,7 +43,7 @@ _LATEST = "latest"
 @pass_session
 def train(
     session: Session,
-    target: str | None,
+    targets: tuple[str, ...],
     method: str | None,
     epochs: str | None,
     seed: str | None,
@@ -53,67 +55,97 @@ def train(
 ) -> None:
     """Train a head on its data set and save the result as a new version.
 
-    The first version of a head becomes live; a later one stays a candidate, beside the live one's figures, until it
-    is promoted. Ctrl-C leaves a run that --resume goes on with.
+    Several heads are trained together, in one pass on one shared body, by the recipe of the first; each becomes a
+    version of its own. The first version of a head becomes live; a later one stays a candidate, beside the live one's
+    figures, until it is promoted. Ctrl-C leaves a run that --resume goes on with.
 
     \b
     Examples:
       platform train customer-service/intent
       platform train customer-service/intent --method lora --epochs 3 --set learning_rate=1e-3
       platform train customer-service/intent --resume
+      platform train financial-sentiment/sentiment financial-sentiment/topic --method lora
     """
-    if target is None:  # click gives the word after --resume to the option
-        target, resume = resume, _LATEST
-    if not target or target == _LATEST:
+    if resume not in (None, _LATEST) and (not targets or "/" in resume):  # click gives --resume the word after it
+        targets, resume = (resume, *targets), _LATEST
+    if not targets:
         raise click.UsageError("Which head? Name it as VERTICAL/HEAD.")
     shortcuts = {"method": method, "epochs": epochs, "seed": seed}
     chosen_changes: dict[str, Any] = {
         **pairs(changes, "--set"),
         **{name: value for name, value in shortcuts.items() if value is not None},
     }
+    from verticals.host.together import partners
+
     host = session.host()
-    chosen = find(host, target, "head")
-    run = _interrupted(host, chosen) if resume == _LATEST else resume
-    live = host.registry.live(chosen.vertical.name, chosen.name)
-    head = chosen.vertical.head(chosen.name)
+    found = [find(host, target, "head") for target in targets]
+    heads = [one.vertical.head(one.name) for one in found]
+    run = _interrupted(host, heads) if resume == _LATEST else resume
+    if len(heads) == 1:
+        heads = partners(heads[0], None, chosen_changes, run)
+    elif "together" in chosen_changes:
+        raise click.UsageError("The heads are named already: leave out --set together.")
+    before = {head: head.live for head in heads}
     try:
         with ProgressDisplay() as display:
-            report = head.train(changes=chosen_changes, dataset_version=data_version, resume=run, progress=display)
+            if len(heads) == 1:
+                reports = [heads[0].train(None, chosen_changes, data_version, run, progress=display)]
+            else:
+                reports = host.train_together(heads, None, chosen_changes, data_version, run, progress=display)
     except KeyboardInterrupt:
-        _say_how_to_resume(host, chosen)
+        _say_how_to_resume(host, heads)
         raise
-    if report.stopped == "interrupted":
-        _say_how_to_resume(host, chosen)
+    if reports[0].stopped == "interrupted":
+        _say_how_to_resume(host, heads)
         raise KeyboardInterrupt
-    if not report.version:  # another process, which this one helped, saved it
+    if not reports[0].version:  # another process, which this one helped, saved it
         return
-    record = host.registry.get(chosen.vertical.name, chosen.name, report.version)
-    if record.stage != "live" and (promote or live is None):
-        record = host.registry.promote(
-            chosen.vertical.name, chosen.name, record.version, why="first version" if live is None else "trained"
-        )
+    trained = [_promoted(head, report, before[head], promote) for head, report in zip(heads, reports, strict=True)]
     if as_json:
-        print_json({**as_mapping(record), "seconds": report.seconds, "stopped": report.stopped, "notes": report.notes})
-    else:
-        _show(chosen, record, report, live)
+        shown = [
+            {**as_mapping(record), "seconds": report.seconds, "stopped": report.stopped, "notes": report.notes}
+            for record, report in zip(trained, reports, strict=True)
+        ]
+        print_json(shown[0] if len(shown) == 1 else shown)
+        return
+    for place, (record, report, live) in enumerate(zip(trained, reports, before.values(), strict=True)):
+        if place:
+            click.echo()
+        _show(record, report, live)
 
 
-def _interrupted(host: Host, chosen: Target) -> str:
-    runs = host.store.runs.list(chosen.vertical.name, chosen.name, status="interrupted", limit=1)
-    if not runs:
-        raise BadInput(f"No run of {chosen} was interrupted.", f"Start one: platform train {chosen}")
-    return str(runs[0].id)
+def _promoted(head: Head, report: FitReport, live: VersionRecord | None, promote: bool) -> VersionRecord:
+    """The new version, made live where it is to be or is the first."""
+    record = head.record(report.version)
+    if record.stage == "live" or not (promote or live is None):
+        return record
+    return head.promote(record.version, why="first version" if live is None else "trained")
 
 
-def _say_how_to_resume(host: Host, chosen: Target) -> None:
-    runs = host.store.runs.list(chosen.vertical.name, chosen.name, limit=1)
+def _interrupted(host: Host, heads: Sequence[Head]) -> str:
+    """The newest interrupted run of these heads: of one alone, with whatever others it was trained."""
+    first, names = heads[0], _names(heads)
+    for run in host.store.runs.list(first.vertical.name, first.name, status="interrupted"):
+        if len(heads) == 1 or set(run.recipe.get("together", "").split(",")) == set(names):
+            return str(run.id)
+    shown = " ".join(names)
+    raise BadInput(f"No run of {shown} was interrupted.", f"Start one: platform train {shown}")
+
+
+def _say_how_to_resume(host: Host, heads: Sequence[Head]) -> None:
+    runs = host.store.runs.list(heads[0].vertical.name, heads[0].name, limit=1)
     if runs and runs[0].status in ("interrupted", "running"):
-        note(f"\nInterrupted. Go on with:\n  platform train {chosen} --resume {runs[0].id}")
+        note(f"\nInterrupted. Go on with:\n  platform train {' '.join(_names(heads))} --resume {runs[0].id}")
     else:
         note("\nInterrupted before training began; nothing was kept.")
 
 
-def _show(chosen: Target, record: VersionRecord, report: FitReport, live: VersionRecord | None) -> None:
+def _names(heads: Sequence[Head]) -> list[str]:
+    return [f"{head.vertical.name}/{head.name}" for head in heads]
+
+
+def _show(record: VersionRecord, report: FitReport, live: VersionRecord | None) -> None:
+    chosen = f"{record.vertical}/{record.head}"
     early = ", stopped early" if report.stopped == "early" else ""
     click.echo(f"Trained {record.reference} on data {record.dataset_version} in {duration(report.seconds)}{early}.\n")
     compared = live is not None and live.version != record.version
@@ -132,7 +164,7 @@ def _show(chosen: Target, record: VersionRecord, report: FitReport, live: Versio
     asked = f"platform predict {chosen} TEXT"
     if record.stage == "live":
         click.echo(f"\n{record.reference} is live{', being the first version' if live is None else ''}.")
-        next_steps(f"platform evaluate {chosen}", asked, f"platform run {chosen.vertical.name}")
+        next_steps(f"platform evaluate {chosen}", asked, f"platform run {record.vertical}")
     else:
         click.echo(f"\n{record.reference} is a candidate; {live.version if live else 'nothing'} stays live.")
         next_steps(f"platform evaluate {record.reference}", f"platform models promote {chosen} {record.version}")

@@ -164,6 +164,11 @@ class Hooks:
     def fit(self, job: FitJob) -> FitReport:  # type: ignore[empty-body]
         """Train one head. The host's own implementation comes last; a plugin wraps it or replaces it for its heads.
 
+        Heads that are trained together (``job.recipe.together`` names them) are each a job: the hook is called for the
+        first, within it for the second, and so on; the innermost trains them all, and every call returns the report of
+        its own head. A wrapper therefore need not know. A plugin that trains a head in a way of its own cannot share
+        its body: then the training fails, with a message that names the head.
+
         ```python
         from verticals import hookimpl
 

@@ -84,6 +84,8 @@ class Recipe:
         coverage: share of familiar inputs that must not be declined as "none of these".
         precision: ``auto``, ``fp32`` or ``bf16``.
         encoder: another base encoder than the platform's; empty for the shared one.
+        together: heads trained in one pass on one shared body, as ``vertical/head``, joined by commas; empty: each
+            alone.
         seed: of everything random.
     """
 
@@ -140,6 +142,7 @@ class Recipe:
     coverage: float = 0.98
     precision: str = "auto"
     encoder: str = ""
+    together: str = ""
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from verticals.contract import Batch, FitReport, PluginError, Prediction, Progress, Recipe, TaskHead, Unavailable
 
-from . import search, training, trust
+from . import search, together, training, trust
 from .examples import Examples, Rows, prepare
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class Head:
     ) -> FitReport:
         """Train a new version; it is a candidate until it is promoted.
 
+        Where the recipe names heads to train ``together``, a version of each comes out; the report is this head's.
+
         Args:
             recipe: instead of the one the plugin declares.
             changes: to the recipe, by name; values may be strings.
@@ -54,7 +56,11 @@ class Head:
             NotFound: no such data set version or run.
             Conflict: the run to resume has not been interrupted.
         """
-        return training.train(self, recipe, changes, dataset_version, resume, progress)
+        heads = together.partners(self, recipe, changes, resume)
+        if len(heads) == 1:
+            return training.train(self, recipe, changes, dataset_version, resume, progress)
+        reports = together.train(heads, recipe or self.noun.recipe, changes, dataset_version, resume, progress)
+        return reports[heads.index(self)]
 
     def tune(
         self,

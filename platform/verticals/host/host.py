@@ -22,13 +22,14 @@ from verticals.contract import (
     PluginError,
     Predictions,
     Progress,
+    Recipe,
     SettingsError,
     Unavailable,
     hookimpl,
     suggest,
 )
 
-from . import adapting
+from . import adapting, together
 from .discovery import discover
 from .loading import PluginState, load_plugins, new_manager
 from .settings import Settings
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from verticals.encoder import Encoder, EncoderSource
     from verticals.inference import Engine, Queue
     from verticals.store import Registry, Store, VersionRecord
+    from verticals.tuning import Workshop
     from verticals.tuning.adaptation import Adaptation
 
     from .head import Head
@@ -75,6 +77,7 @@ class Host:
         self._verticals = {name: Vertical(self, state) for name, state in states.items() if state.state == "loaded"}
         self._parts: dict[str, Any] = {}
         self._compute: ContextVar[Callable[[Batch], Predictions] | None] = ContextVar("compute", default=None)
+        self._fit: ContextVar[Callable[[FitJob], FitReport] | None] = ContextVar("fit", default=None)
         self._registry: ContextVar[Registry | None] = ContextVar("registry", default=None)
         self._lock = threading.RLock()
         self._closed = False
@@ -246,12 +249,63 @@ class Host:
 
     def fit(self, job: FitJob) -> FitReport:
         """The host's own way to train, which the innermost ``fit`` hook calls."""
-        from verticals.tuning import Workshop, fit
+        own = self._fit.get()
+        if own is not None:
+            return own(job)
+        from verticals.tuning import fit
 
-        head = self[job.vertical].head(job.head)
+        return fit(job, self.workshop(job))
+
+    def workshop(self, job: FitJob) -> Workshop:
+        """What training a job needs of this host."""
+        from verticals.tuning import Workshop
+
+        told = provenance(self[job.vertical].head(job.head))
         registry = self._registry.get() or self.registry
-        shop = Workshop(self.encoder, registry, self.runs_folder, provenance(head), other=self.other_encoder)
-        return fit(job, shop)
+        return Workshop(self.encoder, registry, self.runs_folder, told, other=self.other_encoder)
+
+    @contextmanager
+    def fitting_by(self, fit: Callable[[FitJob], FitReport]) -> Iterator[None]:
+        """Heads trained in this block, by this thread, are trained by ``fit`` (several heads together)."""
+        token = self._fit.set(fit)
+        try:
+            yield
+        finally:
+            self._fit.reset(token)
+
+    def train_together(
+        self,
+        heads: Sequence[Head | str],
+        recipe: Recipe | None = None,
+        changes: Mapping[str, Any] | None = None,
+        dataset_version: str | None = None,
+        resume: str | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> list[FitReport]:
+        """Train several heads in one pass on one shared body; a new version of each, a candidate, comes out.
+
+        Each version is whole by itself: its head, and a copy of the shared adapter or weights.
+
+        Args:
+            heads: two or more, of any verticals, as ``vertical/head``.
+            recipe: for all of them; that of the first when not given.
+            changes: to the recipe, by name; values may be strings. The method must be ``lora`` or ``full``; ``auto``
+                goes by the rows of all heads.
+            dataset_version: as ``v2``, of each head's data set; the current ones when not given.
+            resume: id of any of the interrupted runs to go on with; all go on, by their own recipe and rows.
+            progress: called now and then with how far it is.
+
+        Returns:
+            One report per head, in the order of ``heads``.
+
+        Raises:
+            BadInput: they cannot be trained together, or the rows cannot be learned from.
+            NotFound: no such head, data set version or run.
+            Conflict: the run to resume trains other heads, or has not been interrupted.
+            PluginError: a plugin trains one of them in a way of its own.
+        """
+        found = [together.head_of(self, one) if isinstance(one, str) else one for one in heads]
+        return together.train(found, recipe, changes, dataset_version, resume, progress)
 
     @property
     def runs_folder(self) -> Path:

@@ -276,6 +276,11 @@ def _begun(
     from verticals.tuning.space import check_space, default_space, read_space, usual, write_space
 
     chosen = (recipe or head.noun.recipe).changed(changes or {})
+    if chosen.together:
+        raise BadInput(
+            f"recipe: together is {chosen.together!r}; a search trains one head.",
+            "Search for it alone (--set together=), then train together by what was found.",
+        )
     asked = read_space(space, chosen) if space else None
     if asked is not None:
         check_space(asked, chosen, changes or {})

@@ -149,7 +149,7 @@ class ServedHead:
                 if host.on_progress is not None:
                     host.on_progress(name, progress)
 
-            changes = {"token_budget": host.settings.first_tokens}
+            changes = {"token_budget": host.settings.first_tokens, "together": ""}  # each head starts by itself
             begun = self._begun(self._head.noun.recipe.changed(changes))
             report = self._head.train(changes=None if begun else changes, resume=begun, progress=told)
             record = self._head.promote(report.version, why="the first version, trained when serving began")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import os
 import shutil
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import verticals
@@ -41,7 +42,7 @@ def train(
     progress: Callable[[Progress], None] | None,
 ) -> FitReport:
     """See `Head.train`. However it ends, the run's record says so."""
-    with _joined():
+    with joined():
         runs = head.vertical.host.store.runs
         resumed = None if resume is None else runs.get(resume) if follows() else _resumable(head, runs.get(resume))
         chosen = Recipe().changed(resumed.recipe) if resumed else (recipe or head.noun.recipe).changed(changes or {})
@@ -54,13 +55,13 @@ def follows() -> bool:
     return int(os.environ.get("WORLD_SIZE", "1")) > 1 and int(os.environ.get("RANK", "0")) > 0
 
 
-def _joined() -> AbstractContextManager[None]:
+def joined() -> AbstractContextManager[None]:
     """The other processes that `torchrun` started, joined; nothing where there are none."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return nullcontext()
-    from verticals.tuning.processes import joined
+    from verticals.tuning import processes
 
-    return joined()
+    return processes.joined()
 
 
 def run_fit(
@@ -82,30 +83,48 @@ def run_fit(
         started: told the run's id before training begins.
         progress: called with each report. It may raise `Ended`, which ends training there and goes on to the caller.
     """
-    host, vertical = head.vertical.host, head.vertical.name
-    runs = host.store.runs
-    _check_trackers(host)
-    start = _start(head, recipe.start_from) if recipe.start_from else None
+    host = head.vertical.host
+    check_trackers_of(host)
+    job = job_of(head, recipe, dataset_version, examples, resumed)
     if follows():
-        job = _job(head, recipe, dataset_version, examples, resumed, start)
         helped: FitReport = host.manager.hook.fit(job=job)
         return helped
-    if resumed is not None:
-        run = resumed
-        runs.update(run.id, status="running")
-    else:
-        plain = recipe.to_dict()
-        run = runs.start(
-            vertical, head.name, dataset_version=dataset_version, recipe=plain, seed=recipe.seed, search=search
-        )
+    run = begin(head, job, resumed, search)
     if started is not None:
         started(run.id)
-    recorder = Recorder(host.store, run, resumed is not None, host.settings.trackers, host.runs_folder, progress)
-    job = _job(head, recipe, dataset_version, examples, resumed, start)
-    job = dataclasses.replace(job, run=run.id, progress=recorder)
+    with recorded(host, run, job.resume, progress) as kept:
+        kept.report = host.manager.hook.fit(job=dataclasses.replace(job, run=run.id, progress=kept.recorder))
+    return kept.report
+
+
+def begin(head: Head, job: FitJob, resumed: RunRecord | None, search: str | None = None) -> RunRecord:
+    """The record of a run that begins, or goes on."""
+    runs = head.vertical.host.store.runs
+    if resumed is not None:
+        runs.update(resumed.id, status="running")
+        return resumed
+    return runs.start(
+        job.vertical, job.head, dataset_version=job.dataset_version, recipe=job.recipe.to_dict(),
+        seed=job.recipe.seed, search=search,
+    )  # fmt: skip
+
+
+@dataclass(slots=True)
+class Kept:
+    """A run that is being recorded; its ``report`` is set once there is one."""
+
+    recorder: Recorder
     report: FitReport | None = None
+
+
+@contextmanager
+def recorded(host: Host, run: RunRecord, resumed: bool, progress: Callable[[Progress], None] | None) -> Iterator[Kept]:
+    """Keep what a run tells within the block; however it ends, its record says so."""
+    runs = host.store.runs
+    recorder = Recorder(host.store, run, resumed, host.settings.trackers, host.runs_folder, progress)
+    kept = Kept(recorder)
     try:
-        report = host.manager.hook.fit(job=job)
+        yield kept
     except Ended as ended:
         if ended.status == "pruned":
             shutil.rmtree(host.runs_folder / run.id, ignore_errors=True)
@@ -119,21 +138,18 @@ def run_fit(
         runs.update(run.id, status="failed", error=told)
         raise
     finally:
-        recorder.finish(report)
+        recorder.finish(kept.report)
+    report = kept.report
     assert report is not None  # noqa: S101  # the host's own fit always gives one
     status = "interrupted" if report.stopped == "interrupted" else "finished"
     runs.update(run.id, status=status, metrics=report.metrics, version=report.version or None)
-    return report
 
 
-def _job(
-    head: Head,
-    recipe: Recipe,
-    dataset_version: str,
-    examples: Examples,
-    resumed: RunRecord | None,
-    start: StartFrom | None,
+def job_of(
+    head: Head, recipe: Recipe, dataset_version: str, examples: Examples, resumed: RunRecord | None = None
 ) -> FitJob:
+    """What the ``fit`` hook is given; a run that has not begun yet has the id ``none``."""
+    start = _start(head, recipe.start_from) if recipe.start_from else None
     labels = examples.labels
     if start is not None and not head.noun.labels:
         labels = tuple(sorted({*labels, *start.manifest["labels"]}))
@@ -168,7 +184,8 @@ class Ended(Exception):
         self.status = status
 
 
-def _check_trackers(host: Host) -> None:
+def check_trackers_of(host: Host) -> None:
+    """Refuse trackers that are not there, before anything is trained."""
     if host.settings.trackers:
         from verticals.tuning.trackers import check_trackers
 
@@ -221,6 +238,18 @@ def _start(head: Head, version: str) -> StartFrom:
 
 
 def _resumable(head: Head, run: RunRecord) -> RunRecord:
+    check_resumable(head, run)
+    if run.status != "interrupted":
+        raise Conflict(f"The run {run.id} is {run.status}.", "Only an interrupted run can be resumed.")
+    return run
+
+
+def check_resumable(head: Head, run: RunRecord) -> None:
+    """Refuse to go on with a run of another head, or with a trial.
+
+    Raises:
+        Conflict: it is one.
+    """
     if (run.vertical, run.head) != (head.vertical.name, head.name):
         raise Conflict(
             f"The run {run.id} trains {run.vertical}/{run.head}, not {head.vertical.name}/{head.name}.",
@@ -231,6 +260,3 @@ def _resumable(head: Head, run: RunRecord) -> RunRecord:
             f"The run {run.id} is a trial of a search.",
             f"Go on with the search: platform tune {run.vertical}/{run.head} --resume.",
         )
-    if run.status != "interrupted":
-        raise Conflict(f"The run {run.id} is {run.status}.", "Only an interrupted run can be resumed.")
-    return run

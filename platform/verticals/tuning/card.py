@@ -68,8 +68,8 @@ def model_card(manifest: Manifest, history: Sequence[Mapping[str, float]], evalu
         "## Licence",
         _licence(manifest),
         "## Make it again",
-        f"```sh\nplatform train {name} --data-version {manifest['dataset_version']} "
-        f"{_changes(manifest['recipe'])}\nplatform evaluate {name} --report report\n```",
+        f"```sh\nplatform train {name} {_data_version(manifest)}{_changes(manifest['recipe'])}\n"
+        f"platform evaluate {name} --report report\n```",
         "## Limits",
         _limits(manifest),
     ]
@@ -190,6 +190,12 @@ def _label_counts(examples: Sequence[Mapping[str, Any]], target: str) -> Counter
         value = example[target]
         counts.update(map(str, value) if isinstance(value, list | tuple) else [str(value)])
     return counts
+
+
+def _data_version(manifest: Manifest) -> str:
+    """The option that names it; of heads trained together on several there is none for all."""
+    versions = {manifest["dataset_version"], *manifest.get("together", {}).values()}
+    return "" if len(versions) > 1 else f"--data-version {manifest['dataset_version']} "
 
 
 def _changes(recipe: Mapping[str, Any]) -> str:

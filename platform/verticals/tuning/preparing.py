@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,39 @@ from .processes import ALONE, Processes
 
 _CACHED_BYTES = 512 << 20  # of features of words that are kept at once
 _FRUGAL_SHARE = 0.2  # of the rows measure a frugal method, which gets them back afterwards
+
+
+@dataclass(slots=True)
+class Reading:
+    """The rows of one job, read and tokenised; not parted yet.
+
+    Args:
+        job: what to train.
+        objective: has learned from the training rows.
+        encoder: to train on.
+        rows, validation: labelled examples to learn from, and those that are only to be measured on.
+        data: the training rows.
+        continuation: how to go on from a version; `None` to start from the pretrained weights.
+        notes: for the report.
+    """
+
+    job: FitJob
+    objective: Objective
+    encoder: Encoder
+    rows: list[Example]
+    validation: list[Example]
+    data: Data
+    continuation: Continuation | None
+    notes: list[str]
+
+    @property
+    def share(self) -> float:
+        """Of the training rows that are learned from."""
+        return 1.0 if self.validation else 1.0 - self.job.recipe.validation
+
+
+Chosen = tuple[str, int, str]
+"""A method, its epochs, and why."""
 
 
 def prepare_task(
@@ -46,32 +80,64 @@ def prepare_task(
     Raises:
         BadInput: there are no rows, or they don't fit the objective or the method.
     """
-    recipe, where = job.recipe, f"{job.vertical}/{job.head}"
+    reading = read(job, objective, encoder)
+    chosen = choose([reading])
+    return method_of(chosen[0]), parted(reading, chosen, folder, stop, processes)
+
+
+def read(job: FitJob, objective: Objective, encoder: Encoder) -> Reading:
+    """Let the objective learn from the job's rows, and tokenise these.
+
+    Raises:
+        BadInput: there are no rows, or they don't fit the objective.
+    """
+    recipe = job.recipe
+    notes: list[str] = []
     rows: list[Example] = list(job.examples.get("train") or ())
     validation: list[Example] = list(job.examples.get("validation") or ())
     asked = METHODS.get(recipe.method)
     if not rows and (not job.labels or not objective.without_rows or (asked is not None and asked.needs_rows)):
-        raise BadInput(f"{where} has no training rows.", "Import some with `platform data import`.")
+        raise BadInput(f"{job.vertical}/{job.head} has no training rows.", "Import some with `platform data import`.")
     objective.recipe = recipe
     objective.learn(rows, job.labels)
     objective.begin(recipe)
-    continuation, notes = None, []
+    continuation = None
     if job.start is not None:
         continuation = Continuation(job.start, objective, encoder, recipe)
         rows, old = continuation.rows(rows)
         notes.append(f"goes on from {job.start.reference} with {len(rows) - old} new rows")
-    whole = objective.prepare(rows, "train", encoder, recipe.max_tokens)
+    data = objective.prepare(rows, "train", encoder, recipe.max_tokens)
     if continuation is not None:
-        whole.old = old
+        data.old = old
     if recipe.fairness:
-        whole.groups = _groups(rows, recipe.fairness_by)
-    share = 1.0 if validation else 1.0 - recipe.validation
-    tokens = int(whole.lengths.sum())
-    name, epochs, why = choose_method(
-        recipe, round(len(whole) * share), len(objective.labels), round(tokens * share), objective.reads,
-        before=job.start.manifest["method"] if job.start is not None else "",
-        few_shot=isinstance(objective, Classify),
-    )  # fmt: skip
+        data.groups = _groups(rows, recipe.fairness_by)
+    return Reading(job, objective, encoder, rows, validation, data, continuation, notes)
+
+
+def choose(readings: Sequence[Reading]) -> Chosen:
+    """The method to train these jobs by, from the size of all of them together."""
+    first, alone = readings[0], len(readings) == 1
+    start = first.job.start
+    return choose_method(
+        first.job.recipe,
+        sum(round(len(one.data) * one.share) for one in readings),
+        sum(len(one.objective.labels) for one in readings),
+        sum(round(int(one.data.lengths.sum()) * one.share) for one in readings),
+        first.objective.reads,
+        before=start.manifest["method"] if start is not None else "",
+        few_shot=alone and isinstance(first.objective, Classify),
+    )
+
+
+def parted(reading: Reading, chosen: Chosen, folder: Path, stop: threading.Event, processes: Processes = ALONE) -> Task:
+    """The rows parted into those to learn from and those to measure on, for the chosen method.
+
+    Raises:
+        BadInput: none are left to measure on.
+    """
+    job, objective, encoder, notes = reading.job, reading.objective, reading.encoder, reading.notes
+    rows, validation, whole, recipe = reading.rows, reading.validation, reading.data, job.recipe
+    name, epochs, why = chosen
     method = method_of(name)
     notes.append(f"method {name}: {why}")
     kept, held = np.arange(len(rows)), np.arange(0)
@@ -84,7 +150,8 @@ def prepare_task(
         kept, held = hold_out(whole.targets, _FRUGAL_SHARE if fifth else recipe.validation, recipe.seed)
         if not len(held):
             raise BadInput(
-                f"{where}: a share of {recipe.validation} of {len(rows)} training rows leaves none to hold out.",
+                f"{job.vertical}/{job.head}: a share of {recipe.validation} of {len(rows)} training rows leaves none "
+                "to hold out.",
                 "Give more rows, some in the split 'validation', or a larger share: --set validation=0.1.",
             )
         held_rows = [rows[at] for at in held]
@@ -94,7 +161,7 @@ def prepare_task(
     task = Task(
         job, dataclasses.replace(recipe, epochs=epochs), objective, encoder, whole.part(kept), held_out,
         [rows[at] for at in kept], held_rows, lent, folder / "checkpoint.pt", stop, report, notes,
-        continuation=continuation, processes=processes,
+        continuation=reading.continuation, processes=processes,
     )  # fmt: skip
     if recipe.augment and len(kept):
         task = with_rows(task, augmented(task.rows, objective, recipe, encoder))
@@ -107,7 +174,7 @@ def prepare_task(
         notes.append(f"{fits} of {len(task.held_out)} held-out rows were measured on: more do not fit in memory")
         some = some_of(len(task.held_out), fits, recipe.seed)
         task.held_out, task.held_rows = task.held_out.part(some), [task.held_rows[at] for at in some]
-    return method, task
+    return task
 
 
 def with_rows(task: Task, more: Sequence[Example]) -> Task:

@@ -45,6 +45,8 @@ class Step:
                 continue
             if not self.work.whole:
                 self.processes.add_up(self.parameters, loss)
+                for parameter in self.work.idle(which):  # the sum over processes has made a gradient of zeros
+                    parameter.grad = None
             for penalty in (self.work.penalty, self.work.body.penalty):
                 if penalty is not None:
                     penalty().backward()

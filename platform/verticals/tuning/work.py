@@ -102,6 +102,10 @@ class Work:
             return losses.mean() + self.recipe.fairness * gap_penalty(losses, groups)
         return losses.mean()
 
+    def idle(self, which: np.ndarray) -> Sequence[nn.Parameter]:
+        """Trained weights that a step on the examples ``which`` leaves alone."""
+        return ()
+
     def measure(self) -> dict[str, float]:
         """The objective's figures on the held-out rows."""
         with _answering(self.head), torch.inference_mode(), self._computing():
@@ -166,18 +170,31 @@ class Together:
 
     def loss(self, which: np.ndarray, change: Change | None = None) -> torch.Tensor:
         """See `Work.loss`."""
-        place = int(np.searchsorted(self._starts, which[0], side="right")) - 1
+        place = self._owner(which)
         return self._listed[place].loss(which - self._starts[place], change)
 
+    def idle(self, which: np.ndarray) -> Sequence[nn.Parameter]:
+        """See `Work.idle`: the other heads' weights."""
+        owner = self._listed[self._owner(which)]
+        return [weight for work in self._listed if work is not owner for weight in work.heads.values()]
+
     def measure(self) -> dict[str, float]:
-        """The figures of each head, its name before them, and the mean of their metrics."""
+        """The mean of the heads' metrics, and the figures of each with its name before them."""
         figures: dict[str, float] = {}
         for name, work in self.works.items():
-            figures |= {f"{name}.{key}": value for key, value in work.measure().items()}
-        figures[self.metric] = sum(figures[f"{name}.{work.metric}"] for name, work in self.works.items()) / len(
-            self.works
-        )
-        return figures
+            figures |= {f"{name} {key}": value for key, value in work.measure().items()}
+        metrics = [figures[f"{name} {work.metric}"] for name, work in self.works.items()]
+        return {self.metric: sum(metrics) / len(metrics), **figures}
+
+    def _owner(self, which: np.ndarray) -> int:
+        """Place of the head that a step belongs to."""
+        return int(np.searchsorted(self._starts, which[0], side="right")) - 1
+
+
+def figures_of(name: str, figures: Mapping[str, float]) -> dict[str, float]:
+    """Of figures that several heads share those of one, and those of all."""
+    own = f"{name} "
+    return {key.removeprefix(own): value for key, value in figures.items() if " " not in key or key.startswith(own)}
 
 
 @contextmanager

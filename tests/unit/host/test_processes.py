@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import pytest
 import torch
 
 from verticals.encoder import tiny
@@ -32,11 +33,12 @@ def register_datasets():
 @hookimpl
 def register_heads():
     yield TaskHead("mood", "days")
+    yield TaskHead("tone", "days")
 '''
 
 
-def trained(folder, *start):
-    """Metrics and weights of a head trained by a command that begins so."""
+def trained(folder, heads, *start):
+    """Records and weights of heads trained by a command that begins so."""
     settings = {
         "PLATFORM_HOME": str(folder / "home"), "PLATFORM_ENCODER": str(tiny.create(folder / "encoder")),
         "PLATFORM_DEVICE": "cpu", "PLATFORM_TRACKERS": "none", "PLATFORM_THREADS": "1", "OMP_NUM_THREADS": "1",
@@ -45,27 +47,35 @@ def trained(folder, *start):
     (folder / "plugins" / "days.py").write_text(PLUGIN, encoding="utf-8")
     recipe = {"method": "lora", "epochs": 2, "batch_size": 9, "dropout": 0, "lora_rank": 4, "learning_rate": 1e-3,
               "head_start": "fitted", "head_learning_rate": 1e-3, "micro_batch": 4}  # fmt: skip
-    command = [*start, "verticals", "train", "days/mood", "--json", "--plugins-dir", str(folder / "plugins")]
+    command = [*start, "verticals", "train", *heads, "--json", "--plugins-dir", str(folder / "plugins")]
     command += [part for key, value in recipe.items() for part in ("--set", f"{key}={value}")]
     done = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    saved = sorted((folder / "home" / "models").rglob("*.safetensors"))
+    models = folder / "home" / "models"
     from safetensors.torch import load_file
 
-    weights = {f"{path.name}:{name}": tensor for path in saved for name, tensor in load_file(path).items()}
-    return json.loads(done.stdout[done.stdout.index("{") :]), weights
+    weights = {
+        f"{path.relative_to(models)}:{name}": tensor
+        for path in sorted(models.rglob("*.safetensors"))
+        for name, tensor in load_file(path).items()
+    }
+    records = json.loads(done.stdout[done.stdout.index("{" if len(heads) == 1 else "[\n") :])
+    return records if len(heads) > 1 else [records], weights
 
 
-def test_two_processes_train_the_same_version_as_one(tmp_path):
+@pytest.mark.parametrize("heads", [["days/mood"], ["days/mood", "days/tone"]], ids=["alone", "together"])
+def test_two_processes_train_the_same_versions_as_one(tmp_path, heads):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-    one, weights = trained(tmp_path / "one", sys.executable, "-m")
+    one, weights = trained(tmp_path / "one", heads, sys.executable, "-m")
     run = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
-    two, others = trained(tmp_path / "two", *run)
-    assert two["version"] == one["version"] == "v1", "only the first process saves"
-    assert two["metrics"].keys() == one["metrics"].keys()
-    for name, value in one["metrics"].items():
-        assert abs(two["metrics"][name] - value) < 1e-3, name
+    two, others = trained(tmp_path / "two", heads, *run)
+    assert len(one) == len(two) == len(heads)
+    for first, second in zip(one, two, strict=True):
+        assert second["version"] == first["version"] == "v1", "only the first process saves"
+        assert second["metrics"].keys() == first["metrics"].keys()
+        for name, value in first["metrics"].items():
+            assert abs(second["metrics"][name] - value) < 1e-3, name
     assert weights.keys() == others.keys()
     assert any("lora_A" in name for name in weights), "it is the adapter that both have trained"
     for name, tensor in weights.items():

@@ -33,7 +33,7 @@ def started(workshop, job, utterances, monkeypatch):
             **changes,
         }
         # On a random encoder the head alone does best; here it must not be saved in the method's place.
-        monkeypatch.setattr(sys.modules[fit.__module__], "_floor", lambda task: None)
+        monkeypatch.setattr(sys.modules[fit.__module__], "floor_of", lambda task: None)
         report = fit(job(old, run="run-1", **recipe), workshop)
         folder = workshop.registry.open("shop", "topic", report.version)
         start = StartFrom(f"shop/topic@{report.version}", folder.path, folder.manifest, old)

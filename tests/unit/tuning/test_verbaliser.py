@@ -76,7 +76,7 @@ def test_scores_are_those_of_the_language_model(prompted, workshop, job):
 def test_a_few_rows_tune_it(prompted, workshop, job, utterances, monkeypatch):
     workshop.encoder = prompted
     # Random weights know nothing of masks, so the head alone would win.
-    monkeypatch.setattr(sys.modules["verticals.tuning.fit"], "_floor", lambda task: None)
+    monkeypatch.setattr(sys.modules["verticals.tuning.fit"], "floor_of", lambda task: None)
     examples = {"train": utterances(60), "validation": utterances(45, seed=1)}
     changes = {"method": "verbaliser", "templates": TEMPLATE, "learning_rate": 1e-2, "head_learning_rate": 1e-2}
     report = fit(job(examples, label_texts=WORDS, epochs=10, patience=0, batch_size=8, **changes), workshop)

@@ -11,7 +11,7 @@ from verticals.tuning.body import Body
 from .base import Fitted, Floor, Method, Task
 from .choose import choose_method
 from .few_shot import FewShot
-from .gradient import Full, Gradient, HeadOnly, Lora, Network
+from .gradient import Full, Gradient, HeadOnly, Lora, Network, starting_head
 from .peft import AdaLora, Ia3, PrefixTuning, PromptTuning
 from .verbaliser import Verbaliser
 from .zero_shot import ZeroShot
@@ -36,5 +36,5 @@ def method_of(name: str) -> Method:
 
 __all__ = [
     "METHODS", "Body", "FewShot", "Fitted", "Floor", "Full", "Gradient", "HeadOnly", "Lora", "Method", "Network",
-    "Task", "Verbaliser", "ZeroShot", "choose_method", "method_of",
+    "Task", "Verbaliser", "ZeroShot", "choose_method", "method_of", "starting_head",
 ]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -61,6 +61,7 @@ class Task:
         floor: what must be beaten; `None` where the objective has none, or where a version is gone on from.
         continuation: how to go on from a version; `None` to start from the pretrained weights.
         processes: that train together.
+        together: the data set versions of all heads trained in this pass, by ``vertical/head``; empty for one alone.
     """
 
     job: FitJob
@@ -79,6 +80,7 @@ class Task:
     floor: Floor | None = None
     continuation: Continuation | None = None
     processes: Processes = ALONE
+    together: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

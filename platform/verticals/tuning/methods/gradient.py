@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 
 from verticals.contract import BadInput
+from verticals.encoder.heads import Head
 from verticals.tuning.body import Body, full_body, lora_body
 from verticals.tuning.loop import train
 from verticals.tuning.work import Work
@@ -28,6 +30,13 @@ class HeadOnly(Method):
         return Fitted(floor.head, Body(task.encoder), floor.history, floor.figure)
 
 
+def starting_head(task: Task) -> Head:
+    """A new head; one that is fitted to the frozen features already, where the recipe says so."""
+    if task.floor is not None and task.recipe.head_start == "fitted":
+        return copy.deepcopy(task.floor.head)  # the floor itself stays, to fall back to
+    return task.objective.head(task.encoder.dimension, task.recipe)
+
+
 class Gradient(Method):
     """Train head and body together, epoch by epoch."""
 
@@ -38,10 +47,7 @@ class Gradient(Method):
     def fit(self, task: Task) -> Fitted:
         """See `Method.fit`."""
         body = self.body(task)
-        if task.floor is not None and task.recipe.head_start == "fitted":
-            head = task.floor.head
-        else:
-            head = task.objective.head(task.encoder.dimension, task.recipe)
+        head = starting_head(task)
         if task.continuation is not None:
             task.continuation.begin(body, head, task.held_out)
         work = Work(body, head, task.objective, task.data, task.held_out, task.recipe)
