@@ -80,6 +80,8 @@ class Recipe:
             ``brightness``, ``erase`` and ``flip`` (left and right, wrong for anatomy and writing), or ``none``.
         casing: tell a ``tag`` head which words were capitalised, for encoders that don't see it.
         validation: share of the training rows held out when the data set has no validation rows.
+        refit: train once more on all rows, for as many epochs as did best, when the held-out ones, taken from the training
+            rows, have measured and calibrated. The methods for a few rows always do.
         patience: epochs without improvement before training stops; 0 never stops early.
         coverage: share of familiar inputs that must not be declined as "none of these".
         precision: ``auto``, ``fp32`` or ``bf16``.
@@ -138,6 +140,7 @@ class Recipe:
     image_changes: str = "shift rotate zoom brightness erase"
     casing: bool = False
     validation: float = 0.1
+    refit: bool = False
     patience: int = 2
     coverage: float = 0.98
     precision: str = "auto"

@@ -10,7 +10,7 @@ from verticals.contract import FitJob, FitReport
 from .augmentation import augmented
 from .finishing import Trained, familiarise, finished, floor_of, save
 from .interruption import Stopped, stopped_by_signals
-from .methods import Method, Task
+from .methods import METHODS, Method, Task
 from .objectives import objective_of
 from .preparing import prepare_task, with_rows
 from .pseudo import with_pseudo_labels
@@ -40,8 +40,9 @@ def fit(job: FitJob, workshop: Workshop) -> FitReport:
             if job.recipe.pseudo_labels:
                 task = with_pseudo_labels(task, trained.fitted)
                 trained = _round(task, method)
-            if method.frugal and task.lent and trained.method == method.name:
-                _on_all_rows(task, method, trained)
+            again = job.recipe.refit or (method.frugal and trained.method == method.name)
+            if again and task.lent and task.continuation is None:
+                _on_all_rows(task, METHODS[trained.method], trained)
         except Stopped as stopped:
             seconds = time.monotonic() - started
             return FitReport("", {}, stopped.history, seconds, "interrupted", tuple(task.notes))
@@ -73,9 +74,12 @@ def _on_all_rows(task: Task, method: Method, trained: Trained) -> None:
     given_back = [*task.held_rows]
     if task.recipe.augment:
         given_back += augmented(task.held_rows, task.objective, task.recipe, task.encoder)
-    again = with_rows(task, given_back)
-    again.checkpoint = task.checkpoint.with_name("checkpoint-all.pt")
-    measured = trained.fitted
+    again, measured = with_rows(task, given_back), trained.fitted
+    again.checkpoint, again.choose = task.checkpoint.with_name("checkpoint-all.pt"), False
+    figures = [epoch[task.objective.metric] for epoch in measured.history]
+    again.recipe = dataclasses.replace(task.recipe, epochs=1 + figures.index(max(figures)), patience=0)
+    if method.name == "head":
+        again.floor = floor_of(again)
     fitted = method.fit(again)
     if fitted.outcome == "interrupted":
         raise Stopped(fitted.history)

@@ -151,6 +151,23 @@ def test_without_validation_rows_a_share_is_held_out(workshop, job, utterances):
         fit(job(utterances(100), validation=0.0), workshop)
 
 
+@pytest.mark.parametrize("method", ["head", "lora"])
+def test_refit_trains_once_more_on_all_rows(workshop, job, utterances, method):
+    steps: list[int] = []
+    told = {"progress": lambda progress: steps.append(progress.total) if progress.stage == "training" else None}
+    for refit in (False, True):
+        recipe = {"method": method, "learning_rate": 1e-2, "head_learning_rate": 1e-2, "head_start": "fitted"}
+        report = fit(job(utterances(100), **recipe, epochs=4, validation=0.2, refit=refit, **told), workshop)
+    plain, again = (workshop.registry.open("shop", "topic", version).manifest for version in ("v1", "v2"))
+    assert plain["metrics"] == again["metrics"], "the figures are those of the measured head"
+    assert not same(weights(workshop, "v1"), weights(workshop, "v2"))
+    assert any("trained on 80 rows; the version was then trained in the same way on all 100" in x for x in report.notes)
+    assert again["method"] == method
+    if method == "lora":
+        figures = [epoch["accuracy"] for epoch in report.history]
+        assert steps[-1] == 100 * (1 + figures.index(max(figures))), "as many epochs as did best"
+
+
 @pytest.mark.parametrize(
     ("examples", "changes", "told"),
     [

@@ -58,6 +58,7 @@ class Task:
         stop: set it to end training at the next step.
         report: told how far it is.
         notes: sentences for the report and the model card.
+        choose: whether the epoch that does best on the held-out rows is kept; else the last one is.
         floor: what must be beaten; `None` where the objective has none, or where a version is gone on from.
         continuation: how to go on from a version; `None` to start from the pretrained weights.
         processes: that train together.
@@ -77,6 +78,7 @@ class Task:
     stop: threading.Event
     report: Report
     notes: list[str] = field(default_factory=list)
+    choose: bool = True
     floor: Floor | None = None
     continuation: Continuation | None = None
     processes: Processes = ALONE
