@@ -80,8 +80,8 @@ class Recipe:
             ``brightness``, ``erase`` and ``flip`` (left and right, wrong for anatomy and writing), or ``none``.
         casing: tell a ``tag`` head which words were capitalised, for encoders that don't see it.
         validation: share of the training rows held out when the data set has no validation rows.
-        refit: train once more on all rows, for as many epochs as did best, when the held-out ones, taken from the training
-            rows, have measured and calibrated. The methods for a few rows always do.
+        refit: train once more on all rows, for as many epochs as did best, when those held out of the training rows
+            have measured and calibrated. The methods for a few rows always do.
         patience: epochs without improvement before training stops; 0 never stops early.
         coverage: share of familiar inputs that must not be declined as "none of these".
         precision: ``auto``, ``fp32`` or ``bf16``.
