@@ -150,15 +150,11 @@ def show(session: Session, target: str, version: str | None, limit: int, as_json
       platform data show customer-service/utterances
       platform data show customer-service/utterances --data-version v1 --rows 20 --json
     """
-    from verticals.data import quality
-
     chosen = find(session.host(), target, "dataset")
     handle = chosen.vertical.dataset(chosen.name)
     current = handle.get(version) if version else handle.current()
     rows = current.read()
-    targets = sorted({head.target for head in nouns(chosen.vertical.heads) if head.dataset == chosen.name})
-    labelled = [field for field in targets if rows and field in rows[0]]
-    report = quality(rows, handle.noun, labelled)
+    report = handle.quality(current)
     if as_json:
         print_json(
             {

@@ -160,7 +160,7 @@ def test_without_validation_rows_a_share_is_held_out(workshop, job, utterances):
         ([{"text": "a", "label": "paymnt"}] * 9, {}, "'paymnt' is not a label of this head. Did you mean 'payment'"),
         (None, {"method": "lora", "lora_rank": 64}, r"lora_rank is 64; adapters are served up to rank 32\. Give"),
         (None, {"encoder": "another/encoder"}, r"encoder is 'another/encoder'; this platform runs 'tiny'.*ENCODER"),
-        ([{"text": "a", "label": float("nan")}] * 9, {"objective": "score"}, "Row 1 .*'label' is nan, not a finite"),
+        ([{"text": "a", "label": float("nan")}] * 9, {"objective": "score"}, "row 1: 'label' is nan, not a finite"),
     ],
 )
 def test_what_cannot_be_learned_from_is_refused_before_anything_is_written(workshop, job, examples, changes, told):
