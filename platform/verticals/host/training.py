@@ -6,19 +6,21 @@ import dataclasses
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import verticals
 from verticals.contract import (
     BadInput,
     Conflict,
+    Damaged,
     FitJob,
     FitReport,
     PlatformError,
     Progress,
     Recipe,
     StartFrom,
+    StorageError,
     suggest,
 )
 
@@ -43,6 +45,10 @@ def train(
     """See `Head.train`. However it ends, the run's record says so."""
     with _joined():
         runs = head.vertical.host.store.runs
+        if resume is not None and (recipe or changes or dataset_version):
+            raise BadInput(
+                "A run that is resumed keeps its recipe and its rows.", "Leave out what changes them, or start anew."
+            )
         resumed = None if resume is None else runs.get(resume) if follows() else _resumable(head, runs.get(resume))
         chosen = Recipe().changed(resumed.recipe) if resumed else (recipe or head.noun.recipe).changed(changes or {})
         rows = head.vertical.dataset(head.noun.dataset).get(resumed.dataset_version if resumed else dataset_version)
@@ -114,12 +120,20 @@ def run_fit(
     except KeyboardInterrupt:
         runs.update(run.id, status="interrupted")
         raise
+    except PlatformError as error:
+        kept = search is None and any((host.runs_folder / run.id).glob("checkpoint*.pt"))
+        goes_on = kept and not isinstance(error, BadInput | Damaged)
+        with suppress(StorageError):  # of a disk that is full: what it kept from being done is told first
+            runs.update(run.id, status="interrupted" if goes_on else "failed", error=error.message)
+        if goes_on and not isinstance(error, Conflict):
+            error.remedy += f" Then go on with: platform train {vertical}/{head.name} --resume {run.id}"
+        raise
     except BaseException as error:
-        told = error.message if isinstance(error, PlatformError) else f"{type(error).__name__}: {error}"
-        runs.update(run.id, status="failed", error=told)
+        runs.update(run.id, status="failed", error=f"{type(error).__name__}: {error}")
         raise
     finally:
-        recorder.finish(report)
+        with suppress(StorageError) if report is None else nullcontext():
+            recorder.finish(report)
     assert report is not None  # noqa: S101  # the host's own fit always gives one
     status = "interrupted" if report.stopped == "interrupted" else "finished"
     runs.update(run.id, status=status, metrics=report.metrics, version=report.version or None)
