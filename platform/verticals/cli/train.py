@@ -74,7 +74,6 @@ def train(
     host = session.host()
     chosen = find(host, target, "head")
     run = _interrupted(host, chosen) if resume == _LATEST else resume
-    live = host.registry.live(chosen.vertical.name, chosen.name)
     head = chosen.vertical.head(chosen.name)
     try:
         with ProgressDisplay() as display:
@@ -88,6 +87,7 @@ def train(
     if not report.version:  # another process, which this one helped, saved it
         return
     record = host.registry.get(chosen.vertical.name, chosen.name, report.version)
+    live = host.registry.live(chosen.vertical.name, chosen.name)  # now: another training may have ended meanwhile
     if record.stage != "live" and (promote or live is None):
         record = host.registry.promote(
             chosen.vertical.name, chosen.name, record.version, why="first version" if live is None else "trained"
