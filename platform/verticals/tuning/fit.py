@@ -96,7 +96,7 @@ def fit(job: FitJob, workshop: Workshop) -> FitReport:
     report = FitReport("", trained.metrics, tuple(fitted.history), seconds, fitted.outcome, tuple(task.notes))
     manifest = _manifest(task, trained, workshop.provenance)
     manifest["notes"], manifest["seconds"] = task.notes, round(seconds, 1)
-    manifest["max_tokens"] = min(job.recipe.max_tokens, task.encoder.tokenizer.limit)
+    manifest["max_tokens"] = task.objective.room(task.encoder, job.recipe.max_tokens)
     manifest["rows"] = {"train": len(task.data), "held_out": len(task.held_out)}
     if trained.answers is not None:
         manifest |= card_facts(job, trained.answers)

@@ -102,7 +102,7 @@ def prepare_task(
         notes.append(f"{recipe.augment} changed copies of each training row were learned from too")
     if task.data.cut:
         texts = f"{task.data.cut} of {text_count(task.data)} training texts"
-        room = min(recipe.max_tokens, encoder.tokenizer.limit)
+        room = objective.room(encoder, recipe.max_tokens)
         most = f"{room} tokens" if room == recipe.max_tokens else f"the {room} tokens that the encoder takes"
         notes.append(f"{texts} were longer than {most} and were cut{_words_cut(task.data)}")
     fits = fitting(task.held_out, encoder)

@@ -70,6 +70,10 @@ class Objective(ABC):
         """
         return
 
+    def room(self, encoder: Encoder, max_tokens: int) -> int:
+        """Tokens that an example may have: ``max_tokens``, or as many as are taken at all."""
+        return min(max_tokens, encoder.tokenizer.limit)
+
     def rate(self, recipe: Recipe) -> float:
         """Usual peak learning rate of a head's own network, where it has one."""
         return 1e-3
