@@ -112,7 +112,7 @@ def test_a_disk_that_fills_in_mid_training_leaves_the_last_checkpoint_and_the_ru
         (small_disk / "filler").unlink()
         resumed = head.train(resume=run.id)
         assert (resumed.metrics, resumed.history) == (whole.metrics, whole.history)
-        assert host.store.runs.get(run.id).status == "finished"
+        assert (host.store.runs.get(run.id).status, host.store.runs.get(run.id).error) == ("finished", "")
 
 
 LIMITED = """

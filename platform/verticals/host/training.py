@@ -98,7 +98,7 @@ def run_fit(
         return helped
     if resumed is not None:
         run = resumed
-        runs.update(run.id, status="running")
+        runs.update(run.id, status="running", error="")
     else:
         plain = recipe.to_dict()
         run = runs.start(

@@ -15,8 +15,11 @@ _LONGEST = 10_000  # characters that are compared as they are
 
 
 def row_notes(job: FitJob, objective: Objective) -> list[str]:
-    """A sentence for each: labels in several spellings or with a single row, rows that repeat others or are in several
-    splits, numbers that are all the same."""
+    """A sentence for everything that the figures must be read with.
+
+    Labels in several spellings or with a single row, rows that repeat others or stand in several splits, numbers that
+    are all the same. Where targets are no labels, rows are alike when their targets are, too.
+    """
     labelled = bool(objective.labels) and objective.reads != "words"
     inputs = job.inputs if labelled else (*job.inputs, job.target)
     examples = Dataset(name="examples", row=dict, load=list, split_by="")
