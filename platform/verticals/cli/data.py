@@ -9,6 +9,7 @@ import click
 
 from verticals.contract import SPLITS
 
+from .numbers import Whole
 from .output import count, facts, heading, json_line, json_option, next_steps, note, print_json, table, when
 from .pairs import pairs
 from .session import Session, pass_session
@@ -139,7 +140,7 @@ def list_(session: Session, vertical: str | None, as_json: bool) -> None:
 @data.command()
 @target_argument("dataset")
 @click.option("--data-version", "version", metavar="VERSION", help="Such as v2.  [default: the current one]")
-@click.option("--rows", "limit", type=click.IntRange(0), default=5, show_default=True, help="How many rows to show.")
+@click.option("--rows", "limit", type=Whole(0), default=5, show_default=True, help="How many rows to show.")
 @json_option
 @pass_session
 def show(session: Session, target: str, version: str | None, limit: int, as_json: bool) -> None:
@@ -150,15 +151,11 @@ def show(session: Session, target: str, version: str | None, limit: int, as_json
       platform data show customer-service/utterances
       platform data show customer-service/utterances --data-version v1 --rows 20 --json
     """
-    from verticals.data import quality
-
     chosen = find(session.host(), target, "dataset")
     handle = chosen.vertical.dataset(chosen.name)
     current = handle.get(version) if version else handle.current()
     rows = current.read()
-    targets = sorted({head.target for head in nouns(chosen.vertical.heads) if head.dataset == chosen.name})
-    labelled = [field for field in targets if rows and field in rows[0]]
-    report = quality(rows, handle.noun, labelled)
+    report = handle.quality(current)
     if as_json:
         print_json(
             {

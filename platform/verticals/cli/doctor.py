@@ -178,6 +178,16 @@ def database(host: Host) -> Finding:
     return Finding("database", "ok", f"{host.store.address}, schema {SCHEMA}")
 
 
+def models(host: Host) -> Finding:
+    """Whether the files of every live version are whole."""
+    live = [record for record in host.registry.list() if record.stage == "live"]
+    broken = [error for record in live if (error := host.registry.damage(record)) is not None]
+    if broken:
+        more = f" (and {count(len(broken) - 1, 'more')})" if len(broken) > 1 else ""
+        return Finding("models", "problem", f"{broken[0].message}{more}", broken[0].remedy)
+    return Finding("models", "ok", f"{count(len(live), 'live version')}, all files with the right SHA-256")
+
+
 def plugins(host: Host) -> Finding:
     """Whether every plugin loaded."""
     failed = [name for name, state in host.plugins.items() if state.state in ("failed", "incompatible")]
@@ -196,5 +206,6 @@ _OF_THE_HOST: dict[str, Callable[[Host], Finding]] = {
     "home": home,
     "disk": disk,
     "database": database,
+    "models": models,
     "plugins": plugins,
 }

@@ -10,6 +10,7 @@ import click
 
 from verticals.contract import SPLITS
 
+from .numbers import Whole
 from .output import count, duration, figure, json_option, note, print_json, shown_path, table
 from .session import Session, pass_session
 from .targets import find, target_argument
@@ -35,14 +36,14 @@ _NEAREST = 3
 )
 @click.option(
     "--least",
-    type=click.IntRange(1),
+    type=Whole(1),
     default=10,
     show_default=True,
     help="Rows a group needs to count in the gap between the best and the worst.",
 )
 @click.option(
     "--nearest",
-    type=click.IntRange(0),
+    type=Whole(0),
     help="Training rows to find for each error.  [default: 3 with --report or --json, else 0]",
 )
 @click.option(

@@ -9,6 +9,7 @@ import click
 
 from verticals.contract import Event
 
+from .numbers import Whole
 from .output import json_line
 from .session import Session, pass_session
 from .targets import VerticalType
@@ -24,8 +25,8 @@ def events() -> None:
 
 @events.command()
 @click.argument("vertical", type=VerticalType())
-@click.option("--last", type=click.IntRange(0), default=20, show_default=True, help="How many to begin with.")
-@click.option("--after", type=click.IntRange(0), help="Begin after this offset instead.")
+@click.option("--last", type=Whole(0), default=20, show_default=True, help="How many to begin with.")
+@click.option("--after", type=Whole(0), help="Begin after this offset instead.")
 @click.option("--kind", "kinds", multiple=True, help="Only events of this kind (repeatable).")
 @click.option("--follow", "-f", is_flag=True, help="Keep waiting for new events until Ctrl-C.")
 @click.option("--tenant", default="default", show_default=True, help="Whose events.")

@@ -6,6 +6,7 @@ import time
 
 import click
 
+from .numbers import Whole
 from .output import count, duration, json_option, next_steps, note, print_json, table
 from .pairs import pairs
 from .session import Session, pass_session
@@ -44,7 +45,7 @@ def build(session: Session, target: str, as_json: bool) -> None:
 @index.command()
 @target_argument("index")
 @click.argument("text")
-@click.option("--k", type=click.IntRange(1), default=10, show_default=True, help="How many hits.")
+@click.option("--k", type=Whole(1), default=10, show_default=True, help="How many hits.")
 @click.option(
     "--mode",
     type=click.Choice(["hybrid", "dense", "lexical"]),

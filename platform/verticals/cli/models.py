@@ -44,20 +44,25 @@ def list_(session: Session, target: str | None, as_json: bool) -> None:
     if not records:
         note("There is no version yet. Train one: platform train VERTICAL/HEAD")
         return
-    stages = {"live": "green", "candidate": "cyan"}
+    stages = {"live": "green", "candidate": "cyan", "live, damaged": "red"}
+    damage = {record.reference: host.registry.damage(record) for record in records if record.stage == "live"}
     table(
         ["version", "stage", "created", "data", "metrics"],
         [
             [
                 record.reference,
-                click.style(record.stage, fg=stages.get(record.stage)),
+                click.style(stage, fg=stages.get(stage)),
                 when(record.created),
                 record.dataset_version,
                 _metrics(record.metrics),
             ]
             for record in records
+            for stage in [f"{record.stage}, damaged" if damage.get(record.reference) else record.stage]
         ],
     )
+    for error in damage.values():
+        if error is not None:
+            note(f"Warning: {error}")
 
 
 @models.command()

@@ -8,6 +8,7 @@ import click
 
 from verticals.contract import BadInput
 
+from .numbers import Whole
 from .output import facts, heading, note
 from .progress import ProgressDisplay
 from .session import Session, pass_session
@@ -17,7 +18,7 @@ from .targets import VerticalType
 @click.command()
 @click.argument("names", nargs=-1, metavar="VERTICAL…", type=VerticalType())
 @click.option("--host", "address", help="Address to listen on.  [default: 127.0.0.1]")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one.  [default: 8000]")
+@click.option("--port", type=Whole(0, 65535), help="Port to listen on; 0 takes a free one.  [default: 8000]")
 @click.option("--no-pages", is_flag=True, help="Serve the API only.")
 @pass_session
 def run(session: Session, names: tuple[str, ...], address: str | None, port: int | None, no_pages: bool) -> None:

@@ -9,6 +9,7 @@ import click
 
 from verticals.contract import BadInput
 
+from .numbers import Whole
 from .output import duration, facts, figure, heading, json_option, next_steps, note, print_json, table, when
 from .session import Session, pass_session
 from .targets import find, target_argument
@@ -31,7 +32,7 @@ def runs() -> None:
 @click.option("--status", type=click.Choice(list(_STATUSES)), help="Only runs in this state.")
 @click.option("--search", metavar="SEARCH", help="The trials of this search.")
 @click.option("--trials", is_flag=True, help="The trials of searches too.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many, at most.")
+@click.option("--limit", type=Whole(1, 10_000), default=20, show_default=True, help="How many, at most.")
 @json_option
 @pass_session
 def list_(

@@ -11,6 +11,7 @@ import click
 
 from verticals.contract import SPLITS
 
+from .numbers import Whole
 from .output import count, duration, json_option, note, print_json, shown_path, table
 from .session import Session, pass_session
 from .targets import find, target_argument
@@ -20,8 +21,8 @@ from .targets import find, target_argument
 @target_argument("head")
 @click.option("--split", type=click.Choice(SPLITS), help="Only rows of this split.  [default: all]")
 @click.option("--data-version", "data_version", metavar="VERSION", help="Such as v2.  [default: the current one]")
-@click.option("--folds", type=click.IntRange(2), default=5, show_default=True, help="Parts the rows are dealt into.")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many rows to show.")
+@click.option("--folds", type=Whole(2), default=5, show_default=True, help="Parts the rows are dealt into.")
+@click.option("--limit", type=Whole(1), default=20, show_default=True, help="How many rows to show.")
 @click.option("--csv", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write all of them to this file.")
 @json_option
 @pass_session

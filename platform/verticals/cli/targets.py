@@ -50,7 +50,7 @@ def find(host: Host, written: str, kind: Kind, *, versioned: bool = False) -> Ta
     attribute, one, many = _NOUNS[kind]
     known = [noun.name for noun in nouns(getattr(vertical, attribute))]
     if slash and name not in known:
-        raise NotFound.named(f"{one} of {vertical_name}", name, known)
+        raise NotFound.named(one, name, known, of=vertical_name)
     if not slash:
         if len(known) != 1:
             raise BadInput(

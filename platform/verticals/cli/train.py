@@ -85,7 +85,6 @@ def train(
         heads = partners(heads[0], None, chosen_changes, run)
     elif "together" in chosen_changes:
         raise click.UsageError("The heads are named already: leave out --set together.")
-    before = {head: head.live for head in heads}
     try:
         with ProgressDisplay() as display:
             if len(heads) == 1:
@@ -100,7 +99,8 @@ def train(
         raise KeyboardInterrupt
     if not reports[0].version:  # another process, which this one helped, saved it
         return
-    trained = [_promoted(head, report, before[head], promote) for head, report in zip(heads, reports, strict=True)]
+    lives = [head.live for head in heads]  # now: another training may have ended meanwhile
+    trained = [_promoted(*each, promote) for each in zip(heads, reports, lives, strict=True)]
     if as_json:
         shown = [
             {**as_mapping(record), "seconds": report.seconds, "stopped": report.stopped, "notes": report.notes}
@@ -108,7 +108,7 @@ def train(
         ]
         print_json(shown[0] if len(shown) == 1 else shown)
         return
-    for place, (record, report, live) in enumerate(zip(trained, reports, before.values(), strict=True)):
+    for place, (record, report, live) in enumerate(zip(trained, reports, lives, strict=True)):
         if place:
             click.echo()
         _show(record, report, live)

@@ -9,6 +9,7 @@ import click
 
 from verticals.contract import BadInput
 
+from .numbers import Whole
 from .output import count, duration, figure, heading, json_option, next_steps, note, print_json, table
 from .pairs import pairs
 from .progress import ProgressDisplay
@@ -25,7 +26,7 @@ _STATES = {"finished": None, "pruned": "yellow", "failed": "red"}
 
 @click.command()
 @target_argument("head")
-@click.option("--trials", type=click.IntRange(1), help="How many recipes to try.  [default: 20]")
+@click.option("--trials", type=Whole(1), help="How many recipes to try.  [default: 20]")
 @click.option("--time", "time_", metavar="TIME", help="Stop after so long, as 90s, 10m or 1h30m.")
 @click.option("--resume", is_flag=True, help="Go on with the newest search of this head.")
 @click.option(

@@ -48,9 +48,9 @@ class NotFound(PlatformError):
     type = "not-found"
 
     @classmethod
-    def named(cls, kind: str, name: str, known: Iterable[str]) -> NotFound:
-        """An unknown ``name``, with the nearest of the ``known`` names suggested."""
-        return cls(f"There is no {kind} {name!r}.", suggest(name, known))
+    def named(cls, kind: str, name: str, known: Iterable[str], of: str = "") -> NotFound:
+        """An unknown ``name``, ``of`` something where it belongs to it, with the nearest of the ``known`` suggested."""
+        return cls(f"{of} has no {kind} {name!r}." if of else f"There is no {kind} {name!r}.", suggest(name, known))
 
 
 class Conflict(PlatformError):

@@ -177,7 +177,7 @@ class Recipe:
             try:
                 converted[name] = None if value is None else _KINDS[kind](value)
             except (TypeError, ValueError):
-                raise BadInput(f"recipe: {name} is {value!r}.", f"It must be of type {kind}.") from None
+                raise BadInput(f"recipe: {name} is {value!r}.", f"It must be {_KIND_NAMES[kind]}.") from None
         return dataclasses.replace(self, **converted)
 
     def passes(self, rows: int) -> int:
@@ -198,6 +198,7 @@ def _truth(value: Any) -> bool:
 
 
 _KINDS: Mapping[str, Any] = {"str": str, "bool": _truth, "int": int, "float": float}
+_KIND_NAMES = {"str": "text", "bool": "true or false", "int": "a whole number", "float": "a number"}
 _RANGES: tuple[tuple[str, float, float], ...] = (
     ("epochs", 1, 1000),
     ("token_budget", 0, 10**15),
@@ -232,6 +233,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("validation", 0, 0.9),
     ("patience", 0, 1000),
     ("coverage", 0.5, 1),
+    ("seed", 0, 2**32 - 1),
 )
 _CHOICES = {
     "schedule": ("linear", "cosine", "constant"),

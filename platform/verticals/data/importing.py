@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -50,6 +50,8 @@ def import_file(
     skip_bad: bool = False,
     encoding: str | None = None,
     labels: Mapping[str, Sequence[str]] = _NOTHING,
+    predicted: Collection[str] = (),
+    finite: Collection[str] = (),
     cell_limit: int = MEBIBYTE,
 ) -> ImportReport:
     """Import a CSV, TSV, JSON lines, JSON or Parquet file.
@@ -63,6 +65,8 @@ def import_file(
         skip_bad: import the good rows and report the others.
         encoding: of a text file that is not UTF-8.
         labels: per label field the labels that are allowed; an empty sequence allows all.
+        predicted: label fields that the quality report counts besides those of ``labels``.
+        finite: fields whose numbers must be finite.
         cell_limit: bytes that one value may have in UTF-8.
 
     Raises:
@@ -73,7 +77,7 @@ def import_file(
     if split not in ("auto", *SPLITS):
         raise BadInput(f"There is no split {split!r}.", suggest(split, ("auto", *SPLITS)))
     path = Path(path)
-    check = RowCheck(dataset, labels, cell_limit)
+    check = RowCheck(dataset, labels, cell_limit, finite)
     matched = Columns(path, check.fields, columns)
     known = {} if replace else store.keys(vertical, dataset)
     with open_table(path, encoding) as table:
@@ -88,7 +92,8 @@ def import_file(
     base = None if replace else store.current(vertical, dataset)
     rows = [(values, own if split == "auto" else split) for values, own in good]
     version = store.publish(vertical, dataset, rows, source=path.name, base=base)
-    return ImportReport(version, base, len(rows), tuple(problems), quality(version.iterate(), dataset, check.labels))
+    judged = quality(version.iterate(), dataset, {*check.labels, *(check.fields.keys() & set(predicted))})
+    return ImportReport(version, base, len(rows), tuple(problems), judged)
 
 
 def _checked(

@@ -34,7 +34,8 @@ class QualityReport:
         labels: per label field, per label, rows per split.
         duplicates: rows that repeat an earlier one, label included.
         conflicts: inputs that occur with different labels.
-        leaks: values of ``split_by`` that occur in more than one split.
+        leaks: values of ``split_by`` that occur in more than one split; whole inputs where it is
+            empty.
         empty: rows without any text in their inputs.
         longest: characters of the longest input.
     """
@@ -51,8 +52,15 @@ class QualityReport:
     @property
     def warnings(self) -> list[str]:
         """One sentence for everything a person should know before training."""
-        found = [f"The split {split} has no rows." for split in SPLITS if not self.splits.get(split)]
+        missing = [f"The split {split} has no rows." for split in SPLITS if not self.splits.get(split)]
+        return [*missing, *self.of_rows]
+
+    @property
+    def of_rows(self) -> list[str]:
+        """The same, without what only says which splits there are."""
+        found = []
         for field, labels in self.labels.items():
+            found += [f"{field}: {told}" for told in self._spellings(labels)]
             trained = [label for label, counts in labels.items() if counts.get("train")]
             if len(trained) == 1:
                 found.append(f"{field}: all training rows have the one label {trained[0]!r}; a head needs two or more.")
@@ -63,16 +71,30 @@ class QualityReport:
             if rare:
                 found.append(f"{field}: only one training row has {_some(rare)}.")
         sentences = (
-            (self.duplicates, "{} repeat an earlier row"),
-            (self.conflicts, "{} occur with different labels"),
-            (self.leaks, "{} occur in more than one split, so test figures will flatter"),
-            (self.empty, "{} have no text"),
+            (self.duplicates, "row repeats an earlier one", "rows repeat an earlier one"),
+            (self.conflicts, "input occurs with different labels", "inputs occur with different labels"),
+            (self.leaks, "value occurs", "values occur"),
+            (self.empty, "row has no text: correct it or leave it out", "rows have no text: correct or leave them out"),
         )
-        for finding, sentence in sentences:
+        for finding, one, several in sentences:
             if finding.count:
                 example = f", for example {finding.examples[0]!r}" if finding.examples[0] else ""
-                found.append(f"{sentence.format(f'{finding.count:,}')}{example}.")
+                where = " in more than one split, so the figures will flatter" if finding is self.leaks else ""
+                found.append(f"{finding.count:,} {one if finding.count == 1 else several}{where}{example}.")
         return found
+
+    @staticmethod
+    def _spellings(labels: Mapping[str, Mapping[str, int]]) -> list[str]:
+        """A sentence for each label that is written in several ways, which a head would learn as several labels."""
+        written: dict[str, list[str]] = {}
+        for label in labels:
+            written.setdefault(normalise(label), []).append(label)
+        return [
+            f"{_listed([_with_rows(label, labels[label]) for label in ways])} are the same but for case or spaces, and "
+            "count as different labels: write them alike."
+            for ways in written.values()
+            if len(ways) > 1
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -116,10 +138,11 @@ def quality(
         longest = max(longest, len(whole))
         if not same.replace("|", "").strip():
             empty.append("")
-        if row.get(dataset.split_by) is not None:
-            group = normalise(row[dataset.split_by])
+        whose = row.get(dataset.split_by) if dataset.split_by else whole
+        if whose is not None:
+            group = normalise(whose) if dataset.split_by else same
             places.setdefault(group, set()).add(split)
-            shown.setdefault(group, str(row[dataset.split_by])[:120])
+            shown.setdefault(group, str(whose)[:120])
     return QualityReport(
         rows=splits.total(),
         splits={split: splits[split] for split in SPLITS},
@@ -150,6 +173,15 @@ def _counted(examples: list[str]) -> Finding:
 
 def _finding(count: int, examples: list[str]) -> Finding:
     return Finding(count, tuple(examples[:_EXAMPLES]))
+
+
+def _with_rows(label: str, splits: Mapping[str, int]) -> str:
+    rows = sum(splits.values())
+    return f"{label!r} ({rows:,} row{'s' if rows != 1 else ''})"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def _some(labels: list[str]) -> str:

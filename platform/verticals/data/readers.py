@@ -51,12 +51,10 @@ def open_table(path: Path, encoding: str | None = None) -> Iterator[Table]:
     Raises:
         BadInput: no such file, not readable, unknown extension, wrong encoding, empty, or broken as a whole.
     """
-    kind = path.suffix.lower()
+    kind, size = path.suffix.lower(), _size(path)
     if kind not in EXTENSIONS:
-        raise BadInput(
-            f"{path}: files that end in {kind or 'nothing'!r} cannot be read.", f"Use {', '.join(EXTENSIONS)}."
-        )
-    size = _size(path)
+        ending = f"files that end in {kind!r}" if kind else "files without an ending"
+        raise BadInput(f"{path}: {ending} cannot be read.", f"Use {', '.join(EXTENSIONS)}.")
     if size == 0:
         raise BadInput(f"{path}, row 1: the file is empty.", _NO_ROWS)
     try:
@@ -86,7 +84,7 @@ def _size(path: Path) -> int:
         raise BadInput(f"{path}: there is no such file.", remedy) from None
     if not stat.S_ISREG(status.st_mode):
         what = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-        raise BadInput(f"{path} is {what}.", "Give the path of a file of rows.")
+        raise BadInput(f"{path} is {what}.", f"Give the path of one file of rows ({', '.join(EXTENSIONS)}).")
     return status.st_size
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -63,15 +64,20 @@ class RowCheck:
         labels: per field the labels that are allowed; an empty collection allows any label but an empty one.
             Fields that the row model does not have are passed over (a head may compute its target).
         cell_limit: bytes that one value may have in UTF-8.
+        finite: fields whose numbers must be finite.
     """
 
     def __init__(
-        self, dataset: Dataset, labels: Mapping[str, Sequence[str]] | None = None, cell_limit: int = MEBIBYTE
+        self,
+        dataset: Dataset,
+        labels: Mapping[str, Sequence[str]] | None = None,
+        cell_limit: int = MEBIBYTE,
+        finite: Collection[str] = (),
     ) -> None:
         self.model: type[BaseModel] = row_model(dataset)
         self.fields: dict[str, Field] = fields_of(self.model)
         self.labels = {name: list(allowed) for name, allowed in (labels or {}).items() if name in self.fields}
-        self.cell_limit = cell_limit
+        self.cell_limit, self.finite = cell_limit, frozenset(finite)
         self._allowed = {name: set(allowed) for name, allowed in self.labels.items()}
         self._as_python = {name for name, field in self.fields.items() if field.kind in _PYTHON_KINDS}
         self._as_json = set(self.fields) - self._as_python
@@ -133,6 +139,9 @@ class RowCheck:
         for name, field in self.fields.items():
             if not field.fits(checked[name]):
                 yield name, "is too large a number; 64 bits can be stored", checked[name]
+        for name in self.finite & self.fields.keys():
+            if isinstance(checked[name], float) and not math.isfinite(checked[name]):
+                yield name, _SENTENCES["finite_number"], checked[name]
         for name in self.labels:
             for label in _each(checked[name]):
                 if sentence := self._wrong_label(name, label):

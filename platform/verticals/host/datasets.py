@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from verticals.contract import Dataset
+from verticals.contract import Dataset, TaskHead
 
 if TYPE_CHECKING:
-    from verticals.data import DatasetVersion, ImportReport
+    from verticals.data import DatasetVersion, ImportReport, QualityReport
 
     from .vertical import Vertical
+
+_LABELLED = frozenset({"classify", "classify_image", "multilabel", "tag"})
 
 
 class DatasetHandle:
@@ -44,18 +45,31 @@ class DatasetHandle:
     def import_file(self, path: Path | str, **options: Any) -> ImportReport:
         """Make a new version with the rows of a file; see `verticals.data.import_file` for the options.
 
-        Labels outside the closed lists of the heads that learn from this data set are refused.
+        Labels outside the closed lists of the heads that learn from this data set are refused, and numbers that are
+        not finite where a head is to give them.
         """
         from verticals.data import import_file
 
-        labels: Mapping[str, tuple[str, ...]] = {
-            head.target: head.labels
-            for head in self.vertical.heads.values()
-            if head.dataset == self.name and head.labels and head.prepare is None and head.objective != "tag"
-        }
+        heads = [head for head in self._heads() if head.prepare is None]
+        labels = {head.target: head.labels for head in heads if head.labels and head.objective != "tag"}
+        finite = [head.target for head in heads if head.objective == "score"]
         return import_file(
-            self.vertical.host.datasets, self.vertical.name, self.noun, Path(path), labels=labels, **options
-        )
+            self.vertical.host.datasets, self.vertical.name, self.noun, Path(path),
+            labels=labels, predicted=self._label_fields(), finite=finite, **options,
+        )  # fmt: skip
+
+    def quality(self, version: DatasetVersion) -> QualityReport:
+        """What a look at the rows of a version tells before training."""
+        from verticals.data import quality
+
+        fields = [field for field in self._label_fields() if field in version.kinds]
+        return quality(version.iterate(), self.noun, fields)
+
+    def _label_fields(self) -> list[str]:
+        return [head.target for head in self._heads() if head.objective in _LABELLED]
+
+    def _heads(self) -> list[TaskHead]:
+        return [head for head in self.vertical.heads.values() if head.dataset == self.name]
 
     def export(self, path: Path | str, version: str | None = None) -> None:
         """Write a version (the current one when not named) to a file whose extension says the format."""

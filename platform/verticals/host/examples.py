@@ -61,7 +61,7 @@ class Rows:
         if dataset is None or dataset == self._own.name:
             return self._own.iterate()
         if dataset not in self._datasets:
-            raise NotFound.named(f"data set of {self._vertical}", dataset, self._datasets)
+            raise NotFound.named("data set", dataset, self._datasets, of=self._vertical)
         return self._store.current(self._vertical, self._datasets[dataset]).iterate()
 
 

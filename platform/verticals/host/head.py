@@ -59,7 +59,9 @@ class Head:
         heads = together.partners(self, recipe, changes, resume)
         if len(heads) == 1:
             return training.train(self, recipe, changes, dataset_version, resume, progress)
-        reports = together.train(heads, recipe or self.noun.recipe, changes, dataset_version, resume, progress)
+        if resume is None:
+            recipe = recipe or self.noun.recipe
+        reports = together.train(heads, recipe, changes, dataset_version, resume, progress)
         return reports[heads.index(self)]
 
     def tune(

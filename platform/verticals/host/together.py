@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from verticals.contract import BadInput, Conflict, FitJob, FitReport, PluginError, Progress, Recipe
 
-from .training import begin, check_resumable, check_trackers_of, follows, job_of, joined, recorded
+from .training import (
+    begin,
+    check_resumable,
+    check_trackers_of,
+    check_unchanged,
+    follows,
+    job_of,
+    joined,
+    recorded,
+)
 
 if TYPE_CHECKING:
     from verticals.store import RunRecord
@@ -67,6 +76,7 @@ def train(
             raise BadInput(
                 f"Heads to train together: {', '.join(names) or 'none'}.", "Name two or more, each of them once."
             )
+        check_unchanged(resume, recipe, changes, dataset_version)
         runs: Sequence[RunRecord | None] = [None] * len(heads)
         if resume is not None:
             heads, runs = _resumed(host, heads, resume)
@@ -120,7 +130,10 @@ def _run(
     runs = [begin(*each) for each in zip(heads, jobs, resumed, strict=True)]
     _remember(host, runs)
     with ExitStack() as stack:
-        kept = [stack.enter_context(recorded(host, run, job.resume, None)) for run, job in zip(runs, jobs, strict=True)]
+        kept = [
+            stack.enter_context(recorded(host, run, job.resume, checkpoint=runs[0].id))
+            for run, job in zip(runs, jobs, strict=True)
+        ]
         own = [
             dataclasses.replace(job, run=run.id, progress=one.recorder)
             for job, run, one in zip(jobs, runs, kept, strict=True)

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +14,14 @@ import verticals
 from verticals.contract import (
     BadInput,
     Conflict,
+    Damaged,
     FitJob,
     FitReport,
     PlatformError,
     Progress,
     Recipe,
     StartFrom,
+    StorageError,
     suggest,
 )
 
@@ -44,10 +46,25 @@ def train(
     """See `Head.train`. However it ends, the run's record says so."""
     with joined():
         runs = head.vertical.host.store.runs
+        check_unchanged(resume, recipe, changes, dataset_version)
         resumed = None if resume is None else runs.get(resume) if follows() else _resumable(head, runs.get(resume))
         chosen = Recipe().changed(resumed.recipe) if resumed else (recipe or head.noun.recipe).changed(changes or {})
         rows = head.vertical.dataset(head.noun.dataset).get(resumed.dataset_version if resumed else dataset_version)
         return run_fit(head, chosen, rows.version, head.examples(rows), resumed=resumed, progress=progress)
+
+
+def check_unchanged(
+    resume: str | None, recipe: Recipe | None, changes: Mapping[str, Any] | None, dataset_version: str | None
+) -> None:
+    """Refuse to resume a run with another recipe or other rows.
+
+    Raises:
+        BadInput: it is asked for.
+    """
+    if resume is not None and (recipe or changes or dataset_version):
+        raise BadInput(
+            "A run that is resumed keeps its recipe and its rows.", "Leave out what changes them, or start anew."
+        )
 
 
 def follows() -> bool:
@@ -101,7 +118,7 @@ def begin(head: Head, job: FitJob, resumed: RunRecord | None, search: str | None
     """The record of a run that begins, or goes on."""
     runs = head.vertical.host.store.runs
     if resumed is not None:
-        runs.update(resumed.id, status="running")
+        runs.update(resumed.id, status="running", error="")
         return resumed
     return runs.start(
         job.vertical, job.head, dataset_version=job.dataset_version, recipe=job.recipe.to_dict(),
@@ -118,8 +135,22 @@ class Kept:
 
 
 @contextmanager
-def recorded(host: Host, run: RunRecord, resumed: bool, progress: Callable[[Progress], None] | None) -> Iterator[Kept]:
-    """Keep what a run tells within the block; however it ends, its record says so."""
+def recorded(
+    host: Host,
+    run: RunRecord,
+    resumed: bool,
+    progress: Callable[[Progress], None] | None = None,
+    checkpoint: str = "",
+) -> Iterator[Kept]:
+    """Keep what a run tells within the block; however it ends, its record says so.
+
+    Args:
+        host: whose runs are recorded.
+        run: that begins, or goes on.
+        resumed: whether it goes on.
+        progress: told what the run tells.
+        checkpoint: the run that keeps the checkpoint, where it is another one.
+    """
     runs = host.store.runs
     recorder = Recorder(host.store, run, resumed, host.settings.trackers, host.runs_folder, progress)
     kept = Kept(recorder)
@@ -133,12 +164,21 @@ def recorded(host: Host, run: RunRecord, resumed: bool, progress: Callable[[Prog
     except KeyboardInterrupt:
         runs.update(run.id, status="interrupted")
         raise
+    except PlatformError as error:
+        there = run.search is None and any((host.runs_folder / (checkpoint or run.id)).glob("checkpoint*.pt"))
+        goes_on = there and not isinstance(error, BadInput | Damaged)
+        with suppress(StorageError):  # of a disk that is full: what it kept from being done is told first
+            runs.update(run.id, status="interrupted" if goes_on else "failed", error=error.message)
+        if goes_on and not isinstance(error, Conflict) and "--resume" not in error.remedy:
+            heads = run.recipe.get("together", "").replace(",", " ") or f"{run.vertical}/{run.head}"
+            error.remedy += f" Then go on with: platform train {heads} --resume {run.id}"
+        raise
     except BaseException as error:
-        told = error.message if isinstance(error, PlatformError) else f"{type(error).__name__}: {error}"
-        runs.update(run.id, status="failed", error=told)
+        runs.update(run.id, status="failed", error=f"{type(error).__name__}: {error}")
         raise
     finally:
-        recorder.finish(kept.report)
+        with suppress(StorageError) if kept.report is None else nullcontext():
+            recorder.finish(kept.report)
     report = kept.report
     assert report is not None  # noqa: S101  # the host's own fit always gives one
     status = "interrupted" if report.stopped == "interrupted" else "finished"

@@ -118,7 +118,7 @@ class Vertical:
 
     def _declared(self, kind: str, name: str, nouns: Mapping[str, Any]) -> Any:
         if name not in nouns:
-            raise NotFound.named(f"{kind} of {self.name}", name, nouns)
+            raise NotFound.named(kind, name, nouns, of=self.name)
         return nouns[name]
 
     def __repr__(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import hashlib
 import json
 import logging
@@ -95,14 +96,41 @@ class Registry:
             Damaged: a file is missing, changed, or lies outside the folder; the message names it.
         """
         record = self.get(vertical, head, version)
+        try:
+            return self._opened(record)
+        except Damaged as error:
+            raise Damaged(
+                f"{record.reference} is damaged: {error.message}", error.remedy or self._instead_of(record)
+            ) from error
+
+    def damage(self, record: VersionRecord) -> Damaged | None:
+        """What is wrong with the files of a version, if anything is."""
+        try:
+            self.open(record.vertical, record.head, record.version)
+        except Damaged as error:
+            return error
+        return None
+
+    def _opened(self, record: VersionRecord) -> VersionFolder:
+        vertical, head = record.vertical, record.head
         path = self._folder(vertical, head) / record.version
         if not path.resolve().is_relative_to(self._models.resolve()):
             raise Damaged(f"{path} leads out of {self._models}.", "Replace the link by the folder itself.")
         if not path.is_dir():
-            raise Damaged(f"The folder {path} of {record.reference} is gone.", _RESTORE)
+            raise Damaged(f"The folder {path} of {record.reference} is gone.")
         with explained(path):
             manifest = _verified(path, record)
         return VersionFolder(path, manifest)
+
+    def _instead_of(self, record: VersionRecord) -> str:
+        """What to do without a version."""
+        name = f"{record.vertical}/{record.head}"
+        for other in self._rows.list(record.vertical, record.head):
+            if other.version != record.version:
+                with contextlib.suppress(Damaged):
+                    self._opened(other)
+                    return f"Restore it from a backup, or use another: platform models promote {name} {other.version}"
+        return f"Restore it from a backup, or train another: platform train {name} --promote"
 
     def get(self, vertical: str, head: str, version: str) -> VersionRecord:
         """One version by its name, or by ``live`` or ``latest``.
@@ -196,25 +224,22 @@ class Registry:
                         yield vertical.name, head.name, head
 
 
-_RESTORE = "Restore it from a backup, or promote another version."
-
-
 def _verified(path: Path, record: VersionRecord) -> dict[str, Any]:
     """The manifest, once it and every file it lists match their checksums."""
     inside = path.resolve()
     manifest_path = path / MANIFEST
     if not manifest_path.is_file():
-        raise Damaged(f"{manifest_path} is missing.", _RESTORE)
+        raise Damaged(f"{manifest_path} is missing.")
     content = manifest_path.read_bytes()
     if hashlib.sha256(content).hexdigest() != record.manifest_sha256:
-        raise Damaged(f"{manifest_path} was changed after {record.reference} was saved.", _RESTORE)
+        raise Damaged(f"{manifest_path} was changed after {record.reference} was saved.")
     manifest: dict[str, Any] = json.loads(content)
     for name, expected in manifest.get("files", {}).items():
         file = path / name
         if not file.resolve().is_relative_to(inside):
-            raise Damaged(f"{manifest_path} lists {name!r}, which lies outside the folder.", _RESTORE)
+            raise Damaged(f"{manifest_path} lists {name!r}, which lies outside the folder.")
         if not file.is_file():
-            raise Damaged(f"{file} is missing.", _RESTORE)
+            raise Damaged(f"{file} is missing.")
         if sha256_file(file) != expected:
-            raise Damaged(f"{file} does not match its checksum.", _RESTORE)
+            raise Damaged(f"{file} does not match its checksum.")
     return manifest

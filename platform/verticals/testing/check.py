@@ -55,7 +55,7 @@ def loads(subject: Subject) -> Iterator[Result]:
     """The host loads it: hooks are spelt right, nouns are valid, names are unique."""
     state = subject.state
     if state.state == "loaded":
-        yield Result.passed("loads", "", f"{state.distribution} {state.version}".strip())
+        yield Result.passed("loads", "", subject.place)
     else:
         yield Result.failed("loads", "", f"{state.state}: {state.cause}", state.remedy)
 

@@ -50,6 +50,7 @@ class Subject:
     """
 
     def __init__(self, target: str) -> None:
+        self.target = target
         self.name, self._file = _identify(target)
 
     def __enter__(self) -> Subject:
@@ -99,8 +100,18 @@ class Subject:
             NotFound: it is not installed.
         """
         if self.name not in self.host.plugins:
+            if Path(self.target).is_dir():
+                raise NotFound(
+                    f"The plugin {self.name!r} of {self.target} is not installed.",
+                    f"Install it: pip install -e {self.target}",
+                )
             raise NotFound.named("plugin", self.name, self.host.plugins)
         return self.host.plugins[self.name]
+
+    @property
+    def place(self) -> str:
+        """Where it comes from: the file that was given, or its distribution and version."""
+        return self.target if self._file is not None else f"{self.state.distribution} {self.state.version}".strip()
 
     @property
     def vertical(self) -> Vertical:

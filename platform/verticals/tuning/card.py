@@ -172,7 +172,7 @@ def _limits(manifest: Manifest) -> str:
     told = [
         "It knows only what its rows show. Inputs unlike them are answered with `abstained: true`; for the rest the "
         "confidence is calibrated on the held-out rows, and is only as right as those are like yours.",
-        f"Inputs are read up to {recipe['max_tokens']} tokens; what follows is cut off.",
+        f"Inputs are read up to {manifest.get('max_tokens', recipe['max_tokens'])} tokens; what follows is cut off.",
     ]
     if rare:
         shown = ", ".join(f"`{label}`" for label in rare[:10]) + (", …" if len(rare) > 10 else "")

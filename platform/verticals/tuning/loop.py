@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import io
 import math
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
 from verticals.contract import Progress, Recipe
-from verticals.files import write_file
 
 from .averaging import Average
 from .body import Body
+from .checkpoint import origin_of, read_checkpoint, write_checkpoint
 from .optimiser import rate
 from .processes import ALONE, Processes
 from .step import Step
@@ -36,6 +34,7 @@ class Training:
     Args:
         body: what is trained below the head.
         parameters: trained tensors by name.
+        origin: what training stands on.
         epoch, step: the epoch in progress and the steps of it that are done.
         average: the running mean of the trained tensors, which is what is measured and kept.
         losses: of those steps.
@@ -44,6 +43,7 @@ class Training:
 
     body: Body
     parameters: dict[str, nn.Parameter]
+    origin: dict[str, str]
     optimiser: torch.optim.Optimizer
     average: Average
     epoch: int = 0
@@ -97,13 +97,11 @@ class Training:
             "counters": [self.epoch, self.step, self.best_epoch], "seconds": self.seconds,
             "best_figure": self.best_figure, "best": self.best, "history": self.history, "body": self.body.remember(),
         }  # fmt: skip
-        content = io.BytesIO()
-        torch.save(state, content)
-        write_file(path, content.getvalue())
+        write_checkpoint(path, state, self.origin)
 
     def load(self, path: Path) -> None:
         """Go back to a checkpoint."""
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        state = read_checkpoint(path, self.origin)
         with torch.no_grad():
             for name, parameter in self.parameters.items():
                 parameter.copy_(state["parameters"][name])
@@ -128,6 +126,7 @@ def train(
     report: Report | None = None,
     processes: Processes = ALONE,
     choose: bool = True,
+    note: Callable[[str], None] | None = None,
 ) -> tuple[Training, str]:
     """Train until the recipe's epochs are done or the held-out figures no longer improve.
 
@@ -143,6 +142,7 @@ def train(
         report: told how far it is.
         processes: that train together.
         choose: whether the epoch that does best is kept; else the last one is.
+        note: told at the end that memory ran out and how that was met.
 
     Returns:
         What happened, and ``done``, ``early`` or ``interrupted``.
@@ -201,6 +201,11 @@ def train(
         if processes.first:
             state.save(checkpoint)
         saved = time.monotonic()
+    if note is not None and step.micro != recipe.micro_batch:
+        note(
+            f"memory ran out with {recipe.micro_batch or recipe.batch_size} rows at once: {step.micro} at once were "
+            f"computed instead (micro_batch={step.micro} spares the attempts)"
+        )
     state.seconds += time.monotonic() - started
     if outcome != "interrupted":
         state.restore_best()
@@ -214,4 +219,4 @@ def _begin(work: Work | Together, recipe: Recipe) -> Training:
     optimiser = work.begin()
     named = {f"encoder.{name}": parameter for name, parameter in work.body.parameters.items()}
     named |= {f"head.{name}": parameter for name, parameter in work.heads.items()}
-    return Training(work.body, named, optimiser, Average(named, recipe.averaging))
+    return Training(work.body, named, origin_of(work), optimiser, Average(named, recipe.averaging))

@@ -21,6 +21,7 @@ from .methods import METHODS, Method, Task, choose_method, method_of
 from .objectives import Classify, Example, Objective
 from .prepared import Data, Prepared, hold_out
 from .processes import ALONE, Processes
+from .row_notes import row_notes
 
 _CACHED_BYTES = 512 << 20  # of features of words that are kept at once
 _FRUGAL_SHARE = 0.2  # of the rows measure a frugal method, which gets them back afterwards
@@ -139,7 +140,7 @@ def parted(reading: Reading, chosen: Chosen, folder: Path, stop: threading.Event
     rows, validation, whole, recipe = reading.rows, reading.validation, reading.data, job.recipe
     name, epochs, why = chosen
     method = method_of(name)
-    notes.append(f"method {name}: {why}")
+    notes += [f"method {name}: {why}", *row_notes(job, objective)]
     kept, held = np.arange(len(rows)), np.arange(0)
     held_rows: Sequence[Example] = validation
     lent = bool(rows) and not validation and method.learns
@@ -168,7 +169,9 @@ def parted(reading: Reading, chosen: Chosen, folder: Path, stop: threading.Event
         notes.append(f"{recipe.augment} changed copies of each training row were learned from too")
     if task.data.cut:
         texts = f"{task.data.cut} of {text_count(task.data)} training texts"
-        notes.append(f"{texts} were longer than {recipe.max_tokens} tokens and were cut{_words_cut(task.data)}")
+        room = objective.room(encoder, recipe.max_tokens)
+        most = f"{room} tokens" if room == recipe.max_tokens else f"the {room} tokens that the encoder takes"
+        notes.append(f"{texts} were longer than {most} and were cut{_words_cut(task.data)}")
     fits = fitting(task.held_out, encoder)
     if fits < len(task.held_out):
         notes.append(f"{fits} of {len(task.held_out)} held-out rows were measured on: more do not fit in memory")

@@ -77,8 +77,13 @@ class Step:
         """Half of what was tried; raises the error again where it is another, or where nothing is left to halve."""
         tried = min(self.micro or len(which), len(which))
         short = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
-        if not short or self.work.whole:
+        if not short:
             raise error
+        if self.work.whole:
+            raise Unavailable(
+                f"Memory runs out with {tried} rows, which this training compares with each other all at once.",
+                "Set a smaller batch_size or max_tokens, or checkpointing=true, or train on a larger machine.",
+            ) from error
         if tried == 1:
             raise Unavailable(
                 "Memory runs out with a single row.",

@@ -146,9 +146,14 @@ def _pass(method: Gradient, tasks: Mapping[str, Task], tell: Tell) -> list[Train
         name: Work(body, starting_head(task), task.objective, task.data, task.held_out, task.recipe)
         for name, task in tasks.items()
     }
+
+    def note(told: str) -> None:
+        for task in tasks.values():
+            task.notes.append(told)
+
     state, outcome = train(
         Together(works), first.recipe, first.checkpoint,
-        resume=first.job.resume, stop=first.stop, report=tell, processes=first.processes,
+        resume=first.job.resume, stop=first.stop, report=tell, processes=first.processes, note=note,
     )  # fmt: skip
     if outcome == "interrupted":
         raise Stopped(state.history)

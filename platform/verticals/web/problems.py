@@ -92,10 +92,13 @@ def platform_error(_: Request, error: Exception) -> Response:
 
 def invalid_request(_: Request, error: Exception) -> Response:
     """A request that does not fit its model: all bad fields together, without repeating what was sent."""
-    errors = [
-        FieldProblem(field=".".join(str(part) for part in one["loc"]), problem=one["msg"])
-        for one in cast(RequestValidationError, error).errors()
-    ]
+    found = cast(RequestValidationError, error).errors()
+    for one in found:
+        if one["type"] == "json_invalid":
+            why = one.get("ctx", {}).get("error", "it cannot be read")
+            told = f"The request's body is not JSON: {why}, at character {one['loc'][-1] + 1}."
+            return problem(422, "bad-input", told, remedy='Send JSON, such as {"text": "Hello"}, in double quotes.')
+    errors = [FieldProblem(field=".".join(str(part) for part in one["loc"]), problem=one["msg"]) for one in found]
     fields = ", ".join(dict.fromkeys(one.field for one in errors))
     return problem(422, "bad-input", f"The request does not fit: {fields}.", errors=errors)
 

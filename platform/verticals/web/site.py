@@ -56,7 +56,7 @@ class Site:
         """
         heads = self.vertical(vertical).heads
         if head not in heads:
-            raise NotFound.named(f"head of {vertical}", head, heads)
+            raise NotFound.named("head", head, heads, of=vertical)
         task: TaskHead = heads[head]
         return task
 

@@ -13,7 +13,19 @@ import pytest
 def test_doctor_finds_everything_in_order(platform) -> None:
     ran = platform("doctor", "--json")
     findings = {one["part"]: one for one in json.loads(ran.out)}
-    expected = {"python", "torch", "faiss", "device", "threads", "encoder", "home", "disk", "database", "plugins"}
+    expected = {
+        "python",
+        "torch",
+        "faiss",
+        "device",
+        "threads",
+        "encoder",
+        "home",
+        "disk",
+        "database",
+        "models",
+        "plugins",
+    }
     assert set(findings) == expected
     assert ran.code == 0
     assert "schema" in findings["database"]["found"]

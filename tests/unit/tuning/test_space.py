@@ -28,7 +28,7 @@ def test_ranges_and_lists_are_read_as_the_recipe_types_them():
         ({"validation": "0.1,0.2"}, "must be measured on the same rows"),
         ({"dropout": "0..1.5"}, r"dropout is 1.5.*between 0 and 0.95"),
         ({"epochs": "0..5"}, "epochs is 0"),
-        ({"epochs": "a..5"}, "must be of type int"),
+        ({"epochs": "a..5"}, "must be a whole number"),
         ({"epochs": "5..2"}, r"the range '5\.\.2' is empty"),
         ({"epochs": "5"}, r"leaves nothing to choose.*--set epochs=5"),
         ({"schedule": "linear,cosin"}, "Did you mean 'cosine'"),

@@ -35,6 +35,19 @@ def test_a_platform_error_keeps_its_status_type_and_remedy(client, plugin, kind,
     assert body["remedy"] == plugin.ERRORS[kind].remedy
 
 
+@pytest.mark.parametrize("sent", ["{'text': 'hi'}", '{"text": "hi"', "", "hello"])
+def test_a_body_that_is_not_json_is_said_in_plain_words(client, sent):
+    body = problem_of(
+        client.post("/v1/shop/echo", content=sent, headers={"content-type": "application/json"}), 422, "bad-input"
+    )
+    if sent:
+        assert body["detail"].startswith("The request's body is not JSON: ")
+        assert ", at character " in body["detail"]
+        assert body["remedy"] == 'Send JSON, such as {"text": "Hello"}, in double quotes.'
+    else:
+        assert body["detail"] == "The request does not fit: body."
+
+
 def test_bad_rows_are_listed_with_row_and_field(client):
     body = client.get("/v1/shop/errors/bad-rows").json()
     assert body["errors"] == [{"row": 3, "field": "label", "problem": "unknown label"}]

@@ -44,9 +44,11 @@ class Answers:
 
     def metrics(self, which: torch.Tensor | None = None) -> dict[str, float]:
         """The figures on all rows, or on those at ``which``."""
-        if which is None:
-            return self.objective.metrics(self.head, self.features, self.targets)
-        return self.objective.metrics(self.head, rows_of(self.features, which), self.targets[which])
+        features, targets = self.features, self.targets
+        if which is not None:
+            features, targets = rows_of(features, which), targets[which]
+        with torch.inference_mode():
+            return self.objective.metrics(self.head, features, targets)
 
     def figure(self, which: torch.Tensor) -> float:
         """The figure that versions are compared by, on the rows at ``which``."""

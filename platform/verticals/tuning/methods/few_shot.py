@@ -70,7 +70,8 @@ class FewShot(Method):
         work = Work(body, head, Directions.of(objective), data, task.held_out, recipe)
         state, outcome = train(
             work, recipe, task.checkpoint,
-            resume=task.job.resume, stop=task.stop, report=task.report, processes=task.processes, choose=False,
+            resume=task.job.resume, stop=task.stop, report=task.report, processes=task.processes,
+            note=task.notes.append, choose=False,
         )  # fmt: skip
         if outcome == "interrupted":
             return Fitted(head, body, state.history, state.best_figure, outcome)

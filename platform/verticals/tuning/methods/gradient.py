@@ -56,7 +56,7 @@ class Gradient(Method):
         state, outcome = train(
             work, task.recipe, task.checkpoint,
             resume=task.job.resume, stop=task.stop, report=task.report, processes=task.processes,
-            choose=task.choose,
+            choose=task.choose, note=task.notes.append,
         )  # fmt: skip
         return Fitted(head, body, state.history, state.best_figure, outcome)
 

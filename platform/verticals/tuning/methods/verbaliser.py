@@ -60,6 +60,7 @@ class Verbaliser(Method):
         state, outcome = train(
             work, recipe, task.checkpoint,
             resume=task.job.resume, stop=task.stop, report=task.report, processes=task.processes,
+            note=task.notes.append,
         )  # fmt: skip
         return Fitted(head, body, state.history, state.best_figure, outcome, data, held_out)
 

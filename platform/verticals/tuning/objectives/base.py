@@ -17,6 +17,7 @@ from verticals.tuning.prepared import Data, Prepared
 Example = Mapping[str, Any]
 PerLabel = tuple[tuple[str, float, float, float, int], ...]
 T = TypeVar("T")
+_ROWS_LISTED = 5
 
 
 class Objective(ABC):
@@ -68,6 +69,10 @@ class Objective(ABC):
             BadInput: the recipe does not fit the objective.
         """
         return
+
+    def room(self, encoder: Encoder, max_tokens: int) -> int:
+        """Tokens that an example may have: ``max_tokens``, or as many as are taken at all."""
+        return min(max_tokens, encoder.tokenizer.limit)
 
     def rate(self, recipe: Recipe) -> float:
         """Usual peak learning rate of a head's own network, where it has one."""
@@ -172,12 +177,20 @@ def of_each(examples: Sequence[Example], split: str, read: Callable[[Example], T
     """What ``read`` gives of each example.
 
     Raises:
-        BadInput: as ``read`` raises it; the message names the row.
+        BadInput: as ``read`` raises it; the message names the row, or all rows that cannot be read.
     """
-    values = []
-    for at, example in enumerate(examples):
+    values, problems = [], []
+    for number, example in enumerate(examples, 1):
         try:
             values.append(read(example))
         except BadInput as error:
-            raise BadInput(f"Row {at + 1} of the split {split!r}: {error.message}", error.remedy) from None
-    return values
+            problems.append((number, error))
+    if not problems:
+        return values
+    number, first = problems[0]
+    if len(problems) == 1:
+        raise BadInput(f"Row {number} of the split {split!r}: {first.message}", first.remedy)
+    listed = "".join(f"\n  row {number}: {error.message}" for number, error in problems[:_ROWS_LISTED])
+    more = f"\n  … and {len(problems) - _ROWS_LISTED:,} more" if len(problems) > _ROWS_LISTED else ""
+    told = f"{len(problems):,} of {len(examples):,} rows of the split {split!r} cannot be used:"
+    raise BadInput(f"{told}{listed}{more}\n", first.remedy)

@@ -90,12 +90,18 @@ class Generate(Objective):
         """The answer."""
         return self._pair(example)[1]
 
+    def room(self, encoder: Encoder, max_tokens: int) -> int:
+        """See `Objective.room`: as the language model has it."""
+        return min(max_tokens, self._known_language().limit)
+
+    def _known_language(self) -> Language:
+        if self._language is None:
+            raise RuntimeError("prepare comes after begin or adopt")
+        return self._language
+
     def prepare(self, examples: Sequence[Example], split: str, encoder: Encoder, max_tokens: int) -> PreparedAnswers:
         """See `Objective.prepare`."""
-        language = self._language
-        if language is None:
-            raise RuntimeError("prepare comes after begin or adopt")
-        room = min(max_tokens, language.limit)
+        language, room = self._known_language(), self.room(encoder, max_tokens)
         rows = [language.example(prompt, answer, room) for prompt, answer in of_each(examples, split, self._pair)]
         starts = np.array([start for _, start, _ in rows], dtype=np.int64)
         ids = [np.array(tokens, dtype=np.int64) for tokens, _, _ in rows]

@@ -63,7 +63,7 @@ class Score(Objective):
         error = said - targets
         spread = float(targets.var(unbiased=False)) or 1.0
         both = torch.stack([said, targets])
-        related = float(torch.corrcoef(both)[0, 1]) if float(both.std(dim=1).min()) > 0 else 0.0
+        related = float(torch.corrcoef(both)[0, 1]) if float(both.std(dim=1, unbiased=False).min()) > 0 else 0.0
         return {
             "r2": 1.0 - float(error.square().mean()) / spread,
             "rmse": float(error.square().mean().sqrt()) * self._deviation,

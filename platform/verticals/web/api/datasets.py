@@ -47,7 +47,7 @@ def list_dataset_versions(vertical: str, dataset: str, site: CurrentSite) -> lis
     """Rows by split, and where they came from."""
     declared = site.vertical(vertical).datasets
     if dataset not in declared:
-        raise NotFound.named(f"data set of {vertical}", dataset, declared)
+        raise NotFound.named("data set", dataset, declared, of=vertical)
     return versions(site, vertical, declared[dataset])
 
 
