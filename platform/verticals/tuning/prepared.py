@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from verticals.encoder import Encoder, TokenRows
+from verticals.encoder.batches import alike
 
 from .lower import Lower
 
@@ -107,13 +108,22 @@ class Prepared:
     def forward(self, encoder: Encoder, which: np.ndarray, change: Change | None = None) -> torch.Tensor:
         """See `Data.forward`: [examples, views or words, dimension]."""
         flat = self.flat(which)
+        if change is not None or self.reads == "words":
+            return self._shaped(self._features(encoder, flat, change), which)
+        parts = alike(self.rows.lengths[flat])
+        features = torch.cat([self._features(encoder, flat[part]) for part in parts])
+        back = torch.from_numpy(np.argsort(np.concatenate(parts))).to(features.device)
+        return self._shaped(features[back], which)
+
+    def _features(self, encoder: Encoder, flat: np.ndarray, change: Change | None = None) -> torch.Tensor:
+        """What the encoder gives of the texts at ``flat``, from the frozen lower layers on where these are kept."""
         batch = encoder.batch(self.rows, flat)
         hidden, first = None, 0
         if self.lower is not None:
             hidden, first = self.lower.batch(flat, batch), self.lower.layers
         if change is not None:
             hidden = change(encoder.vectors(batch) if hidden is None else hidden)
-        return self._shaped(encoder.features(batch, self.reads, hidden, first), which)
+        return encoder.features(batch, self.reads, hidden, first)
 
     def targets_of(self, which: np.ndarray, features: torch.Tensor) -> torch.Tensor:
         """See `Data.targets_of`: of as many words as the batch's longest example has."""

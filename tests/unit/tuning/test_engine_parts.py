@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from verticals.contract import BadInput, Recipe, Unavailable
+from verticals.encoder.batches import alike
 from verticals.tuning.adversarial import adversary
 from verticals.tuning.body import full_body, lora_body
 from verticals.tuning.loop import train as train_work
@@ -255,6 +256,24 @@ def test_contrast_brings_the_rows_of_a_label_together(parts, tmp_path):
         cosines, same = directions @ directions.T, data.targets[:, None] == data.targets[None, :]
         near[weight] = float(cosines[same].mean() - cosines[~same].mean())
     assert near[2.0] > near[0.0] + 0.1
+
+
+def test_uneven_rows_computed_in_parts_give_the_same_features_and_gradients(encoder, monkeypatch):
+    objective = Classify(("text",), "label")
+    rows = [{"text": "parcel " * (60 if at % 9 == 0 else 2) + f"number {at}", "label": str(at % 3)} for at in range(40)]
+    objective.learn(rows, ())
+    data, which = objective.prepare(rows, "train", encoder, 128), np.random.default_rng(0).permutation(40)
+    assert len(alike(data.lengths[which])) == 4
+    given = []
+    for way in (alike, lambda lengths: [np.arange(len(lengths))]):
+        monkeypatch.setattr("verticals.tuning.prepared.alike", way)
+        body = lora_body(encoder, PLAIN)
+        with encoder.bank.train(body.adapter):
+            features = data.forward(encoder, which)
+            features.square().sum().backward()
+        given.append([features.detach(), *(parameter.grad for parameter in body.parameters.values())])
+    for parts, whole in zip(*given, strict=True):
+        torch.testing.assert_close(parts, whole, rtol=1e-4, atol=1e-5)
 
 
 def test_contrast_is_for_single_labels(encoder):
