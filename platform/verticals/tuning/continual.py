@@ -15,7 +15,7 @@ from verticals.encoder.heads import Head, build_head
 
 from .body import Body
 from .objectives import Example, Objective
-from .prepared import Data
+from .prepared import Data, by_content, hold_out
 from .work import Work
 
 _FISHER_ROWS = 256
@@ -54,11 +54,7 @@ class Continuation:
             BadInput: the version was trained by another method or with other shapes.
         """
         self._carry_over(body, head)
-        own = self.start.examples.get("validation")
-        if own:
-            self._held_out = self.objective.prepare(own, "validation", self.encoder, self.recipe.max_tokens)
-        elif held_out.old:
-            self._held_out = held_out.part(np.arange(len(held_out) - held_out.old, len(held_out)))
+        self._held_out = self._old_held_out(held_out)
         if self._held_out is not None:
             self._figure = self._measure(body, head)
 
@@ -96,6 +92,20 @@ class Continuation:
                 "Import new rows, or train from the pretrained weights: --set start_from=",
             )
         return fresh
+
+    def _old_held_out(self, held_out: Data) -> Data | None:
+        """Rows that the version did not learn from and that are not learned from now either, if there are any."""
+        own, rows = (list(self.start.examples.get(split, ())) for split in ("validation", "train"))
+        if own:
+            return self.objective.prepare(own, "validation", self.encoder, self.recipe.max_tokens)
+        if held_out.old:  # the same rows are held out as then
+            return held_out.part(np.arange(len(held_out) - held_out.old, len(held_out)))
+        if not rows:
+            return None
+        before = self.start.manifest["recipe"]
+        data = self.objective.prepare(rows, "train", self.encoder, self.recipe.max_tokens)
+        _, held = hold_out(data.targets, before["validation"], by_content(rows, before["seed"]))
+        return data.part(held) if len(held) else None
 
     def _measure(self, body: Body, head: Head) -> float:
         assert self._held_out is not None  # noqa: S101  # asked only where there are such rows

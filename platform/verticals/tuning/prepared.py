@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -144,10 +145,31 @@ class Prepared:
         return torch.cat([features, columns.to(features)], dim=-1)
 
 
-def hold_out(targets: torch.Tensor, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Split rows into training and held-out places, each label by the same share; a label's last row stays to train."""
+def by_content(rows: Sequence[Mapping[str, Any]], seed: int) -> np.ndarray:
+    """Places of the rows in an order that only the seed and what each row holds decide.
+
+    So rows that were held out once are held out again when more rows have come.
+    """
+    key = seed.to_bytes(8, "big")
+
+    def digest(row: Mapping[str, Any]) -> bytes:
+        values = (value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode() for value in row.values())
+        return hashlib.blake2b(b"|".join(values), digest_size=8, key=key).digest()
+
+    digests = [digest(row) for row in rows]
+    order: np.ndarray = np.argsort(np.array(digests, dtype="S8"), kind="stable")
+    return order
+
+
+def hold_out(targets: torch.Tensor, share: float, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Split rows into training and held-out places, each label by the same share; a label's last row stays to train.
+
+    Args:
+        targets: of all rows.
+        share: of the rows that are held out.
+        places: of all rows; of each label, the first ones are held out.
+    """
     values = targets.numpy()
-    places = np.random.default_rng(seed).permutation(len(values))
     classes = np.zeros(len(values), dtype=np.int64)
     if targets.ndim == 1 and not targets.is_floating_point() and len(np.unique(values)) <= len(values) / 2:
         classes = values

@@ -19,7 +19,7 @@ from .continual import Continuation
 from .fairness import group_numbers
 from .methods import METHODS, Method, Task, choose_method, method_of
 from .objectives import Classify, Example, Objective
-from .prepared import Data, Prepared, hold_out
+from .prepared import Data, Prepared, by_content, hold_out
 from .processes import ALONE, Processes
 from .row_notes import row_notes
 
@@ -148,7 +148,8 @@ def parted(reading: Reading, chosen: Chosen, folder: Path, stop: threading.Event
         kept, held_rows = held, [*rows, *validation]
     elif lent:
         fifth = method.frugal and 0 < recipe.validation < _FRUGAL_SHARE
-        kept, held = hold_out(whole.targets, _FRUGAL_SHARE if fifth else recipe.validation, recipe.seed)
+        share = _FRUGAL_SHARE if fifth else recipe.validation
+        kept, held = hold_out(whole.targets, share, by_content(rows, recipe.seed))
         if not len(held):
             raise BadInput(
                 f"{job.vertical}/{job.head}: a share of {recipe.validation} of {len(rows)} training rows leaves none "

@@ -21,8 +21,8 @@ def with_sport(utterances, count, seed):
 def started(workshop, job, utterances, monkeypatch):
     """Trains the version to go on from; the job's start, and rows with a new label."""
 
-    def make(**changes):
-        old = {"train": utterances(150), "validation": utterances(60, seed=1)}
+    def make(validation=True, **changes):
+        old = {"train": utterances(150), "validation": utterances(60, seed=1) if validation else []}
         recipe = {
             "method": "lora",
             "learning_rate": 5e-3,
@@ -38,7 +38,7 @@ def started(workshop, job, utterances, monkeypatch):
         folder = workshop.registry.open("shop", "topic", report.version)
         start = StartFrom(f"shop/topic@{report.version}", folder.path, folder.manifest, old)
         _, fresh = with_sport(utterances, 150, seed=5)
-        both = {"train": [*old["train"], *fresh], "validation": [*old["validation"], *fresh[:10]]}
+        both = {"train": [*old["train"], *fresh], "validation": [*old["validation"], *fresh[:10]] if validation else []}
         return start, both, recipe
 
     return make
@@ -59,6 +59,14 @@ def test_new_labels_are_learned_and_old_ones_kept(workshop, job, started, method
     manifest = workshop.registry.open("shop", "topic", report.version).manifest
     assert manifest["method"] == method
     assert manifest["labels"] == list(LABELS)
+
+
+@pytest.mark.parametrize("changes", [{"replay": 0.5}, {"elastic": 10.0}], ids=str)
+def test_without_validation_rows_forgetting_is_of_the_rows_the_version_held_out(workshop, job, started, changes):
+    start, rows, recipe = started(validation=False, epochs=2)
+    report = fit(job(rows, start=start, labels=LABELS, **{**recipe, "run": "run-2", **changes}), workshop)
+    assert report.metrics["old_accuracy_before"] == pytest.approx(start.manifest["metrics"]["accuracy"])
+    assert any("on the 15 held-out rows of shop/topic@v1" in note for note in report.notes)
 
 
 def test_replay_and_elasticity_hold_what_plain_training_forgets(workshop, job, started):

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from verticals.contract import BadInput, NotFound, Recipe
 from verticals.encoder.heads import ClassifyHead, RankHead, ScoreHead
 from verticals.tuning.objectives import Classify, Rank, Score, objective_of
 from verticals.tuning.objectives.classify import macro_f1
-from verticals.tuning.prepared import hold_out
+from verticals.tuning.prepared import by_content, hold_out
 
 # Classify
 
@@ -280,7 +281,8 @@ def test_a_text_that_cannot_be_read_names_its_row(encoder, value, told):
 )
 def test_hold_out_takes_the_same_share_of_each_label(values, share, seed):
     targets = torch.tensor(values)
-    kept, held = hold_out(targets, share, seed)
+    places = np.random.default_rng(seed).permutation(len(values))
+    kept, held = hold_out(targets, share, places)
     assert sorted([*kept, *held]) == list(range(len(values)))
     classes = set(values)
     assert len(held) <= round(len(values) * share)
@@ -290,17 +292,31 @@ def test_hold_out_takes_the_same_share_of_each_label(values, share, seed):
             own = [values[at] for at in held].count(label)
             alone = [values.count(other) for other in classes].count(1)  # they give none, so others give more
             assert abs(own - values.count(label) * share) <= 1.5 + alone * share
-    again = hold_out(targets, share, seed)
-    assert (kept.tolist(), held.tolist()) == (again[0].tolist(), again[1].tolist())
 
 
 def test_hold_out_takes_some_also_of_many_small_labels():
-    kept, held = hold_out(torch.arange(100).repeat_interleave(4), 0.1, 0)
+    kept, held = hold_out(torch.arange(100).repeat_interleave(4), 0.1, np.random.default_rng(0).permutation(400))
     assert (len(kept), len(held)) == (360, 40)
     assert len({at // 4 for at in held}) == 40
 
 
 def test_hold_out_of_numbers_is_a_random_share():
-    kept, held = hold_out(torch.linspace(0, 1, 50), 0.2, 0)
+    kept, held = hold_out(torch.linspace(0, 1, 50), 0.2, np.random.default_rng(0).permutation(50))
     assert (len(kept), len(held)) == (40, 10)
     assert held.tolist() != sorted(range(10))
+
+
+def test_rows_that_were_held_out_are_held_out_again_when_more_have_come():
+    def held_of(rows, seed=0):
+        targets = torch.tensor([row["label"] for row in rows])
+        return {rows[at]["text"] for at in hold_out(targets, 0.1, by_content(rows, seed))[1]}
+
+    old = [{"text": f"row {at}", "label": at % 4} for at in range(400)]
+    new = [{"text": f"new row {at}", "label": 4 + at % 3} for at in range(300)]
+    first, later = held_of(old), held_of([*new, *old])
+    assert len(first) == 40
+    assert first == {text for text in later if text.startswith("row")}, "rows of new labels change nothing"
+    more = held_of([*({"text": f"more {at}", "label": at % 4} for at in range(400)), *old])
+    assert len(first & more) > 30, "of rows of the same labels most stay held out"
+    assert held_of(old, seed=1) != first
+    assert len(by_content([{"image": np.zeros((4, 4)), "label": 1}] * 3, 0)) == 3
