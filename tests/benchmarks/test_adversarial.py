@@ -8,7 +8,7 @@ import pytest
 from tests.benchmarks.commands import DATA, needs, platform
 
 from verticals import Host
-from verticals.host import Head
+from verticals.host.head import Head
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(7200), needs("banking77")]
 ROWS, COPIES, EDITS = 3000, 5, 2

@@ -15,6 +15,9 @@ from .adversarial import adversary
 from .processes import Processes
 from .work import Together, Work
 
+# What torch, and what oneDNN beneath it, say on a CPU; the second may mean something else, so one row must be tried.
+_SHORT_OF_MEMORY = ("can't allocate memory", "could not create a primitive")
+
 
 class Step:
     """Adds up the gradients of one step: the objective's, the attacked rows', the penalty's.
@@ -76,8 +79,8 @@ class Step:
     def _smaller(self, which: np.ndarray, error: RuntimeError) -> int:
         """Half of what was tried; raises the error again where it is another, or where nothing is left to halve."""
         tried = min(self.micro or len(which), len(which))
-        short = isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
-        if not short:
+        short = isinstance(error, torch.OutOfMemoryError) or any(told in str(error) for told in _SHORT_OF_MEMORY)
+        if not short or (tried == 1 and _SHORT_OF_MEMORY[1] in str(error)):
             raise error
         if self.work.whole:
             raise Unavailable(

@@ -21,7 +21,8 @@ from .workshop import Workshop
 
 Tell = Callable[[Progress], None]
 _METHODS: Mapping[str, Gradient] = {method.name: method for method in (Lora(), Full())}
-_ALONE = ("start_from", "pseudo_labels")  # of a recipe: what goes on from, or starts again with, one head's own body
+# Of a recipe: what goes on from one head's own body, or trains it a second time.
+_ALONE = ("start_from", "pseudo_labels", "refit")
 
 
 def check_together(recipe: Recipe, objectives: Mapping[str, str]) -> None:

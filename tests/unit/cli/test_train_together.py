@@ -69,24 +69,24 @@ def test_what_cannot_be_says_so(platform, words: list[str], told: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_what_was_stopped_goes_on_together(platform, tmp_path: Path, how: signal.Signals) -> None:
+def test_what_was_stopped_goes_on_together(platform, tmp_path: Path) -> None:
     changes = ["--method", "lora", "--epochs", "10", "--set", "patience=0", "--set", "batch_size=2"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "verticals", "train", *BOTH, *changes],
-        cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    for line in process.stderr:
-        if line.startswith("training"):
-            break
-    process.send_signal(how)
-    out, err = process.communicate(timeout=120)
-    assert "Traceback" not in err
-    if how == signal.SIGINT:
-        assert process.returncode == 130, out + err
-        assert re.search(r"platform train weather/mood sea/mood --resume \S+", err)
-    with Host.open() as host:
-        assert [run.status for run in host.store.runs.list()] == ["interrupted"] * 2
+    for how, words in ((signal.SIGINT, [*BOTH, *changes]), (signal.SIGKILL, ["--resume", *BOTH])):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "verticals", "train", *words],
+            cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        for line in process.stderr:
+            if line.startswith("training"):
+                break
+        process.send_signal(how)
+        out, err = process.communicate(timeout=120)
+        assert "Traceback" not in err
+        if how == signal.SIGINT:
+            assert process.returncode == 130, out + err
+            assert re.search(r"platform train weather/mood sea/mood --resume \S+", err)
+        with Host.open() as host:
+            assert [run.status for run in host.store.runs.list()] == ["interrupted"] * 2
     resumed = platform("train", "--resume", *BOTH)
     assert resumed.code == 0, resumed.err
     assert all(f"{name}@v1 is live" in resumed.out for name in BOTH)

@@ -28,7 +28,7 @@ def test_the_home_comes_from_the_environment_else_lies_here(open_host, tmp_path,
 
 def test_a_home_that_cannot_be_made_is_a_storage_error_with_a_remedy(open_host, tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(StorageError, match=r"file/home.*--home"):
+    with pytest.raises(StorageError, match=r"/file is a file, and a folder is needed there.*--home"):
         _ = open_host(home=tmp_path / "file" / "home").store
 
 

@@ -153,11 +153,13 @@ def test_without_validation_rows_a_share_is_held_out(workshop, job, utterances):
 
 
 @pytest.mark.parametrize("method", ["head", "lora"])
-def test_refit_trains_once_more_on_all_rows(workshop, job, utterances, method):
+def test_refit_trains_once_more_on_all_rows(workshop, job, utterances, method, monkeypatch):
+    if method == "lora":  # on a random encoder the head alone may do best; here it must not be saved in its place
+        monkeypatch.setattr(sys.modules[fit.__module__], "floor_of", lambda task: None)
     steps: list[int] = []
     told = {"progress": lambda progress: steps.append(progress.total) if progress.stage == "training" else None}
     for refit in (False, True):
-        recipe = {"method": method, "learning_rate": 1e-2, "head_learning_rate": 1e-2, "head_start": "fitted"}
+        recipe = {"method": method, "learning_rate": 1e-2, "head_learning_rate": 1e-2, "label_smoothing": 0.0}
         report = fit(job(utterances(100), **recipe, epochs=4, validation=0.2, refit=refit, **told), workshop)
     plain, again = (workshop.registry.open("shop", "topic", version).manifest for version in ("v1", "v2"))
     assert plain["metrics"] == again["metrics"], "the figures are those of the measured head"

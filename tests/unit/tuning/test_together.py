@@ -215,6 +215,7 @@ def test_auto_goes_by_the_rows_of_all_heads(workshop, jobs, train):
         ({"method": "head"}, "by 'lora' or 'full'"),
         ({"start_from": "live"}, r"start_from is 'live', which heads .* cannot have.*\(start_from=\), or train each"),
         ({"pseudo_labels": 0.9}, r"pseudo_labels is 0.9.*\(pseudo_labels=0.0\)"),
+        ({"refit": True}, r"refit is True.*\(refit=False\)"),
     ],
 )
 def test_what_cannot_be_combined_says_so(workshop, jobs, train, changes, told):
