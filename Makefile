@@ -20,13 +20,17 @@ EDITABLE := $(foreach plugin,$(PLUGINS),-e plugins/$(plugin))
 PYTEST  := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal --ignore=tests/e2e
 PROJECTS := pyproject.toml constraints.txt $(foreach plugin,$(PLUGINS),plugins/$(plugin)/pyproject.toml)
 
-.PHONY: run test check coverage bench docs clean
+.PHONY: run test check browser coverage bench docs clean
 
 run: $(VENV)/installed
 	$(BIN)/platform run customer-service
 
-test: check
+# The checks and the browser tests take one core each.
+test: $(VENV)/installed-dev
 	$(PYTEST)
+	@$(MAKE) --no-print-directory -j 2 check browser
+
+browser: $(VENV)/installed-dev
 	$(BIN)/pytest tests/e2e
 
 coverage: $(VENV)/installed-dev

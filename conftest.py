@@ -9,7 +9,12 @@ import time
 import urllib.request
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# Where cores and disk are shared, an example now and then takes much longer than the others.
+hypothesis.settings.register_profile("shared machine", deadline=None)
+hypothesis.settings.load_profile("shared machine")
 
 # A vertical's first head is trained in seconds here; tests of the product as it comes ask for more themselves.
 os.environ.setdefault("PLATFORM_FIRST_TOKENS", "0")
