@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -264,14 +264,9 @@ class Host:
         registry = self._registry.get() or self.registry
         return Workshop(self.encoder, registry, self.runs_folder, told, other=self.other_encoder)
 
-    @contextmanager
-    def fitting_by(self, fit: Callable[[FitJob], FitReport]) -> Iterator[None]:
+    def fitting_by(self, fit: Callable[[FitJob], FitReport]) -> AbstractContextManager[None]:
         """Heads trained in this block, by this thread, are trained by ``fit`` (several heads together)."""
-        token = self._fit.set(fit)
-        try:
-            yield
-        finally:
-            self._fit.reset(token)
+        return _during(self._fit, fit)
 
     def train_together(
         self,
@@ -312,14 +307,9 @@ class Host:
         """Where runs keep checkpoints, searches their trials, and trackers their files."""
         return self._kept_in("runs")
 
-    @contextmanager
-    def saving_to(self, registry: Registry) -> Iterator[None]:
+    def saving_to(self, registry: Registry) -> AbstractContextManager[None]:
         """What is trained in this block, by this thread, is saved to ``registry`` (the trials of a search)."""
-        token = self._registry.set(registry)
-        try:
-            yield
-        finally:
-            self._registry.reset(token)
+        return _during(self._registry, registry)
 
     def adapt(
         self,
@@ -356,14 +346,9 @@ class Host:
             return compute(batch)
         return Predictions(self.engine.predict(batch.vertical, batch.head, batch.version, batch.inputs))
 
-    @contextmanager
-    def computing_by(self, compute: Callable[[Batch], Predictions]) -> Iterator[None]:
+    def computing_by(self, compute: Callable[[Batch], Predictions]) -> AbstractContextManager[None]:
         """Predictions asked for in this block, by this thread, are computed by ``compute`` (a serving queue)."""
-        token = self._compute.set(compute)
-        try:
-            yield
-        finally:
-            self._compute.reset(token)
+        return _during(self._compute, compute)
 
     def serve(self, names: Sequence[str]) -> AbstractAsyncContextManager[dict[str, ServedVertical]]:
         """Serve verticals together, by name, for the length of an ``async with`` block.
@@ -454,6 +439,16 @@ class Host:
                 raise SettingsError(
                     f"There is no plugin for the settings [plugins.{table}].", suggest(table, discovered)
                 )
+
+
+@contextmanager
+def _during(variable: ContextVar[T | None], value: T) -> Iterator[None]:
+    """Within the block, in this thread or task, the variable has the value."""
+    token = variable.set(value)
+    try:
+        yield
+    finally:
+        variable.reset(token)
 
 
 class _Last:
