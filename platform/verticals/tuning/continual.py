@@ -104,7 +104,8 @@ class Continuation:
             return None
         before = self.start.manifest["recipe"]
         data = self.objective.prepare(rows, "train", self.encoder, self.recipe.max_tokens)
-        _, held = hold_out(data.targets, before["validation"], by_content(rows, before["seed"]))
+        fields = (*self.objective.inputs, self.objective.target)
+        _, held = hold_out(data.targets, before["validation"], by_content(rows, fields, before["seed"]))
         return data.part(held) if len(held) else None
 
     def _measure(self, body: Body, head: Head) -> float:

@@ -145,16 +145,17 @@ class Prepared:
         return torch.cat([features, columns.to(features)], dim=-1)
 
 
-def by_content(rows: Sequence[Mapping[str, Any]], seed: int) -> np.ndarray:
-    """Places of the rows in an order that only the seed and what each row holds decide.
+def by_content(rows: Sequence[Mapping[str, Any]], fields: Sequence[str], seed: int) -> np.ndarray:
+    """Places of the rows in an order that only the seed and what each row has in ``fields`` decide.
 
-    So rows that were held out once are held out again when more rows have come.
+    So rows that were held out once are held out again when more rows have come, and equal rows stay together.
     """
     key = seed.to_bytes(8, "big")
 
     def digest(row: Mapping[str, Any]) -> bytes:
-        values = (value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode() for value in row.values())
-        return hashlib.blake2b(b"|".join(values), digest_size=8, key=key).digest()
+        values = [row.get(field) for field in fields]
+        parts = (value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode() for value in values)
+        return hashlib.blake2b(b"|".join(parts), digest_size=8, key=key).digest()
 
     digests = [digest(row) for row in rows]
     order: np.ndarray = np.argsort(np.array(digests, dtype="S8"), kind="stable")

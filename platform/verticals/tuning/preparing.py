@@ -149,7 +149,9 @@ def parted(reading: Reading, chosen: Chosen, folder: Path, stop: threading.Event
     elif lent:
         fifth = method.frugal and 0 < recipe.validation < _FRUGAL_SHARE
         share = _FRUGAL_SHARE if fifth else recipe.validation
-        kept, held = hold_out(whole.targets, share, by_content(rows, recipe.seed))
+        kept, held = hold_out(
+            whole.targets, share, by_content(rows, (*objective.inputs, objective.target), recipe.seed)
+        )
         if not len(held):
             raise BadInput(
                 f"{job.vertical}/{job.head}: a share of {recipe.validation} of {len(rows)} training rows leaves none "

@@ -309,7 +309,7 @@ def test_hold_out_of_numbers_is_a_random_share():
 def test_rows_that_were_held_out_are_held_out_again_when_more_have_come():
     def held_of(rows, seed=0):
         targets = torch.tensor([row["label"] for row in rows])
-        return {rows[at]["text"] for at in hold_out(targets, 0.1, by_content(rows, seed))[1]}
+        return {rows[at]["text"] for at in hold_out(targets, 0.1, by_content(rows, ("text", "label"), seed))[1]}
 
     old = [{"text": f"row {at}", "label": at % 4} for at in range(400)]
     new = [{"text": f"new row {at}", "label": 4 + at % 3} for at in range(300)]
@@ -319,4 +319,5 @@ def test_rows_that_were_held_out_are_held_out_again_when_more_have_come():
     more = held_of([*({"text": f"more {at}", "label": at % 4} for at in range(400)), *old])
     assert len(first & more) > 30, "of rows of the same labels most stay held out"
     assert held_of(old, seed=1) != first
-    assert len(by_content([{"image": np.zeros((4, 4)), "label": 1}] * 3, 0)) == 3
+    assert held_of([{**row, "region": "north"} for row in old]) == first, "what is not learned from does not count"
+    assert len(by_content([{"image": np.zeros((4, 4)), "label": 1}] * 3, ("image", "label"), 0)) == 3
