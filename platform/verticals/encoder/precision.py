@@ -59,14 +59,15 @@ def choose_precision(precision: str = "auto", device: str = "auto") -> Precision
 
 
 def free_cores() -> int:
-    """Cores this process may really use: its CPU affinity, and a container's quota where there is one."""
+    """Cores this process may really use: its CPU affinity, a container's quota, and ``OMP_NUM_THREADS`` where set."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = Path("/sys/fs/cgroup/cpu.max")
     if quota.is_file():
         limit, _, period = quota.read_text().partition(" ")
         if limit.isdigit() and period.strip().isdigit():
             cores = min(cores, max(1, round(int(limit) / int(period))))
-    return cores
+    wanted = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    return min(cores, int(wanted)) if wanted.isdigit() and int(wanted) else cores
 
 
 def set_threads(threads: int = 0) -> int:

@@ -253,6 +253,7 @@ def _trained(subject: Subject, noun: TaskHead) -> tuple[dict[str, Any], dict[str
     learned_from = head.examples().splits["train"]
     changes = {"epochs": 1, "batch_size": math.ceil(len(learned_from) / 2), "max_tokens": 32}
     report = head.train(changes=changes)
+    head.promote(report.version)  # what is served later need not be trained once more
     inputs = [] if noun.example is None else [noun.example]
     if noun.objective != "rank":
         inputs += [{name: row[name] for name in noun.inputs} for row in learned_from[:_INPUTS]]

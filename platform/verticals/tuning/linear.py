@@ -8,6 +8,7 @@ from verticals.contract import Recipe
 from verticals.encoder.heads import Head
 
 from .objectives import Objective
+from .solvers import LBFGS, AdamW
 
 _SHRINK = 1e-3  # of the squared weights; 3e-4 to 1e-2 gave the same within a point on held-out rows of three data sets
 _ITERATIONS = 60
@@ -43,7 +44,7 @@ def _at_once(
     """By L-BFGS on all rows: the problem of a linear head is convex, and a second-order solver ends in a second."""
     head.eval()
     matrices = [parameter for parameter in head.parameters() if parameter.ndim > 1]
-    solver = torch.optim.LBFGS(head.parameters(), max_iter=_ITERATIONS, line_search_fn="strong_wolfe")
+    solver = LBFGS(head.parameters(), max_iter=_ITERATIONS, line_search_fn="strong_wolfe")
     features, targets = objective.flat(*train)
 
     def closure() -> torch.Tensor:
@@ -67,7 +68,7 @@ def _in_batches(
     """
     torch.manual_seed(recipe.seed)
     generator = torch.Generator().manual_seed(recipe.seed)
-    optimiser = torch.optim.AdamW(
+    optimiser = AdamW(
         head.parameters(), lr=recipe.head_learning_rate or _RATE, weight_decay=recipe.weight_decay, fused=True
     )
     history = [{"epoch": 0, **_figures(head, objective, held_out)}]

@@ -11,6 +11,7 @@ from torch import nn
 from verticals.contract import Recipe
 
 from .body import layer_of
+from .solvers import AdamW
 
 _HEAD_RATE = 5e-3
 
@@ -37,7 +38,7 @@ def make_optimiser(
         key = (recipe.head_learning_rate or _HEAD_RATE, _decay(parameter, recipe))
         groups.setdefault(key, []).append(parameter)
     listed = [{"params": members, "lr": rate, "weight_decay": decay} for (rate, decay), members in groups.items()]
-    return torch.optim.AdamW(listed, fused=True)
+    return AdamW(listed, fused=True)
 
 
 def rate(step: int, total: int, recipe: Recipe) -> float:

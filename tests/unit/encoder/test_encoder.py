@@ -227,6 +227,14 @@ def test_threads_default_to_the_free_cores():
     assert free_cores() >= 1
 
 
+def test_threads_are_no_more_than_openmp_is_told_to_take(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    cores = free_cores()
+    for told, expected in (("1", 1), ("1,2", 1), ("4096", cores), ("0", cores), ("many", cores), ("", cores)):
+        monkeypatch.setenv("OMP_NUM_THREADS", told)
+        assert free_cores() == expected
+
+
 def test_importing_the_encoder_imports_no_transformers():
     import subprocess
 

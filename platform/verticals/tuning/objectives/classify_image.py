@@ -17,6 +17,7 @@ from verticals.encoder.heads import ClassifyImageHead
 from verticals.encoder.heads.classify_image import image_of
 from verticals.tuning.images import PreparedImages, changes_of
 from verticals.tuning.losses import class_weights
+from verticals.tuning.solvers import LBFGS
 
 from .base import Example, of_each
 from .classify import Classify
@@ -88,7 +89,7 @@ class ClassifyImage(Classify):
         weights = torch.ones(len(counts)) if kind == "none" else class_weights(counts, kind)
         scale = torch.zeros(1, dtype=torch.double, requires_grad=True)
         biases = torch.zeros(len(counts), dtype=torch.double, requires_grad=True)
-        solver = torch.optim.LBFGS([scale, biases], max_iter=100, line_search_fn="strong_wolfe")
+        solver = LBFGS([scale, biases], max_iter=100, line_search_fn="strong_wolfe")
 
         def closure() -> torch.Tensor:
             solver.zero_grad()

@@ -17,6 +17,7 @@ from verticals.tuning.losses import contrast
 from verticals.tuning.outcomes import Outcomes
 from verticals.tuning.prepared import Prepared
 from verticals.tuning.ranks import first_of_each, ndcg, ranks_in_blocks, ranks_of, reciprocal, share_within
+from verticals.tuning.solvers import LBFGS
 
 from .base import Example, Objective, of_each
 from .outcomes import of_ranks
@@ -208,7 +209,7 @@ def _curve(right: torch.Tensor, wrong: torch.Tensor, start: tuple[float, float])
     truth = torch.cat([torch.ones(len(right)), torch.zeros(len(wrong))]).double()
     usual = torch.tensor(start, dtype=torch.double)
     curve = usual.clone().requires_grad_()
-    solver = torch.optim.LBFGS([curve], max_iter=100, line_search_fn="strong_wolfe")
+    solver = LBFGS([curve], max_iter=100, line_search_fn="strong_wolfe")
 
     def closure() -> torch.Tensor:
         solver.zero_grad()
