@@ -151,6 +151,15 @@ def test_endpoints_and_pages_that_break_their_promise_are_found(broken, failures
     assert (failed.subject, failed.detail) == ("page /drinks", "LookupError: no tea left")
 
 
+def test_one_of_a_folder_is_checked_by_name(broken, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken()  # writes it
+    with Subject("drinks", tmp_path) as subject:
+        assert [result.status for result in run_one("light import", subject)] == ["passed"]
+    monkeypatch.setenv("PLATFORM_PLUGINS_DIR", str(tmp_path))
+    with Subject("drinks") as subject:
+        assert [result.status for result in run_one("light import", subject)] == ["passed"]
+
+
 def test_an_unknown_plugin_is_not_found() -> None:
     with pytest.raises(NotFound, match="There is no plugin 'custmer-service'"):
         list(run("custmer-service"))

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from .output import count, json_option, next_steps, print_json, shown_path
+from .session import Session, pass_session
 
 
 @click.group()
@@ -34,9 +35,9 @@ def new(name: str, folder: Path) -> None:
 @plugin.command()
 @click.argument("target", metavar="NAME|PATH")
 @json_option
-@click.pass_context
-def check(context: click.Context, target: str, as_json: bool) -> None:
-    """Hold a plugin against the contract: by NAME when it is installed, or by PATH (a folder or one file).
+@pass_session
+def check(session: Session, target: str, as_json: bool) -> None:
+    """Hold a plugin against the contract: by NAME when it is found, or by PATH (a folder or one file).
 
     It is imported, its data are validated, its heads are trained for a moment on a tiny encoder and reloaded in a
     fresh process, its endpoints are asked and its pages rendered, all in a temporary home. Exit code 1 when
@@ -52,7 +53,7 @@ def check(context: click.Context, target: str, as_json: bool) -> None:
 
     marks = {"passed": ("✓", "green"), "failed": ("✗", "red"), "skipped": ("–", "yellow")}
     results = []
-    for result in run(target):
+    for result in run(target, Path(session.plugins_dir) if session.plugins_dir else None):
         results.append(result)
         if not as_json:
             sign, color = marks[result.status]
@@ -66,4 +67,4 @@ def check(context: click.Context, target: str, as_json: bool) -> None:
     else:
         passed = count(sum(result.status == "passed" for result in results), "check")
         click.echo(f"\n{passed} passed, {failed} failed." if failed else f"\n{passed} passed.")
-    context.exit(1 if failed else 0)
+    click.get_current_context().exit(1 if failed else 0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from verticals.contract import PlatformError, PluginError, TaskHead, resolve
@@ -22,18 +23,22 @@ _INPUTS = 8
 _TOLERANCE = 1e-4
 
 
-def check(target: str) -> list[Result]:
+def check(target: str, plugins_dir: Path | None = None) -> list[Result]:
     """Every check on one plugin: by name, or by path of its file or folder.
+
+    Args:
+        target: what to check.
+        plugins_dir: folder of one-file plugins, to check one of them by name.
 
     Raises:
         NotFound: there is no such plugin; the nearest is suggested.
     """
-    return list(run(target))
+    return list(run(target, plugins_dir))
 
 
-def run(target: str) -> Iterator[Result]:
+def run(target: str, plugins_dir: Path | None = None) -> Iterator[Result]:
     """The same, one result after the other as they come."""
-    with Subject(target) as subject:
+    with Subject(target, plugins_dir) as subject:
         subject.state  # noqa: B018 - an unknown name is the caller's mistake, not the plugin's
         for name in CHECKS:
             results = run_one(name, subject)

@@ -45,23 +45,24 @@ class Subject:
     """A plugin under test; a context manager.
 
     Args:
-        target: name of an installed plugin, the path of a one-file plugin, or the folder of an installed
-            distribution.
+        target: name of an installed plugin or of one in ``plugins_dir``, the path of a one-file plugin, or the folder
+            of an installed distribution.
+        plugins_dir: folder of one-file plugins; by default the one that the settings name.
     """
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, plugins_dir: Path | None = None) -> None:
         self.target = target
+        self._plugins_dir = plugins_dir
         self.name, self._file = _identify(target)
 
     def __enter__(self) -> Subject:
         self._stack = contextlib.ExitStack()
         with self._stack as stack:
             self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="conformance-")))
-            self.plugins_dir: Path | None = None
             if self._file is not None:
-                self.plugins_dir = self.folder / "plugins"
-                self.plugins_dir.mkdir()
-                shutil.copy(self._file, self.plugins_dir)
+                self._plugins_dir = self.folder / "plugins"
+                self._plugins_dir.mkdir()
+                shutil.copy(self._file, self._plugins_dir)
             self._encoder = self.folder / "encoder"
             self._host: Host | None = None
             self._served: dict[str, Any] | None = None
@@ -89,7 +90,7 @@ class Subject:
     def host(self) -> Host:
         """The host, opened on first use; it does not touch the encoder before it needs it."""
         if self._host is None:
-            self._host = self._stack.enter_context(open_host(self.home, self._encoder, self.plugins_dir))
+            self._host = self._stack.enter_context(open_host(self.home, self._encoder, self._plugins_dir))
         return self._host
 
     @property
@@ -136,12 +137,13 @@ class Subject:
             PluginError: the process died; the end of what it said is in the message.
         """
         answer = self.folder / f"{task}.json"
+        plugins_dir = self.host.settings.plugins_dir
         answer.unlink(missing_ok=True)
         given = {
             "name": self.name,
             "home": str(self.home),
             "encoder": str(self._encoder),
-            "plugins_dir": str(self.plugins_dir) if self.plugins_dir else None,
+            "plugins_dir": str(plugins_dir) if plugins_dir else None,
             **arguments,
         }
         command = [sys.executable, "-m", "verticals.testing.worker", task, str(answer), json.dumps(given)]
