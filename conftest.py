@@ -7,10 +7,12 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
+from tests.forks import Forks
 
 # Where cores and disk are shared, an example now and then takes much longer than the others.
 hypothesis.settings.register_profile("shared machine", deadline=None)
@@ -60,3 +62,16 @@ class Served:
 def serve() -> type[Served]:
     """Starts a platform: ``serve(home, names)``."""
     return Served
+
+
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """A process that has imported what every command needs."""
+    with Forks(tmp_path_factory.mktemp("forks"), {**os.environ, "OMP_NUM_THREADS": "1"}) as started:
+        yield started
+
+
+@pytest.fixture
+def forked(forks: Forks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes that run this interpreter are forks, seconds earlier."""
+    monkeypatch.setattr(subprocess, "Popen", forks.popen())

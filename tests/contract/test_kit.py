@@ -9,6 +9,8 @@ import pytest
 from verticals.contract import BadInput, NotFound
 from verticals.testing.check import Subject, run, run_one
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 
 def test_a_good_plugin_passes_every_check(broken) -> None:
     subject = broken()

@@ -10,6 +10,8 @@ import pytest
 from verticals import Host
 from verticals.testing.check import Subject, run_one
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 SOURCE = '''"""Small talk of many kinds."""
 from pydantic import BaseModel
 

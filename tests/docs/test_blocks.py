@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.docs import forks
 
 from verticals import Host
 
@@ -41,7 +40,7 @@ def script_of(blocks: list[tuple[str, str]]) -> str:
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory) -> Iterator[dict[str, str]]:
+def environment(tmp_path_factory, forks) -> dict[str, str]:
     from verticals.encoder import tiny
 
     others = {name: value for name, value in os.environ.items() if not name.startswith("PLATFORM_")}
@@ -50,14 +49,13 @@ def environment(tmp_path_factory) -> Iterator[dict[str, str]]:
         "PLATFORM_DEVICE": "cpu", "PLATFORM_PRECISION": "fp32", "PLATFORM_THREADS": "1",
         "PLATFORM_FIRST_TOKENS": "0", "OMP_NUM_THREADS": "1",
     }  # fmt: skip
-    process, commands = forks.start(tmp_path_factory.mktemp("forks"), given)
-    yield given | {"PATH": os.pathsep.join([str(commands), str(Path(sys.executable).parent), os.environ["PATH"]])}
-    process.kill()
-    process.wait()
+    return given | {
+        "PATH": os.pathsep.join([str(forks.commands()), str(Path(sys.executable).parent), os.environ["PATH"]])
+    }
 
 
 @pytest.fixture
-def server(environment, tmp_path) -> Iterator[str]:
+def server(environment, tmp_path, forked) -> Iterator[str]:
     """Address of a server with the three verticals."""
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")

@@ -15,6 +15,8 @@ from safetensors.torch import load_file
 from verticals.cli import main
 from verticals.host import Host
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 PLUGIN = '''"""A shop's chats."""
 from pydantic import BaseModel
 from verticals import Dataset, Recipe, TaskHead, hookimpl

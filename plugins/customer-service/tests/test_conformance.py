@@ -1,3 +1,7 @@
+import pytest
+
 from verticals.testing import conformance
+
+pytestmark = pytest.mark.usefixtures("forked")
 
 test_conformance = conformance("customer-service")

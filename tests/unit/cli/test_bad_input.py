@@ -13,6 +13,8 @@ import pytest
 from verticals.cli.progress import ProgressDisplay
 from verticals.host import Host
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 PRICES = '''"""Prices of things."""
 from pydantic import BaseModel
 from verticals import Dataset, TaskHead, hookimpl

@@ -14,6 +14,8 @@ import pytest
 
 from verticals.host import Host
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 QUICK = ["--method", "lora", "--epochs", "1"]
 BOTH = ["weather/mood", "sea/mood"]
 

@@ -13,6 +13,8 @@ import pytest
 
 from verticals.host import Host
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 FILE = "text,feeling\n" + "".join(f"Bright sky {n},glad\nDark cloud {n},sad\n" for n in range(15))
 
 

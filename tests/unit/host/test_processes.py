@@ -11,6 +11,8 @@ import torch
 from verticals.cli import main
 from verticals.encoder import tiny
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 PLUGIN = '''
 """Two moods."""
 from pydantic import BaseModel

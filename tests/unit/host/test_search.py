@@ -13,6 +13,8 @@ from verticals import Recipe
 from verticals.contract import BadInput, Conflict, NotFound, PlatformError
 from verticals.host.search import _PLAN
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 SHOP = '''"""A shop's chats."""
 from pydantic import BaseModel
 from verticals import Dataset, Recipe, TaskHead, hookimpl

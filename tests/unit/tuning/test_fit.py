@@ -17,6 +17,8 @@ from verticals.tuning import evaluate, fit
 from verticals.tuning.methods import choose_method
 from verticals.tuning.prepared import Prepared
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 
 def weights(workshop, version):
     folder = workshop.registry.open("shop", "topic", version).path

@@ -17,6 +17,8 @@ from verticals.tuning.methods import METHODS, Task
 from verticals.tuning.objectives import Classify
 from verticals.tuning.work import Work
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 OPTIONS = {
     "adalora": {"learning_rate": 1e-2},
     "ia3": {"learning_rate": 3e-2},

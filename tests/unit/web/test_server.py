@@ -12,6 +12,8 @@ import pytest
 from verticals import Conflict, SettingsError
 from verticals.web.server import listen, serve, url
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 SERVER = """
 import sys
 from verticals import Host
