@@ -19,10 +19,12 @@ compute = Step.__call__
 
 
 def limited(step, which):
-    if resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
-        taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (taken + (250 << 20), resource.RLIM_INFINITY))
-    return compute(step, which)
+    taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + (250 << 20), resource.RLIM_INFINITY))
+    try:
+        return compute(step, which)
+    finally:  # what is computed between the steps is not what is tried here
+        resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
 Step.__call__ = limited

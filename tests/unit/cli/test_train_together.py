@@ -72,7 +72,7 @@ def test_what_cannot_be_says_so(platform, words: list[str], told: str) -> None:
 
 @pytest.mark.slow
 def test_what_was_stopped_goes_on_together(platform, tmp_path: Path) -> None:
-    changes = ["--method", "lora", "--epochs", "10", "--set", "patience=0", "--set", "batch_size=2"]
+    changes = ["--method", "lora", "--epochs", "6", "--set", "patience=0", "--set", "batch_size=2"]
     for how, words in ((signal.SIGINT, [*BOTH, *changes]), (signal.SIGKILL, ["--resume", *BOTH])):
         process = subprocess.Popen(
             [sys.executable, "-m", "verticals", "train", *words],
