@@ -1,16 +1,13 @@
 """PneumoniaMNIST (Yang et al., 2023, MedMNIST v2) by a one-file plugin: chest X-rays of 28 x 28 pixels, two labels."""
 
-import json
-import os
 import statistics
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tests.benchmarks.commands import DATA, add_plugin, needs, trained_and_measured
 
-pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600)]
-DATA = Path(__file__).parents[3] / "shared" / "data" / "pneumoniamnist" / "pneumoniamnist.npz"
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600), needs("pneumoniamnist")]
+FILE = DATA / "pneumoniamnist/pneumoniamnist.npz"
 PLUGIN = '''"""Pneumonia on chest X-rays."""
 import numpy as np
 from pydantic import BaseModel
@@ -54,27 +51,16 @@ def register_heads():
 '''
 
 
-def platform(home: Path, *arguments: str) -> str:
-    environment = {**os.environ, "NO_COLOR": "1"}
-    environment.pop("OMP_NUM_THREADS", None)
-    command = [sys.executable, "-m", "verticals", "--home", str(home), "--plugins-dir", str(home / "plugins")]
-    return subprocess.run([*command, *arguments], check=True, capture_output=True, text=True, env=environment).stdout
-
-
-@pytest.mark.skipif(not DATA.is_file(), reason=f"{DATA} is not there")
 def test_a_small_network_from_scratch_reads_chest_x_rays(tmp_path: Path) -> None:
-    (tmp_path / "plugins").mkdir()
-    (tmp_path / "plugins" / "lungs.py").write_text(PLUGIN.format(path=str(DATA)), encoding="utf-8")
+    add_plugin(tmp_path, "lungs", PLUGIN.format(path=str(FILE)))
     figures: dict[str, list[float]] = {"auc": [], "accuracy": []}
     for seed in (0, 1, 2):
-        trained = json.loads(platform(tmp_path, "train", "lungs/pneumonia", "--seed", str(seed), "--json"))
-        target = f"lungs/pneumonia@{trained['version']}"
-        measured = json.loads(platform(tmp_path, "evaluate", target, "--split", "test", "--json"))
+        version, measured = trained_and_measured(tmp_path, "lungs/pneumonia", "--seed", str(seed))
         assert measured["rows"] == 624
         for name, values in figures.items():
             values.append(measured["metrics"][name])
         print(f"\nPneumoniaMNIST test, seed {seed}: AUC {figures['auc'][-1]:.4f}, accuracy "
-              f"{figures['accuracy'][-1]:.4f}, trained in {trained['seconds']:.0f} s")  # fmt: skip
+              f"{figures['accuracy'][-1]:.4f}, trained in {version['seconds']:.0f} s")  # fmt: skip
     means = {name: statistics.mean(values) for name, values in figures.items()}
     print(f"mean of 3 seeds: AUC {means['auc']:.4f}, accuracy {means['accuracy']:.4f}")
     assert means["auc"] >= 0.947

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.benchmarks.test_banking77 import DATA
+from tests.benchmarks.commands import DATA, needs
 
 from verticals.contract import Recipe
 from verticals.encoder import Encoder, locate
@@ -17,17 +17,14 @@ from verticals.tuning.loop import train
 from verticals.tuning.objectives import Classify
 from verticals.tuning.work import Work
 
-pytestmark = [
-    pytest.mark.bench, pytest.mark.timeout(3600),
-    pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} is not there"),
-]  # fmt: skip
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600), needs("banking77")]
 ROUNDS = 3
 Texts, Labels = list[str], list[str]
 
 
 @pytest.fixture(scope="module")
 def rows() -> tuple[Texts, Labels]:
-    with (DATA / "train.csv").open(encoding="utf-8", newline="") as file:
+    with (DATA / "banking77/train.csv").open(encoding="utf-8", newline="") as file:
         read = list(csv.DictReader(file))
     torch.manual_seed(0)
     chosen = [read[at] for at in torch.randperm(len(read))[:1600].tolist()]

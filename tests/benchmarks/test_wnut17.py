@@ -1,16 +1,12 @@
 """Entities of WNUT 2017 through the command line, by a plugin in one file: no vertical that comes along tags words."""
 
-import json
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from tests.benchmarks.commands import DATA, add_plugin, needs, platform, trained_and_measured
 
-pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600)]
-DATA = Path(__file__).parents[3] / "shared" / "data" / "wnut17"
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600), needs("wnut17")]
 PLUGIN = '''"""Entities in noisy text."""
 from pydantic import BaseModel
 from verticals import Dataset, Recipe, TaskHead, hookimpl
@@ -33,31 +29,17 @@ def register_heads():
 '''
 
 
-def platform(folder: Path, *arguments: str) -> str:
-    environment = {**os.environ, "NO_COLOR": "1"}
-    environment.pop("OMP_NUM_THREADS", None)
-    options = ["--home", str(folder / "home"), "--plugins-dir", str(folder / "plugins")]
-    done = subprocess.run(
-        [sys.executable, "-m", "verticals", *options, *arguments],
-        check=True, capture_output=True, text=True, env=environment,
-    )  # fmt: skip
-    return done.stdout
-
-
-@pytest.mark.skipif(not DATA.is_dir(), reason=f"{DATA} is not there")
 def test_entities_of_noisy_text(tmp_path: Path) -> None:
-    (tmp_path / "plugins").mkdir()
-    (tmp_path / "plugins" / "noisy.py").write_text(PLUGIN, encoding="utf-8")
-    importing = ["data", "import", "noisy/sentences"]
+    add_plugin(tmp_path, "noisy", PLUGIN)
+    importing, folder = ["data", "import", "noisy/sentences"], DATA / "wnut17"
     started = time.perf_counter()
-    platform(tmp_path, *importing, str(DATA / "train.jsonl"), "--replace", "--split", "train")
-    platform(tmp_path, *importing, str(DATA / "valid.jsonl"), "--split", "validation")
-    platform(tmp_path, *importing, str(DATA / "test.jsonl"), "--split", "test")
+    platform(tmp_path, *importing, str(folder / "train.jsonl"), "--replace", "--split", "train")
+    platform(tmp_path, *importing, str(folder / "valid.jsonl"), "--split", "validation")
+    platform(tmp_path, *importing, str(folder / "test.jsonl"), "--split", "test")
     print(f"\nWNUT 2017 imported in {time.perf_counter() - started:.1f} s, three starts included")
-    trained = json.loads(platform(tmp_path, "train", "noisy/entities", "--json"))
-    measured = json.loads(platform(tmp_path, "evaluate", "noisy/entities", "--split", "test", "--json"))
+    version, measured = trained_and_measured(tmp_path, "noisy/entities")
     figures = measured["metrics"]
-    print(f"WNUT 2017 entity F1: validation {trained['metrics']['f1']:.4f} (floor {trained['metrics']['floor']:.4f}), "
-          f"test {figures['f1']:.4f} (seed 0), trained in {trained['seconds']:.0f} s")  # fmt: skip
+    print(f"WNUT 2017 entity F1: validation {version['metrics']['f1']:.4f} (floor {version['metrics']['floor']:.4f}), "
+          f"test {figures['f1']:.4f} (seed 0), trained in {version['seconds']:.0f} s")  # fmt: skip
     assert measured["rows"] == 1287
     assert figures["f1"] >= 0.40

@@ -18,6 +18,7 @@ from verticals.contract import Conflict, SettingsError
 
 from .app import create_app
 from .site import Site
+from .starting import Starting
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -57,24 +58,39 @@ def serve(
 
 
 async def _serve(app: FastAPI, listening: socket.socket, ready: Callable[[str], None] | None) -> None:
+    site: Site = app.state.site
     config = uvicorn.Config(
-        app, lifespan="off", log_level="warning", access_log=False, timeout_graceful_shutdown=_GRACE_SECONDS
+        Starting(app, site),
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     config.load()
-    server = _Server(config, app.state.site, ready)
+    server = _Server(config, site)
     with server.signals():
-        # Entered here, not by uvicorn: what fails while starting then reaches the caller as it was raised.
-        async with app.router.lifespan_context(app):
-            await server.serve(sockets=[listening])
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        try:
+            await server.answers(serving)
+            # Entered here, not by uvicorn: what fails while starting then reaches the caller as it was raised.
+            async with app.router.lifespan_context(app):
+                server.running = True
+                if ready is not None:
+                    ready(url(listening))
+                await serving
+        finally:
+            server.should_exit = True
+            await serving
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, but says when it is ready, and stops being ready before anything else stops."""
+    """uvicorn, but answers while the verticals are still starting, and stops being ready before anything else stops."""
 
-    def __init__(self, config: uvicorn.Config, site: Site, ready: Callable[[str], None] | None) -> None:
+    def __init__(self, config: uvicorn.Config, site: Site) -> None:
         super().__init__(config)
         self._site = site
-        self._ready = ready
+        self._listens = asyncio.Event()
+        self.running = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         try:
@@ -82,8 +98,15 @@ class _Server(uvicorn.Server):
         except OSError as error:  # another process began to listen between our bind and now
             address, port = (sockets or [])[0].getsockname()[:2]
             raise _explained(error, address, port) from error
-        if self._ready is not None and sockets:
-            self._ready(url(sockets[0]))
+        self._listens.set()
+
+    async def answers(self, serving: asyncio.Task[None]) -> None:
+        """Wait until requests are answered; raises what keeps ``serving`` from it."""
+        listens = asyncio.create_task(self._listens.wait())
+        await asyncio.wait({serving, listens}, return_when=asyncio.FIRST_COMPLETED)
+        listens.cancel()
+        if serving.done():
+            serving.result()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._site.ready = False
@@ -99,7 +122,7 @@ class _Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
 
         def stop(sig: int, frame: FrameType | None) -> None:
-            if self.started:
+            if self.running:
                 self.handle_exit(sig, frame)
             elif task is not None:
                 loop.call_soon_threadsafe(task.cancel)

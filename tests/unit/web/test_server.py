@@ -4,6 +4,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -23,6 +24,22 @@ with Host.open(sys.argv[1], plugins_dir=sys.argv[2]) as host:
     for number in range(3):
         host.store.events.append("quiet", "message", {"number": number})
     serve(host, ["quiet"], port=0, pages=sys.argv[3] == "pages", ready=lambda url: print(url, flush=True))
+print("stopped in order", flush=True)
+"""
+
+PATIENT = """
+import sys, threading, time
+from verticals import Host, Progress
+from verticals.web.server import serve
+
+def tell():
+    while host.on_progress is None:
+        time.sleep(0.01)
+    host.on_progress("patient/mood", Progress("training", 1200, 3400))
+
+with Host.open(sys.argv[1], plugins_dir=sys.argv[2]) as host:
+    threading.Thread(target=tell, daemon=True).start()
+    serve(host, ["patient"], port=int(sys.argv[3]), ready=lambda url: print(url, flush=True))
 print("stopped in order", flush=True)
 """
 
@@ -70,6 +87,68 @@ def test_sigint_stops_a_server_with_pages(start):
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, "stopped in order\n"), err
     assert "Traceback" not in err
+
+
+@pytest.fixture
+def starting(tmp_path, monkeypatch):
+    """A server whose vertical waits for a file: the process, its address, and the file."""
+    gate = tmp_path / "gate"
+    monkeypatch.setenv("PATIENT_GATE", str(gate))
+    with listen("127.0.0.1", 0) as free:
+        address = url(free)
+    command = [sys.executable, "-c", PATIENT, tmp_path, Path(__file__).parent / "plugins", address.rpartition(":")[2]]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    for _ in range(600):
+        try:
+            httpx.get(f"{address}/healthz", timeout=60)
+            break
+        except httpx.TransportError:
+            time.sleep(0.05)
+    yield process, address, gate
+    process.kill()
+    process.communicate()
+
+
+def test_a_server_that_still_starts_says_so_and_how_far(starting):
+    process, address, gate = starting
+    assert httpx.get(f"{address}/healthz").status_code == 200
+    assert httpx.get(f"{address}/readyz").status_code == 503
+    for _ in range(600):
+        answer = httpx.get(f"{address}/v1/platform/verticals")
+        assert answer.status_code == 503
+        if "learns" in answer.json()["remedy"]:
+            break
+        time.sleep(0.05)
+    assert answer.json()["detail"] == "patient is starting."
+    assert "patient/mood learns from its data: training, 1,200 of 3,400 rows." in answer.json()["remedy"]
+    assert int(answer.headers["retry-after"]) > 0
+    page = httpx.get(f"{address}/patient", headers={"accept": "text/html"})
+    assert page.status_code == 503
+    assert "patient is starting" in page.text
+    assert "1,200 of 3,400 rows" in page.text
+    assert httpx.get(f"{address}/_static/platform.css").status_code == 200
+    gate.touch()
+    assert process.stdout.readline().strip() == address
+    assert httpx.get(f"{address}/readyz").status_code == 200
+    assert "Overview" in httpx.get(f"{address}/", headers={"accept": "text/html"}, timeout=60).text
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (0, "stopped in order\n", "")
+
+
+def test_a_signal_while_it_starts_stops_it_in_order(starting):
+    process, _, _ = starting
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (0, "stopped in order\n", "")
+
+
+def test_a_start_that_fails_ends_the_server_with_its_cause(starting):
+    process, _, gate = starting
+    gate.write_text("broken")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (1, "")
+    assert "RuntimeError: the gate is broken" in err
 
 
 def test_a_port_in_use_is_named_before_anything_starts(host):
