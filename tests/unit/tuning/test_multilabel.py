@@ -12,6 +12,7 @@ from verticals.contract import BadInput, Recipe, TaskHead
 from verticals.encoder.heads import MultilabelHead
 from verticals.inference import Engine
 from verticals.tuning import evaluate, fit
+from verticals.tuning.evaluation.tables import by_label
 from verticals.tuning.objectives import Multilabel
 from verticals.tuning.objectives.multilabel import average_precision, best_threshold
 
@@ -42,7 +43,11 @@ def test_figures_by_hand():
     assert figures["log_loss"] == pytest.approx(
         -sum(map(math.log, (0.9, 0.6, 0.9, 0.2, 0.3, 0.9, 0.8, 0.6, 0.7, 0.9, 0.9, 0.9))) / 12, rel=1e-5
     )
-    assert objective.per_label(head, features, targets)[0] == ("a", 1.0, pytest.approx(2 / 3), pytest.approx(0.8), 3)
+    outcomes = objective.outcomes(head, features, targets)
+    assert outcomes.said == [["a", "b"], ["b"], ["a"], []]
+    assert outcomes.right.tolist() == [True, False, True, True]
+    assert int(outcomes.loss.argmax()) == 1
+    assert by_label(outcomes)[0] == ("a", 1.0, pytest.approx(2 / 3), pytest.approx(0.8), 3)
 
 
 def test_a_label_that_training_never_saw_is_missed():
@@ -51,6 +56,7 @@ def test_a_label_that_training_never_saw_is_missed():
     figures = objective.metrics(head, features, targets)
     assert figures["micro_f1"] == pytest.approx(4 / 5)
     assert figures["exact_match"] == 0.5
+    assert objective.outcomes(head, features, targets).known.tolist() == [True, False]
     assert torch.isfinite(objective.losses(head, features, targets, Recipe())).all()
 
 

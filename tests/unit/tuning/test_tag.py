@@ -15,8 +15,9 @@ from verticals.encoder.heads.bio import decode, entities, label_of, tags_of
 from verticals.encoder.heads.words import CASING, best_windows, casing, split_words, windows, words_of
 from verticals.inference import Engine
 from verticals.tuning import evaluate, fit
+from verticals.tuning.evaluation.tables import by_label
 from verticals.tuning.objectives import Tag
-from verticals.tuning.objectives.base import figures_of
+from verticals.tuning.objectives.tag import _figures
 
 LABELS = ("person", "place")
 TAGS = tags_of(LABELS)
@@ -78,8 +79,10 @@ def test_entities_and_their_scores_are_those_of_seqeval(rows):
         assert entities(tags) == expected
     width = max(len(one) for one, _ in rows)
     truth, said = (torch.tensor([row[side] + [-100] * (width - len(row[side])) for row in rows]) for side in (0, 1))
-    right, found, actual = Tag(("words",), "tags")._counted(said, truth)
-    figures = figures_of(right.total(), found.total(), actual.total())
+    objective = Tag(("words",), "tags")
+    objective.adopt(TagHead(4, LABELS))
+    sums = {name: values.sum(dim=0) for name, values in objective._statistics(said, truth).items()}
+    figures = [float(_figures(sums)[name]) for name in ("precision", "recall", "f1")]
     named = [[[TAGS[tag] for tag in row[side]] for row in rows] for side in (0, 1)]
     scores = [
         score(*named, zero_division=0) for score in (scorer.precision_score, scorer.recall_score, scorer.f1_score)
@@ -145,10 +148,26 @@ def test_figures_by_hand():
     assert figures["f1"] == pytest.approx(2 / 7)
     assert figures["word_accuracy"] == pytest.approx(5 / 8)
     assert figures["entities"] == 4
-    assert objective.per_label(head, features, targets) == (
+    assert by_label(objective.outcomes(head, features, targets)) == (
         ("person", 1.0, 0.5, pytest.approx(2 / 3), 2), ("place", 0.0, 0.0, 0.0, 2),
     )  # fmt: skip
     assert figures["macro_f1"] == pytest.approx(1 / 3)
+
+
+def test_outcomes_tell_row_by_row():
+    said = [["B-person", "O", "B-place"], ["O", "B-place", "O"], ["B-person", "O", "O"]]
+    objective, head, features, targets = said_and_true(said, [said[0], ["O", "O", "O"], said[2]])
+    targets[2, 0], targets[2, 2] = 5, -100  # a label that training never saw; a row of two words
+    outcomes = objective.outcomes(head, features, targets)
+    assert outcomes.said == [*said[:2], said[2][:2]]
+    assert outcomes.right.tolist() == [True, False, False]
+    assert outcomes.known.tolist() == [True, True, False]
+    assert outcomes.loss[0] < outcomes.loss[1:].min()
+    assert torch.isfinite(outcomes.loss).all()
+    for which in ([0], [1, 2], [2, 2, 0], [0, 1, 2]):
+        figures = objective.metrics(head, features[which], targets[which])
+        of_sums = outcomes.figures(outcomes.sums(torch.tensor(which)))
+        assert {name: pytest.approx(float(value)) for name, value in of_sums.items()}.items() <= figures.items()
 
 
 def test_words_that_were_not_read_are_outside_and_count():

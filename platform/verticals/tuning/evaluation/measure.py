@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from verticals.contract import BadInput, TaskHead
@@ -22,6 +23,7 @@ from .record import ErrorRow, Evaluation
 from .slices import LEAST, group_names, slice_by
 
 Example = Mapping[str, Any]
+_AT_ONCE = 4096
 _FARTHEST = 10  # one in so many rows is listed as an error where answers are numbers
 
 
@@ -128,12 +130,14 @@ def evaluate(
         )
         wrong = wrong_rows(outcomes)
         neighbours: Sequence[Any] = [()] * len(wrong)
-        if train and wrong and nearest:
-            features = objective.prepare(train, "train", encoder, max_tokens).encode(encoder, slot=slot)
-            neighbours = nearest_rows(
-                objective.vectors(answers.features), objective.vectors(features), wrong, train, train_numbers, noun,
-                nearest,
-            )  # fmt: skip
+        mine = objective.vectors(answers.features)
+        if train and wrong and nearest and mine is not None:
+            known = objective.prepare(train, "train", encoder, max_tokens)
+            # In parts, for the features of rows that are read word by word are many times larger than their vectors.
+            parts = np.array_split(np.arange(len(known)), -(-len(known) // _AT_ONCE))
+            each = (objective.vectors(known.part(which).encode(encoder, slot=slot)) for which in parts)
+            theirs = torch.cat([vectors for vectors in each if vectors is not None])
+            neighbours = nearest_rows(mine, theirs, wrong, train, train_numbers, noun, nearest)
     errors: tuple[ErrorRow, ...] = ()
     if outcomes is not None:
         confidence = outcomes.confidence
@@ -160,11 +164,7 @@ def summary(answers: Answers, resamples: int = RESAMPLES, seed: int = 0) -> dict
         answers.objective, answers.head, answers.features, answers.targets, outcomes, resamples, seed
     ) if rows > 1 and len(answers.features) == rows else {}  # fmt: skip
     found: dict[str, Any] = {"intervals": intervals(draws), "resamples": resamples, "seed": seed}
-    if outcomes is None:
-        with torch.inference_mode():
-            per_label = answers.objective.per_label(answers.head, answers.features, answers.targets)
-        found |= {"per_label": per_label} if per_label else {}
-    else:
+    if outcomes is not None:
         matrix = tables.confusion_matrix(outcomes)
         bins, error = tables.calibration(outcomes)
         found |= {

@@ -16,8 +16,8 @@ _AT_ONCE = 1024
 
 
 def nearest_rows(
-    vectors: torch.Tensor | None,
-    known: torch.Tensor | None,
+    vectors: torch.Tensor,
+    known: torch.Tensor,
     wrong: Sequence[int],
     train: Sequence[Mapping[str, Any]],
     numbers: Sequence[int | None] | None,
@@ -27,13 +27,10 @@ def nearest_rows(
     """For each row at ``wrong`` the ``count`` training rows of the largest cosine, the nearest first.
 
     Args:
-        vectors, known: one vector per measured row and per training row, [rows, dimension]; `None` where the
-            objective has none, which gives no neighbours.
+        vectors, known: one vector per measured row and per training row, [rows, dimension].
         train, numbers: the training rows, and their numbers in their data set version.
         noun: whose inputs and target are shown.
     """
-    if vectors is None or known is None:
-        return [()] * len(wrong)
     mine, theirs = functional.normalize(vectors[list(wrong)], dim=-1), functional.normalize(known, dim=-1)
     found: list[tuple[Neighbour, ...]] = []
     for part in mine.split(_AT_ONCE):

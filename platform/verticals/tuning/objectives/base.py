@@ -15,7 +15,6 @@ from verticals.tuning.outcomes import Outcomes
 from verticals.tuning.prepared import Data, Prepared
 
 Example = Mapping[str, Any]
-PerLabel = tuple[tuple[str, float, float, float, int], ...]
 T = TypeVar("T")
 _ROWS_LISTED = 5
 
@@ -105,10 +104,6 @@ class Objective(ABC):
     @abstractmethod
     def calibrate(self, head: Any, features: torch.Tensor, targets: torch.Tensor) -> None:
         """Set what turns the head's outputs into probabilities, from held-out features."""
-
-    def per_label(self, head: Any, features: torch.Tensor, targets: torch.Tensor) -> PerLabel:
-        """``(label, precision, recall, F1, support)`` in label order, where there are labels."""
-        return ()
 
     def flat(self, features: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Features and targets as `losses` takes them for a head alone, with no padding in them."""

@@ -10,8 +10,9 @@ from torch.nn import functional
 from verticals.contract import BadInput, Recipe, suggest
 from verticals.encoder.heads import MultilabelHead, texts_of
 from verticals.encoder.tokens import Text
+from verticals.tuning.outcomes import Outcomes
 
-from .base import Example, Objective, PerLabel, figures_of, of_each
+from .base import Example, Objective, figures_of, of_each
 
 _FEW = 5  # held-out rows of a label; with fewer a threshold of its own would follow chance
 _HEAVIEST = 100.0
@@ -107,15 +108,16 @@ class Multilabel(Objective):
             "log_loss": float(functional.binary_cross_entropy(chances.clamp(1e-7, 1 - 1e-7), truth.float())),
         }
 
-    def per_label(self, head: MultilabelHead, features: torch.Tensor, targets: torch.Tensor) -> PerLabel:
-        """See `Objective.per_label`."""
-        said = head.probabilities(features[:, 0]) >= torch.tensor(head.thresholds)
-        truth = targets[:, :-1] > 0
-        counts = (one.sum(dim=0).tolist() for one in (said & truth, said, truth))
-        return tuple(
-            (label, *figures_of(right, found, actual), actual)
-            for label, right, found, actual in zip(self.labels, *counts, strict=True)
-        )
+    def outcomes(self, head: MultilabelHead, features: torch.Tensor, targets: torch.Tensor) -> Outcomes:
+        """See `Objective.outcomes`: a row is right when exactly its labels are answered."""
+        chances, truth = head.probabilities(features[:, 0]), targets[:, :-1] > 0
+        said, known = chances >= torch.tensor(head.thresholds), targets[:, -1] == 0
+        loss = functional.binary_cross_entropy(chances.clamp(1e-7, 1 - 1e-7), truth.float(), reduction="none")
+        return Outcomes(
+            said=[[label for label, one in zip(self.labels, row, strict=True) if one] for row in said.tolist()],
+            loss=loss.sum(dim=1), right=(said == truth).all(dim=1) & known, known=known, labels=self.labels,
+            statistics={"hits": said & truth, "said": said, "actual": truth},
+        )  # fmt: skip
 
     def calibrate(self, head: MultilabelHead, features: torch.Tensor, targets: torch.Tensor) -> None:
         """Find the temperature of least log loss, then per label the threshold of best F1.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,11 +18,13 @@ from verticals.encoder.heads.bio import OUTSIDE, decode, entities, label_of, tag
 from verticals.encoder.heads.tag import read_words
 from verticals.encoder.heads.words import casing
 from verticals.tuning.losses import cross_entropy
+from verticals.tuning.outcomes import Outcomes, Sums
 from verticals.tuning.prepared import Prepared
 
-from .base import Example, Objective, PerLabel, figures_of, of_each
+from .base import Example, Objective, of_each
 
 _PADDING = -100
+_LEAST = 1e-12  # probability
 
 
 class Tag(Objective):
@@ -154,38 +157,54 @@ class Tag(Objective):
 
     def metrics(self, head: TagHead, features: torch.Tensor, targets: torch.Tensor) -> dict[str, float]:
         """Precision, recall and F1 of whole entities (micro average, macro F1 beside), and accuracy of words."""
-        said = self._said(head, features, targets)
-        right, found, actual = self._counted(said, targets)
-        precision, recall, f1 = figures_of(right.total(), found.total(), actual.total())
-        each = [figures_of(right[label], found[label], actual[label])[2] for label in found | actual]
-        counted = targets >= 0
-        return {
-            "f1": f1, "precision": precision, "recall": recall, "macro_f1": sum(each) / max(1, len(each)),
-            "word_accuracy": float((said == targets)[counted].float().mean()), "entities": float(actual.total()),
-        }  # fmt: skip
+        said, _ = self._said(head, features, targets)
+        sums = {name: values.sum(dim=0) for name, values in self._statistics(said, targets).items()}
+        figures = {name: float(value) for name, value in _figures(sums).items()}
+        return {**figures, "entities": float(sums["actual"].sum() + sums["unseen"].sum())}
 
-    def per_label(self, head: TagHead, features: torch.Tensor, targets: torch.Tensor) -> PerLabel:
-        """See `Objective.per_label`; entities are counted."""
-        right, found, actual = self._counted(self._said(head, features, targets), targets)
-        return tuple(
-            (label, *figures_of(right[place], found[place], actual[place]), actual[place])
-            for place, label in enumerate(self.labels)
-        )
+    def outcomes(self, head: TagHead, features: torch.Tensor, targets: torch.Tensor) -> Outcomes:
+        """See `Objective.outcomes`: a row is right when all its tags are; its loss is that of its words together."""
+        said, chances = self._said(head, features, targets)
+        read = targets[:, : features.shape[1]]
+        known = read < len(head.tags)
+        true = chances.gather(2, read.clamp(0, len(head.tags) - 1)[..., None])[..., 0]
+        # A tag that training never saw is as wrong as the head was sure of another one.
+        unseen = (1 - chances.exp().amax(dim=2)).clamp_min(_LEAST).log()
+        loss = -torch.where(known, true.clamp_min(math.log(_LEAST)), unseen).masked_fill(read < 0, 0).sum(dim=1)
+        return Outcomes(
+            said=[[head.tags[tag] for tag in row if tag >= 0] for row in said.tolist()],
+            loss=loss, right=((said == targets) | (targets < 0)).all(dim=1),
+            known=(targets < len(head.tags)).all(dim=1), labels=self.labels,
+            statistics=self._statistics(said, targets), figures=_figures,
+        )  # fmt: skip
 
-    def _said(self, head: TagHead, features: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Tags [rows, words]; words that were not read are outside, those that are none stay -100."""
+    def vectors(self, features: torch.Tensor) -> torch.Tensor:
+        """See `Objective.vectors`: the mean of a row's words."""
+        read = features.any(dim=-1, keepdim=True)
+        return (features * read).sum(dim=1) / read.sum(dim=1).clamp_min(1)
+
+    def _said(self, head: TagHead, features: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Tags [rows, words], and the log probabilities of all; words that were not read are outside, no words -100."""
+        chances = head.chances(features)
         said = torch.zeros_like(targets)
-        said[:, : features.shape[1]] = decode(head.chances(features))
-        return said.masked_fill(targets < 0, _PADDING)
+        said[:, : features.shape[1]] = decode(chances)
+        return said.masked_fill(targets < 0, _PADDING), chances
 
-    def _counted(self, said: torch.Tensor, targets: torch.Tensor) -> tuple[Counter[int], Counter[int], Counter[int]]:
-        """Entities per place of the label: rightly found, found, and there."""
-        right, found, actual = Counter[int](), Counter[int](), Counter[int]()
-        for of_row, truth in zip(said.tolist(), targets.tolist(), strict=True):
+    def _statistics(self, said: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Per row the entities of each label, [rows, labels], and the words, [rows, 1]: rightly found, found, there."""
+        shape = (len(targets), len(self.labels) + 1)  # one more for labels that training never saw
+        hits, found, actual = (torch.zeros(shape, dtype=torch.double) for _ in range(3))
+        for row, (of_row, truth) in enumerate(zip(said.tolist(), targets.tolist(), strict=True)):
             these, those = set(entities(of_row)), set(entities(truth))
-            for counter, members in ((right, these & those), (found, these), (actual, those)):
-                counter.update(label for _, _, label in members)
-        return right, found, actual
+            for counts, members in ((hits, these & those), (found, these), (actual, those)):
+                for _, _, label in members:
+                    counts[row, label] += 1
+        words = targets >= 0
+        return {
+            "hits": hits[:, :-1], "said": found[:, :-1], "actual": actual[:, :-1], "unseen": actual[:, -1:],
+            "right_words": ((said == targets) & words).sum(dim=1, keepdim=True).double(),
+            "words": words.sum(dim=1, keepdim=True).double(),
+        }  # fmt: skip
 
     def calibrate(self, head: TagHead, features: torch.Tensor, targets: torch.Tensor) -> None:
         """Find the temperature of least log loss of the words' tags."""
@@ -198,6 +217,20 @@ class Tag(Objective):
         head.temperature = min(
             candidates, key=lambda value: float(functional.cross_entropy(logits / value, truth[known]))
         )
+
+
+def _figures(sums: Sums) -> dict[str, torch.Tensor]:
+    hits, said, actual = (sums[name].sum(dim=-1) for name in ("hits", "said", "actual"))
+    unseen = sums["unseen"][..., 0]
+    actual = actual + unseen
+    occurs = (sums["said"] + sums["actual"]) > 0
+    each = 2 * sums["hits"] / (sums["said"] + sums["actual"]).clamp_min(1)
+    labels = occurs.sum(dim=-1) + (unseen > 0)
+    return {
+        "f1": 2 * hits / (said + actual).clamp_min(1), "precision": hits / said.clamp_min(1),
+        "recall": hits / actual.clamp_min(1), "macro_f1": each.sum(dim=-1) / labels.clamp_min(1),
+        "word_accuracy": (sums["right_words"] / sums["words"].clamp_min(1))[..., 0],
+    }  # fmt: skip
 
 
 _SPAN_REMEDY = "Give {start, end, label}: the first character, the one behind the last, and what it is."
