@@ -199,6 +199,25 @@ def test_the_temperature_is_found_on_words():
     assert head.temperature == pytest.approx(4.0, rel=0.25)
 
 
+def test_entities_that_the_head_is_too_shy_to_name_are_named():
+    generator = torch.Generator().manual_seed(0)
+    targets = torch.randint(5, (200, 8), generator=generator) * (torch.rand(200, 8, generator=generator) < 0.3)
+    logits = 2.5 * torch.nn.functional.one_hot(targets, 5) + torch.randn(200, 8, 5, generator=generator)
+    logits[..., 0] += 2.5
+    head, objective = Saying(5, LABELS), Tag(("words",), "tags")
+    objective.adopt(head)
+    before = objective.metrics(head, logits, targets)
+    objective.calibrate(head, logits, targets)
+    after = objective.metrics(head, logits, targets)
+    assert head.outside > 0.5
+    assert after["f1"] > before["f1"] + 0.05
+    assert head.config()["outside"] == head.outside
+    assert torch.allclose(head.chances(logits).exp().sum(dim=-1), torch.ones(200, 8))
+    few = Saying(5, LABELS)
+    objective.calibrate(few, logits[:5], targets[:5])
+    assert few.outside == 0.0
+
+
 # Words
 
 

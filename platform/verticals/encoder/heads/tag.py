@@ -28,6 +28,8 @@ class TagHead(Head):
     Args:
         labels: in order.
         temperature: divides the logits.
+        outside: log odds that ``O`` loses where tags are chosen, so that neither precision nor recall of entities is
+            bought too dearly; the probabilities do not change.
         casing: whether the features end in the columns of `verticals.encoder.heads.words.casing`.
         window: words that are read at once; a longer text is read in windows that overlap by half.
     """
@@ -39,6 +41,7 @@ class TagHead(Head):
         dimension: int,
         labels: Sequence[str],
         temperature: float = 1.0,
+        outside: float = 0.0,
         casing: bool = False,
         window: int = 64,
         fields: Sequence[str] = ("text",),
@@ -46,7 +49,7 @@ class TagHead(Head):
     ) -> None:
         super().__init__(dimension, fields, dropout)
         self.labels, self.tags = tuple(labels), tags_of(labels)
-        self.temperature, self.casing, self.window = temperature, casing, window
+        self.temperature, self.outside, self.casing, self.window = temperature, outside, casing, window
         self.linear = nn.Linear(dimension, len(self.tags))
         last = self.linear
         if casing:
@@ -59,8 +62,8 @@ class TagHead(Head):
     def config(self) -> dict[str, Any]:
         """See `Head.config`."""
         return {
-            "labels": list(self.labels), "temperature": self.temperature, "casing": self.casing,
-            "window": self.window, "fields": list(self.fields),
+            "labels": list(self.labels), "temperature": self.temperature, "outside": self.outside,
+            "casing": self.casing, "window": self.window, "fields": list(self.fields),
         }  # fmt: skip
 
     def texts(self, value: Any) -> list[tuple[str, ...]]:
@@ -88,6 +91,12 @@ class TagHead(Head):
         outside[..., 0] = 0.0
         return torch.where(self.read(features)[..., None], chances, outside)
 
+    def decide(self, chances: torch.Tensor) -> torch.Tensor:
+        """The tags of texts, int64 [texts, words], from their log probabilities [texts, words, tags]."""
+        taken = torch.zeros(len(self.tags), device=chances.device)
+        taken[0] = self.outside
+        return decode(chances - taken)
+
     def answer(self, features: torch.Tensor, values: Sequence[Any]) -> list[Prediction]:
         """See `Head.answer`."""
         answers, start = [], 0
@@ -107,7 +116,7 @@ class TagHead(Head):
         return answers
 
     def _spans(self, chances: torch.Tensor, places: Sequence[tuple[int, int]]) -> Prediction:
-        tags = decode(chances[None])[0]
+        tags = self.decide(chances[None])[0]
         sure = chances.gather(1, tags[:, None])[:, 0].exp().tolist()
         spans = tuple(
             Span(places[first][0], places[last - 1][1], self.labels[label], min(sure[first:last]))

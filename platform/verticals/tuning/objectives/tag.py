@@ -14,7 +14,7 @@ from torch.nn import functional
 from verticals.contract import BadInput, Recipe, suggest
 from verticals.encoder import Encoder
 from verticals.encoder.heads import TagHead
-from verticals.encoder.heads.bio import OUTSIDE, decode, entities, label_of, tags_of
+from verticals.encoder.heads.bio import OUTSIDE, entities, label_of, tags_of
 from verticals.encoder.heads.tag import read_words
 from verticals.encoder.heads.words import casing
 from verticals.tuning.losses import cross_entropy
@@ -25,6 +25,8 @@ from .base import Example, Objective, of_each
 
 _PADDING = -100
 _LEAST = 1e-12  # probability
+_LEANINGS = tuple(step / 4 for step in range(-8, 17))
+_ENOUGH = 100
 
 
 class Tag(Objective):
@@ -187,7 +189,7 @@ class Tag(Objective):
         """Tags [rows, words], and the log probabilities of all; words that were not read are outside, no words -100."""
         chances = head.chances(features)
         said = torch.zeros_like(targets)
-        said[:, : features.shape[1]] = decode(chances)
+        said[:, : features.shape[1]] = head.decide(chances)
         return said.masked_fill(targets < 0, _PADDING), chances
 
     def _statistics(self, said: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -207,7 +209,7 @@ class Tag(Objective):
         }  # fmt: skip
 
     def calibrate(self, head: TagHead, features: torch.Tensor, targets: torch.Tensor) -> None:
-        """Find the temperature of least log loss of the words' tags."""
+        """Find the temperature of least log loss of the words' tags, then what ``O`` must lose for the best F1."""
         flat, truth = self.flat(features, targets)
         known = head.read(flat) & (truth < len(head.tags))
         if not known.any():
@@ -217,6 +219,12 @@ class Tag(Objective):
         head.temperature = min(
             candidates, key=lambda value: float(functional.cross_entropy(logits / value, truth[known]))
         )
+        if int((targets % 2 == 1).sum()) >= _ENOUGH:  # entities; with fewer it would follow chance
+            head.outside = max(_LEANINGS, key=lambda value: (self._f1(head, features, targets, value), -abs(value)))
+
+    def _f1(self, head: TagHead, features: torch.Tensor, targets: torch.Tensor, outside: float) -> float:
+        head.outside = outside
+        return self.metrics(head, features, targets)[self.metric]
 
 
 def _figures(sums: Sums) -> dict[str, torch.Tensor]:
