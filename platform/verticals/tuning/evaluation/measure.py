@@ -130,8 +130,7 @@ def evaluate(
         )
         wrong = wrong_rows(outcomes)
         neighbours: Sequence[Any] = [()] * len(wrong)
-        mine = objective.vectors(answers.features)
-        if train and wrong and nearest and mine is not None:
+        if train and wrong and nearest and (mine := objective.vectors(answers.features)) is not None:
             known = objective.prepare(train, "train", encoder, max_tokens)
             # In parts, for the features of rows that are read word by word are many times larger than their vectors.
             parts = np.array_split(np.arange(len(known)), -(-len(known) // _AT_ONCE))

@@ -159,14 +159,14 @@ class Tag(Objective):
 
     def metrics(self, head: TagHead, features: torch.Tensor, targets: torch.Tensor) -> dict[str, float]:
         """Precision, recall and F1 of whole entities (micro average, macro F1 beside), and accuracy of words."""
-        said, _ = self._said(head, features, targets)
-        sums = {name: values.sum(dim=0) for name, values in self._statistics(said, targets).items()}
+        sums = self._sums(self._said(head, head.chances(features), targets), targets)
         figures = {name: float(value) for name, value in _figures(sums).items()}
         return {**figures, "entities": float(sums["actual"].sum() + sums["unseen"].sum())}
 
     def outcomes(self, head: TagHead, features: torch.Tensor, targets: torch.Tensor) -> Outcomes:
         """See `Objective.outcomes`: a row is right when all its tags are; its loss is that of its words together."""
-        said, chances = self._said(head, features, targets)
+        chances = head.chances(features)
+        said = self._said(head, chances, targets)
         read = targets[:, : features.shape[1]]
         known = read < len(head.tags)
         true = chances.gather(2, read.clamp(0, len(head.tags) - 1)[..., None])[..., 0]
@@ -185,12 +185,14 @@ class Tag(Objective):
         read = features.any(dim=-1, keepdim=True)
         return (features * read).sum(dim=1) / read.sum(dim=1).clamp_min(1)
 
-    def _said(self, head: TagHead, features: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Tags [rows, words], and the log probabilities of all; words that were not read are outside, no words -100."""
-        chances = head.chances(features)
+    def _said(self, head: TagHead, chances: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Tags [rows, words]; words that were not read are outside, those that are none stay -100."""
         said = torch.zeros_like(targets)
-        said[:, : features.shape[1]] = head.decide(chances)
-        return said.masked_fill(targets < 0, _PADDING), chances
+        said[:, : chances.shape[1]] = head.decide(chances)
+        return said.masked_fill(targets < 0, _PADDING)
+
+    def _sums(self, said: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {name: values.sum(dim=0) for name, values in self._statistics(said, targets).items()}
 
     def _statistics(self, said: torch.Tensor, targets: torch.Tensor) -> dict[str, torch.Tensor]:
         """Per row the entities of each label, [rows, labels], and the words, [rows, 1]: rightly found, found, there."""
@@ -220,11 +222,13 @@ class Tag(Objective):
             candidates, key=lambda value: float(functional.cross_entropy(logits / value, truth[known]))
         )
         if int((targets % 2 == 1).sum()) >= _ENOUGH:  # entities; with fewer it would follow chance
-            head.outside = max(_LEANINGS, key=lambda value: (self._f1(head, features, targets, value), -abs(value)))
+            chances = head.chances(features)
 
-    def _f1(self, head: TagHead, features: torch.Tensor, targets: torch.Tensor, outside: float) -> float:
-        head.outside = outside
-        return self.metrics(head, features, targets)[self.metric]
+            def f1(outside: float) -> float:
+                head.outside = outside
+                return float(_figures(self._sums(self._said(head, chances, targets), targets))["f1"])
+
+            head.outside = max(_LEANINGS, key=lambda value: (f1(value), -abs(value)))
 
 
 def _figures(sums: Sums) -> dict[str, torch.Tensor]:
