@@ -20,7 +20,7 @@ compute = Step.__call__
 
 def limited(step, which):
     taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (taken + (250 << 20), resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_AS, (taken + (100 << 20), resource.RLIM_INFINITY))
     try:
         return compute(step, which)
     finally:  # what is computed between the steps is not what is tried here

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from verticals.contract import Recipe, Unavailable
+from verticals.encoder.precision import return_freed_memory
 
 from .adversarial import adversary
 from .processes import Processes
@@ -38,22 +39,25 @@ class Step:
     def __call__(self, which: np.ndarray) -> torch.Tensor:
         """Add the gradients of the examples ``which``; their mean loss. Halves the micro-batch when memory runs out."""
         own = which if self.work.whole else self.processes.share(which)
-        while True:
-            try:
-                loss = self._gradients(own, len(which))
-            except RuntimeError as error:
-                self.micro = self._smaller(own, error)
-                for parameter in self.parameters:
-                    parameter.grad = None
-                continue
-            if not self.work.whole:
-                self.processes.add_up(self.parameters, loss)
-                for parameter in self.work.idle(which):  # the sum over processes has made a gradient of zeros
-                    parameter.grad = None
-            for penalty in (self.work.penalty, self.work.body.penalty):
-                if penalty is not None:
-                    penalty().backward()
-            return loss
+        while (loss := self._tried(own, len(which))) is None:
+            return_freed_memory()  # here, where the error and all that its traceback held are gone
+        if not self.work.whole:
+            self.processes.add_up(self.parameters, loss)
+            for parameter in self.work.idle(which):  # the sum over processes has made a gradient of zeros
+                parameter.grad = None
+        for penalty in (self.work.penalty, self.work.body.penalty):
+            if penalty is not None:
+                penalty().backward()
+        return loss
+
+    def _tried(self, which: np.ndarray, rows: int) -> torch.Tensor | None:
+        try:
+            return self._gradients(which, rows)
+        except RuntimeError as error:
+            self.micro = self._smaller(which, error)
+            for parameter in self.parameters:
+                parameter.grad = None
+        return None
 
     def _gradients(self, which: np.ndarray, rows: int) -> torch.Tensor:
         encoder = self.work.body.encoder
