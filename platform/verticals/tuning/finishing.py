@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from verticals.contract import FitReport, Progress
+from verticals.encoder.precision import return_freed_memory
 
 from .card import card_facts, model_card
 from .evaluation import Answers
@@ -44,6 +45,7 @@ def floor_of(task: Task) -> Floor | None:
         data = data.part(some_of(len(data), fits, task.recipe.seed))
     count = counter(task.report, "encoding", text_count(data) + text_count(task.held_out), task.stop)
     features, held = (part.encode(task.encoder, count) for part in (data, task.held_out))
+    return_freed_memory()  # batches of other shapes follow, which would be put beside the gaps that these left
     head = task.objective.head(task.encoder.dimension, task.recipe)
     history = fit_head(head, task.objective, (features, data.targets), (held, task.held_out.targets), task.recipe)
     return Floor(head, features, held, history, max(figures[task.objective.metric] for figures in history))

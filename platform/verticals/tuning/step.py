@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from verticals.contract import Recipe, Unavailable
+from verticals.encoder.batches import bucketed
 from verticals.encoder.precision import return_freed_memory
 
 from .adversarial import adversary
@@ -18,6 +19,8 @@ from .work import Together, Work
 
 # What torch, and what oneDNN beneath it, say on a CPU; the second may mean something else, so one row must be tried.
 _SHORT_OF_MEMORY = ("can't allocate memory", "could not create a primitive")
+# More make a CPU no faster, and what is kept of each for the way back takes some 150 kB per token of a small encoder.
+_TOKENS_AT_ONCE = {"cpu": 1024, "cuda": 1 << 15}
 
 
 class Step:
@@ -76,9 +79,17 @@ class Step:
         return self.work.loss(part, change) * share  # type: ignore[arg-type]
 
     def _parts(self, which: np.ndarray) -> Iterator[np.ndarray]:
+        """What is computed at once: few rows where memory ran out before, and not too many tokens."""
         size = self.micro or max(1, len(which))
+        tokens = (
+            1 << 30
+            if self.work.whole
+            else _TOKENS_AT_ONCE.get(self.work.body.encoder.precision.device.type, _TOKENS_AT_ONCE["cuda"])
+        )
         for start in range(0, len(which), size):
-            yield which[start : start + size]
+            some = which[start : start + size]
+            for part in bucketed(self.work.lengths[some], rows=size, tokens=tokens):
+                yield some[part]
 
     def _smaller(self, which: np.ndarray, error: RuntimeError) -> int:
         """Half of what was tried; raises the error again where it is another, or where nothing is left to halve."""

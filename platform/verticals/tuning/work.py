@@ -51,6 +51,7 @@ class Work:
     ) -> None:
         self.body, self.head, self.objective, self.recipe, self.penalty = body, head, objective, recipe, penalty
         self.data, self.held_out = (_frozen_below(body, part, recipe) for part in (data, held_out))
+        self.lengths = self.data.lengths  # cost of each example
         self.metric = objective.metric
         self.whole = objective.compared or recipe.contrastive > 0  # whether a step's rows cannot be computed in parts
         if recipe.contrastive and not isinstance(objective, Classify):
@@ -133,6 +134,7 @@ class Together:
         self.works = dict(works)
         self._listed: Sequence[Work] = list(works.values())
         self._starts = np.cumsum([0, *(len(work) for work in self._listed)])
+        self.lengths = np.concatenate([work.lengths for work in self._listed])
         first = self._listed[0]
         self.body, self.recipe, self.penalty = first.body, first.recipe, first.penalty
         self.whole = any(work.whole for work in self._listed)
