@@ -14,6 +14,8 @@ from .errors import (
     RowProblem,
     SettingsError,
     StorageError,
+    TooLate,
+    TooMany,
     Unavailable,
     suggest,
 )
@@ -42,6 +44,7 @@ __all__ = [
     "NAME", "PROJECT", "SPLITS", "BadInput", "BadRows", "Batch", "Command", "Conflict", "Damaged", "Dataset",
     "Document", "Endpoints", "Event", "EventKind", "Evidence", "FitJob", "FitReport", "Hit", "Hooks", "Index",
     "NotFound", "Page", "PlatformError", "PluginError", "Prediction", "Predictions", "Preparation", "Progress",
-    "Recipe", "RowProblem", "SettingsError", "Span", "StartFrom", "StorageError", "TaskHead", "Unavailable",
+    "Recipe", "RowProblem", "SettingsError", "Span", "StartFrom", "StorageError", "TaskHead",
+    "TooLate", "TooMany", "Unavailable",
     "check_name", "hookimpl", "hookspec", "resolve", "suggest",
 ]  # fmt: skip

@@ -62,11 +62,34 @@ class Conflict(PlatformError):
 
 
 class Unavailable(PlatformError):
-    """Cannot be done now but may be done later: overload, shutdown, a part that is not ready."""
+    """Cannot be done now but may be done later: overload, shutdown, a part that is not ready.
+
+    Args:
+        message, remedy: see `PlatformError`.
+        seconds: after which to try again.
+    """
 
     exit_code = 5
     status = 503
     type = "unavailable"
+
+    def __init__(self, message: str, remedy: str = "", seconds: float = 5.0) -> None:
+        super().__init__(message, remedy)
+        self.seconds = seconds
+
+
+class TooMany(Unavailable):
+    """The caller has as much waiting as one may have."""
+
+    status = 429
+    type = "too-many-requests"
+
+
+class TooLate(Unavailable):
+    """The time that the caller would wait was over before its turn came."""
+
+    status = 504
+    type = "too-late"
 
 
 class StorageError(PlatformError):

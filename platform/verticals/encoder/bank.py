@@ -1,13 +1,14 @@
 """The bank: all adapters resident on one encoder, so that one batch may mix heads freely.
 
-Slots are preallocated and filled by copy. Slot 0 is the bare encoder. The rows of a batch are sorted by slot before
-they enter the encoder, so each adapter's rows lie together and cost two thin matrix products per layer; in training
-one adapter, with parameters of its own, serves the whole batch.
+Memory for several slots is had at once and filled by copy. Slot 0 is the bare encoder. The rows of a batch are sorted
+by slot before they enter the encoder, so each adapter's rows lie together and cost two thin matrix products per layer;
+in training one adapter, with parameters of its own, serves the whole batch.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ from torch.nn import functional
 from verticals.contract import Damaged, Unavailable
 
 from .lora import LoraAdapter
+
+_TOGETHER = 8  # slots that memory is had for at once
 
 
 @dataclass(slots=True)
@@ -35,18 +38,17 @@ class BankedLinear(nn.Module):
         linear: the layer, whose weight stays where it is.
         name: of the layer within the encoder.
         routing: shared by all layers of one bank.
-        slots: how many adapters fit.
-        rank: the largest rank that fits.
+
+    Attributes:
+        updates: of each slot that adapts this layer, ``A`` [rank, inputs] and the scaled transpose of ``B``
+            [rank, outputs], both in the bank's memory.
     """
 
-    def __init__(self, linear: nn.Linear, name: str, routing: Routing, slots: int, rank: int) -> None:
+    def __init__(self, linear: nn.Linear, name: str, routing: Routing) -> None:
         super().__init__()
         self.weight, self.bias = linear.weight, linear.bias
         self.name, self.routing = name, routing
-        self.slots, self.rank = slots, rank
-        self.down: torch.Tensor | None = None  # [slots, rank, inputs], allocated when the first adapter comes
-        self.up: torch.Tensor | None = None  # [slots, rank, outputs], scaled
-        self.ranks = [0] * slots
+        self.updates: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         """The layer's output with each row's own update, [rows, length, outputs]."""
@@ -58,58 +60,63 @@ class BankedLinear(nn.Module):
             down, up = adapter.matrices(self.name)
             return output + functional.linear(functional.linear(hidden, down), up * adapter.scale)
         for slot, first, last in self.routing.segments:
-            rank = self.ranks[slot]
-            if rank and self.down is not None and self.up is not None:
-                rows = hidden[first:last]
-                thin = functional.linear(rows, self.down[slot, :rank].to(rows.dtype))
-                output[first:last] += torch.matmul(thin, self.up[slot, :rank].to(rows.dtype)).to(output.dtype)
+            if (update := self.updates.get(slot)) is not None:
+                down, up = (matrix.to(output.dtype) for matrix in update)
+                rows = hidden[first:last].to(output.dtype).flatten(0, -2)
+                output[first:last].view(-1, output.shape[-1]).addmm_(functional.linear(rows, down), up)
         return output
 
-    def fill(self, slot: int, adapter: LoraAdapter) -> None:
-        """Copy an adapter's matrices into a slot; a layer it does not adapt is left without an update."""
-        if self.name not in adapter.layers:
-            self.ranks[slot] = 0
-            return
-        down, up = adapter.matrices(self.name)
-        if self.down is None or self.up is None:
-            self.down = self.weight.new_zeros(self.slots, self.rank, self.weight.shape[1])
-            self.up = self.weight.new_zeros(self.slots, self.rank, self.weight.shape[0])
-        with torch.no_grad():
-            self.down[slot, : adapter.rank].copy_(down)
-            self.up[slot, : adapter.rank].copy_(up.T * adapter.scale)
-        self.ranks[slot] = adapter.rank
+
+@dataclass(slots=True)
+class _Shelf:
+    """Free memory for adapters up to one rank: a flat tensor for each, with its layers one after the other."""
+
+    rank: int
+    free: list[torch.Tensor]
 
 
 class Bank:
     """The adapters of one encoder.
 
+    Its memory grows by a few slots at a time and is filled again when adapters have gone.
+
     Args:
         model: the encoder; its linear layers are replaced in place by `BankedLinear`.
-        slots: adapters that fit beside the bare encoder.
         rank: the largest rank that fits.
+        stored: number format that the adapters are kept in; that of the encoder's weights when not given.
     """
 
-    def __init__(self, model: nn.Module, slots: int = 16, rank: int = 32) -> None:
+    def __init__(self, model: nn.Module, rank: int = 32, stored: torch.dtype | None = None) -> None:
         self.routing = Routing()
         self.rank = rank
         self._layers: dict[str, BankedLinear] = {}
         for name, module in list(model.named_modules()):
             if isinstance(module, nn.Linear) and "pooler" not in name:
-                layer = BankedLinear(module, name, self.routing, slots + 1, rank)
+                layer = BankedLinear(module, name, self.routing)
                 _replace(model, name, layer)
                 self._layers[name] = layer
-        self._free = list(range(slots, 0, -1))
+        self._stored = stored
+        self._shelves = [_Shelf(one, []) for one in (4, 8, 16, 32, 64, 128) if one < rank] + [_Shelf(rank, [])]
+        self._taken: dict[int, tuple[_Shelf, torch.Tensor]] = {}
+        self._numbers = itertools.count(1)
+
+    def __len__(self) -> int:
+        return len(self._taken)
 
     @property
     def shapes(self) -> dict[str, tuple[int, int]]:
         """Name to ``(inputs, outputs)`` of every linear layer that can be adapted."""
         return {name: (layer.weight.shape[1], layer.weight.shape[0]) for name, layer in self._layers.items()}
 
+    def size(self, slot: int) -> int:
+        """Bytes that a slot's adapter takes."""
+        return self._taken[slot][1].nbytes
+
     def add(self, adapter: LoraAdapter) -> int:
-        """Copy an adapter into a free slot; its number.
+        """Copy an adapter into a free slot; its number, which none had before.
 
         Raises:
-            Unavailable: every slot is taken, or the adapter's rank is above the bank's.
+            Unavailable: the adapter's rank is above the bank's.
             Damaged: it adapts layers that this encoder does not have.
         """
         if adapter.rank > self.rank:
@@ -120,18 +127,32 @@ class Bank:
             down, up = adapter.matrices(name)
             if self.shapes.get(name) != (down.shape[1], up.shape[0]):
                 raise Damaged(f"The adapter's layer {name!r} does not fit the encoder.", "Train it on this encoder.")
-        if not self._free:
-            raise Unavailable("Every adapter slot of the encoder is taken.", "Serve fewer heads from one process.")
-        slot = self._free.pop()
-        for layer in self._layers.values():
-            layer.fill(slot, adapter)
+        slot, shelf = next(self._numbers), next(shelf for shelf in self._shelves if shelf.rank >= adapter.rank)
+        if not shelf.free:
+            shelf.free += self._memory(shelf.rank).unbind()
+        self._taken[slot] = shelf, shelf.free.pop()
+        with torch.no_grad():
+            rest = self._taken[slot][1]
+            for name in adapter.layers:
+                down, up = adapter.matrices(name)
+                update = []
+                for matrix in (down, up.T * adapter.scale):
+                    own, rest = rest[: matrix.numel()].view(matrix.shape), rest[matrix.numel() :]
+                    update.append(own.copy_(matrix))
+                self._layers[name].updates[slot] = update[0], update[1]
         return slot
 
     def remove(self, slot: int) -> None:
         """Free a slot."""
         for layer in self._layers.values():
-            layer.ranks[slot] = 0
-        self._free.append(slot)
+            layer.updates.pop(slot, None)
+        shelf, memory = self._taken.pop(slot)
+        shelf.free.append(memory)
+
+    def _memory(self, rank: int) -> torch.Tensor:
+        """Room for a few more adapters, [slots, numbers]; left as the system gives it, so that it costs when filled."""
+        weight = next(iter(self._layers.values())).weight
+        return weight.new_empty(_TOGETHER, rank * sum(map(sum, self.shapes.values())), dtype=self._stored)
 
     @contextlib.contextmanager
     def route(self, slots: Sequence[int]) -> Iterator[None]:

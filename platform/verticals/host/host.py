@@ -232,7 +232,13 @@ class Host:
         def make() -> Engine:
             from verticals.inference import Engine
 
-            return Engine(self.registry, lambda: self.encoder, other=self.other_encoder)
+            return Engine(
+                self.registry,
+                lambda: self.encoder,
+                self.settings.cached_texts,
+                self.other_encoder,
+                self.settings.loaded_memory << 20,
+            )
 
         return self._part("engine", make)
 
@@ -245,7 +251,7 @@ class Host:
         _ = self.encoder_source  # before torch, which is long to import: its weights are hashed meanwhile
         from verticals.inference import Queue
 
-        return Queue(self.engine)
+        return Queue(self.engine, patience=self.settings.patience)
 
     def fit(self, job: FitJob) -> FitReport:
         """The host's own way to train, which the innermost ``fit`` hook calls."""

@@ -126,8 +126,14 @@ class ServedHead:
         record = await in_thread(self._live)
         self.version = record.reference
         if not self._head.vertical.host.predict_is_wrapped:
-            return await self._queue.predict(record.vertical, record.head, record.version, list(inputs))
-        return await in_thread(self._answer_by_queue, record, inputs)
+            return await self._ask(record.vertical, record.head, record.version, list(inputs), tenant)
+        return await in_thread(self._answer_by_queue, record, inputs, tenant)
+
+    async def _ask(self, vertical: str, head: str, version: str, inputs: list[Any], tenant: str) -> list[Prediction]:
+        from verticals.encoder.heads import head_of
+
+        apart = head_of(self._head.noun.objective).reads == "itself"
+        return await self._queue.predict(vertical, head, version, inputs, tenant=tenant, apart=apart)
 
     async def start(self) -> None:
         """See that a version is live; where none is, a first one is trained on the data there is, and promoted."""
@@ -170,12 +176,12 @@ class ServedHead:
             raise self._head.not_live()
         return record
 
-    def _answer_by_queue(self, record: VersionRecord, inputs: list[Any]) -> list[Prediction]:
+    def _answer_by_queue(self, record: VersionRecord, inputs: list[Any], tenant: str) -> list[Prediction]:
         from anyio import from_thread
 
         def compute(batch: Batch) -> Predictions:
             return Predictions(
-                from_thread.run(self._queue.predict, batch.vertical, batch.head, batch.version, batch.inputs)
+                from_thread.run(self._ask, batch.vertical, batch.head, batch.version, batch.inputs, tenant)
             )
 
         with self._head.vertical.host.computing_by(compute):

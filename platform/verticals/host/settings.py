@@ -50,6 +50,10 @@ class Settings:
         threads: cores one computation may use; 0 takes those that are free.
         first_tokens: how many tokens a head may be trained on when a vertical starts to serve without a live version
             of it; 0 trains the head alone, in seconds.
+        loaded_memory: megabytes that versions in memory may take beside the shared encoder; the longest unused go
+            first.
+        cached_texts: texts whose encodings are kept, so that a repeated text is not computed again; 0 keeps none.
+        patience: seconds after which a request that had to wait is given up, unless its client says otherwise.
         trackers: where the curves of runs are sent besides the database: ``tensorboard``, ``wandb`` and ``mlflow``,
             any of them, or ``none``.
         plugins_dir: folder of one-file plugins.
@@ -67,6 +71,9 @@ class Settings:
     precision: str = "auto"
     threads: int = 0
     first_tokens: int = 100_000
+    loaded_memory: int = 1024
+    cached_texts: int = 20_000
+    patience: int = 60
     trackers: tuple[str, ...] = ("tensorboard",)
     plugins_dir: Path | None = None
     blocked: tuple[str, ...] = ()
@@ -340,6 +347,9 @@ _READERS: Mapping[str, Callable[[_Given], Any]] = {
     "precision": _one_of("auto", "fp32", "bf16"),
     "threads": _whole(0, 4096),
     "first_tokens": _whole(0, 10**15),
+    "loaded_memory": _whole(1, 10**9),
+    "cached_texts": _whole(0, 10**9),
+    "patience": _whole(1, 86_400),
     "trackers": _trackers,
     "plugins_dir": _path,
     "blocked": _names,

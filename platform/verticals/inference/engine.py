@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from verticals.contract import PlatformError, Prediction, Unavailable
+from verticals.contract import PlatformError, Prediction
 from verticals.encoder import Encoder, TokenRows
 from verticals.store import Registry
 
 from .cache import FeatureCache, Features
 from .loaded import Loaded, load
-
-_CACHED_TEXTS = 20_000
-_LOADED = 16
+from .versions import Full, Key, Versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,53 +38,29 @@ class Engine:
         encoder: gives the shared encoder; called on first use.
         cached_texts: how many texts' features are kept.
         other: gives another encoder by the name that a recipe has for it; `None`: there are no others.
+        memory: bytes that versions may take beside the shared encoder.
     """
 
     def __init__(
         self,
         registry: Registry,
         encoder: Callable[[], Encoder],
-        cached_texts: int = _CACHED_TEXTS,
+        cached_texts: int = 20_000,
         other: Callable[[str], Encoder] | None = None,
+        memory: int = 1 << 30,
     ) -> None:
-        self._registry, self._encoder, self._other = registry, encoder, other
+        self._encoder = encoder
         self._cache = FeatureCache(cached_texts)
-        self._loaded: OrderedDict[tuple[str, str, str], Loaded] = OrderedDict()
-        self._lock = threading.RLock()
+        self.versions = Versions(lambda *key: load(registry.open(*key), encoder(), other), memory)
 
     def load(self, vertical: str, head: str, version: str) -> Loaded:
-        """A version in memory, loaded and checked if it is not there yet; the longest unused one may have to go.
-
-        Raises:
-            NotFound: there is no such version.
-            Damaged: its files do not match their checksums.
-            Unavailable: as many versions as fit are held by `using`.
-        """
-        key = (vertical, head, version)
-        with self._lock:
-            if key in self._loaded:
-                self._loaded.move_to_end(key)
-                return self._loaded[key]
-            if len(self._loaded) >= _LOADED:
-                idle = next((other for other, loaded in self._loaded.items() if not loaded.users), None)
-                if idle is None:
-                    raise Unavailable(f"All {_LOADED} versions in memory are in use.", "Try again in a moment.")
-                self._loaded.pop(idle).unload()
-            loaded = load(self._registry.open(vertical, head, version), self._encoder(), self._other)
-            self._loaded[key] = loaded
+        """A version, loaded and checked if it is not in memory yet; it may be put away when others are asked for."""
+        with self.using(vertical, head, version) as loaded:
             return loaded
 
-    @contextmanager
-    def using(self, vertical: str, head: str, version: str) -> Iterator[Loaded]:
-        """A version that stays in memory throughout the block."""
-        with self._lock:
-            loaded = self.load(vertical, head, version)
-            loaded.users += 1
-        try:
-            yield loaded
-        finally:
-            with self._lock:
-                loaded.users -= 1
+    def using(self, vertical: str, head: str, version: str) -> AbstractContextManager[Loaded]:
+        """A version that stays in memory throughout the block; see `Versions.using`."""
+        return self.versions.using((vertical, head, version))
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Normalised vectors of the bare encoder, float32 [n, dimension]."""
@@ -118,19 +90,43 @@ class Engine:
     def answer(self, requests: Sequence[Request]) -> list[Prediction | PlatformError]:
         """Answer requests for any heads together; a request that cannot be answered gets its error instead."""
         answers: dict[int, Prediction | PlatformError] = {}
-        for places in _passes(requests):
-            with self._lock:  # a version must not leave the bank between its lookup and its use
-                ready: list[tuple[int, Loaded, list[Any]]] = []
-                for place in places:
-                    request = requests[place]
-                    try:
-                        loaded = self.load(request.vertical, request.head, request.version)
-                        ready.append((place, loaded, loaded.head.texts(request.value)))
-                    except PlatformError as error:
-                        answers[place] = error
-                features = self._features([(loaded, text) for _, loaded, texts in ready for text in texts])
-                answers.update(_decode(requests, ready, features))
+        while len(answers) < len(requests):  # once, unless more versions are asked for than fit in memory together
+            with ExitStack() as held:
+                answers |= self._answered(requests, [p for p in range(len(requests)) if p not in answers], held)
         return [answers[place] for place in range(len(requests))]
+
+    def _answered(
+        self, requests: Sequence[Request], places: Sequence[int], held: ExitStack
+    ) -> dict[int, Prediction | PlatformError]:
+        """What the requests at ``places`` give whose versions fit in memory together: of some, always."""
+        answers: dict[int, Prediction | PlatformError] = {}
+        versions: dict[Key, Loaded | PlatformError] = {}
+        ready: list[tuple[int, Loaded, list[Any]]] = []
+        full: dict[int, Prediction | PlatformError] = {}
+        for place in places:
+            request = requests[place]
+            key = (request.vertical, request.head, request.version)
+            if key not in versions:
+                versions[key] = self._held(key, held)
+            loaded = versions[key]
+            if isinstance(loaded, Full):
+                full[place] = loaded
+                continue
+            try:
+                if isinstance(loaded, PlatformError):
+                    raise loaded
+                ready.append((place, loaded, loaded.head.texts(request.value)))
+            except PlatformError as error:
+                answers[place] = error
+        features = self._features([(loaded, text) for _, loaded, texts in ready for text in texts])
+        answers |= _decode(requests, ready, features)
+        return answers or full  # which may fit when these are done, or else never
+
+    def _held(self, key: Key, held: ExitStack) -> Loaded | PlatformError:
+        try:
+            return held.enter_context(self.versions.using(key))
+        except PlatformError as error:
+            return error
 
     def _features(self, wanted: Sequence[tuple[Loaded, Any]]) -> list[Features]:
         """Per text its features through its head's adapter, and how many of its tokens were cut."""
@@ -168,18 +164,6 @@ class Engine:
                 known[key] = Features(own, cut)
                 self._cache.put(key, known[key])
         return [known[key] for key in keys]
-
-
-def _passes(requests: Sequence[Request]) -> list[list[int]]:
-    """Places of the requests that are answered together: all, unless they ask for more versions than fit at once."""
-    groups: dict[tuple[str, str, str], list[int]] = {}
-    for place, request in enumerate(requests):
-        groups.setdefault((request.vertical, request.head, request.version), []).append(place)
-    of_versions = list(groups.values())
-    return [
-        [place for places in of_versions[start : start + _LOADED] for place in places]
-        for start in range(0, len(of_versions), _LOADED)
-    ]
 
 
 def _tokens(encoder: Encoder, texts: Sequence[tuple[Any, int]], reads: str) -> TokenRows:

@@ -22,6 +22,7 @@ class Loaded:
         encoder: the shared one, or a private copy with this version's own weights.
         slot: of its adapter in the encoder's bank; 0 for the bare encoder.
         manifest: of the version.
+        bytes: of memory that it takes beside the shared encoder.
         users: how many hold it in memory.
     """
 
@@ -30,6 +31,7 @@ class Loaded:
     encoder: Encoder
     slot: int
     manifest: dict[str, Any]
+    bytes: int
     users: int = 0
 
     @property
@@ -40,7 +42,8 @@ class Loaded:
     def unload(self) -> None:
         """Give the adapter's slot back."""
         if self.slot:
-            self.encoder.bank.remove(self.slot)
+            with self.encoder.lock:
+                self.encoder.bank.remove(self.slot)
 
 
 def load(folder: VersionFolder, shared: Encoder, other: Callable[[str], Encoder] | None = None) -> Loaded:
@@ -80,9 +83,16 @@ def load(folder: VersionFolder, shared: Encoder, other: Callable[[str], Encoder]
     elif not adapted.fits_bank(folder.path):
         encoder = adapted.load(shared, folder.path)
     else:
-        with shared.lock:
-            slot = shared.bank.add(LoraAdapter.load(folder.path))
-    return Loaded(reference, head, encoder, slot, manifest)
+        adapter = LoraAdapter.load(folder.path)
+        with shared.lock:  # for as long as it is copied, not while it is read
+            slot = shared.bank.add(adapter)
+    return Loaded(reference, head, encoder, slot, manifest, _bytes(head, encoder, shared, slot))
+
+
+def _bytes(head: Head, encoder: Encoder, shared: Encoder, slot: int) -> int:
+    modules = [head] if encoder is shared else [head, encoder.model]
+    weights: int = sum(tensor.nbytes for module in modules for tensor in module.state_dict().values())
+    return weights + (shared.bank.size(slot) if slot else 0)
 
 
 def _check_encoder(reference: str, manifest: Mapping[str, Any], shared: Encoder) -> None:

@@ -1,41 +1,68 @@
 """Turns many concurrent requests into few batches, off the event loop.
 
-One thread computes. While it works, requests gather; when it is free it takes all that wait, up to a budget of
-texts, so an idle platform answers at once and a busy one in large batches.
+One thread computes what reads the shared encoder, another what computes by itself (a head that writes text takes
+seconds). While a thread works, requests gather; when it is free it takes the next of them by fair shares, up to a
+budget of tokens, so an idle platform answers at once and a busy one in large batches.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from verticals.contract import PlatformError, Prediction, Unavailable
+from verticals.contract import PlatformError, Prediction, TooLate, TooMany, Unavailable
 
+from .caller import CALLER, Caller
 from .engine import Engine, Request
+from .shares import Shares
 
 _WAITING = 4096
-_BATCH = 256
+_BATCH_TOKENS = 2048
+_BYTES_PER_TOKEN, _LEAST = 4, 2
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class _Job:
+    """One request of several inputs, whose answers arrive one by one."""
+
     requests: list[Request]
     loop: asyncio.AbstractEventLoop
-    answers: asyncio.Future[list[Prediction | PlatformError]]
+    answered: asyncio.Future[list[Prediction | PlatformError]]
+    deadline: float | None
+    answers: dict[int, Prediction | PlatformError] = field(default_factory=dict)
 
-    def resolve(self, answers: list[Prediction | PlatformError]) -> None:
-        if not self.answers.done():
-            self.answers.set_result(answers)
+    @property
+    def given_up(self) -> bool:
+        return self.answered.done()
+
+    def tell(self) -> None:
+        self._call(self._resolve, [self.answers[place] for place in range(len(self.requests))])
 
     def fail(self, error: BaseException) -> None:
-        if not self.answers.done():
-            # A future takes no StopIteration, and SystemExit would end the client's event loop.
-            plain = isinstance(error, Exception) and not isinstance(error, StopIteration)
-            self.answers.set_exception(error if plain else RuntimeError(f"The engine failed: {error!r}."))
+        # A future takes no StopIteration, and SystemExit would end the client's event loop.
+        plain = isinstance(error, Exception) and not isinstance(error, StopIteration)
+        self._call(self._fail, error if plain else RuntimeError(f"The engine failed: {error!r}."))
+
+    def _call(self, call: Callable[[Any], None], value: Any) -> None:
+        try:
+            self.loop.call_soon_threadsafe(call, value)
+        except RuntimeError:  # the job's event loop has ended
+            return
+
+    def _resolve(self, answers: list[Prediction | PlatformError]) -> None:
+        if not self.answered.done():
+            self.answered.set_result(answers)
+
+    def _fail(self, error: Exception) -> None:
+        if not self.answered.done():
+            self.answered.set_exception(error)
+
+
+_Item = tuple[_Job, int]  # the job, and which of its requests
 
 
 class Queue:
@@ -43,53 +70,68 @@ class Queue:
 
     Args:
         engine: that answers.
-        waiting: inputs that may wait; more are turned away.
-        batch: inputs computed together, at most (a single larger request is a batch of its own).
+        waiting: inputs that may wait; more are turned away, and of one tenant's more than half as many.
+        tokens: of inputs computed together, at most and by estimate (a single longer input is a batch of its own).
+        patience: seconds after which nobody waits for an answer any more, unless the caller says otherwise.
     """
 
-    def __init__(self, engine: Engine, waiting: int = _WAITING, batch: int = _BATCH) -> None:
-        self.engine = engine
-        self._limit, self._batch = waiting, batch
-        self._jobs: deque[_Job] = deque()
-        self._count = 0
-        self._changed = threading.Condition()
-        self._closing = False
-        self._thread: threading.Thread | None = None
+    def __init__(
+        self, engine: Engine, waiting: int = _WAITING, tokens: int = _BATCH_TOKENS, patience: float = 60.0
+    ) -> None:
+        self.engine, self.patience = engine, patience
+        self._lanes = {apart: _Lane(engine, waiting, tokens, name) for apart, name in _LANES.items()}
 
     async def start(self) -> None:
-        """Start the computing thread."""
-        self._closing = False
-        self._thread = threading.Thread(target=self._work, name="inference", daemon=True)
-        self._thread.start()
+        """Start the computing threads."""
+        for lane in self._lanes.values():
+            lane.start()
 
     async def stop(self) -> None:
-        """Answer what waits, then end the thread; new requests are turned away at once."""
-        with self._changed:
-            self._closing = True
-            self._changed.notify()
-        if self._thread is not None:
-            await asyncio.to_thread(self._thread.join)
-            self._thread = None
+        """Answer what waits, then end the threads; new requests are turned away at once."""
+        for lane in self._lanes.values():
+            lane.close()
+        for lane in self._lanes.values():
+            await asyncio.to_thread(lane.join)
 
-    async def predict(self, vertical: str, head: str, version: str, inputs: Sequence[Any]) -> list[Prediction]:
+    async def predict(
+        self,
+        vertical: str,
+        head: str,
+        version: str,
+        inputs: Sequence[Any],
+        *,
+        tenant: str = "default",
+        apart: bool = False,
+    ) -> list[Prediction]:
         """Answer inputs for one version, in their order.
 
+        Args:
+            vertical, head, version: what answers.
+            inputs: as the head takes them.
+            tenant: whose they are; each gets its share.
+            apart: whether the head computes by itself, without the encoder.
+
         Raises:
+            TooMany: the tenant has too much waiting already.
             Unavailable: too much waits already, or the queue is stopping.
+            TooLate: it was not this request's turn in time.
             BadInput: an input does not fit the head.
         """
         loop = asyncio.get_running_loop()
+        caller = CALLER.get() or Caller()
+        deadline = time.monotonic() + self.patience if caller.deadline is None else caller.deadline
         requests = [Request(vertical, head, version, value) for value in inputs]
-        job = _Job(requests, loop, loop.create_future())
-        with self._changed:
-            if self._closing or self._thread is None:
-                raise Unavailable("The platform is stopping.", "Try again in a moment.")
-            if self._jobs and self._count + len(requests) > self._limit:
-                raise Unavailable(f"{self._count} inputs are waiting already.", "Try again in a second.")
-            self._jobs.append(job)
-            self._count += len(requests)
-            self._changed.notify()
-        answers = await job.answers
+        job = _Job(requests, loop, loop.create_future(), deadline)
+        if not requests:
+            return []
+        self._lanes[apart].put(tenant, job)
+        caller.waits_for(job.answered)  # type: ignore[arg-type] # a future of anything is meant
+        try:
+            answers = await job.answered
+        except asyncio.CancelledError:
+            if caller.gone:
+                raise Unavailable("The client has gone.") from None
+            raise
         for answer in answers:
             if isinstance(answer, PlatformError):
                 raise answer
@@ -98,43 +140,111 @@ class Queue:
     @property
     def waiting(self) -> int:
         """Inputs that wait to be computed."""
-        return self._count
+        return sum(lane.waiting for lane in self._lanes.values())
+
+
+_LANES: Mapping[bool, str] = {False: "inference", True: "inference apart"}
+
+
+class _Lane:
+    """One thread that computes, and what waits for it."""
+
+    def __init__(self, engine: Engine, limit: int, tokens: int, name: str) -> None:
+        self._engine, self._limit, self._tokens, self._name = engine, limit, tokens, name
+        self._shares: Shares[_Item] = Shares()
+        self._changed = threading.Condition()
+        self._open = False
+        self._thread: threading.Thread | None = None
+        self._rate = 0.0  # tokens a second, of late
+
+    @property
+    def waiting(self) -> int:
+        with self._changed:
+            return len(self._shares)
+
+    def start(self) -> None:
+        self._open = True
+        self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        with self._changed:
+            self._open = False
+            self._changed.notify()
+
+    def join(self) -> None:
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def put(self, tenant: str, job: _Job) -> None:
+        """Let a job wait; see `Queue.predict` for what is raised."""
+        items = [((job, place), estimated_tokens(request.value)) for place, request in enumerate(job.requests)]
+        with self._changed:
+            if not self._open:
+                raise Unavailable("The platform is stopping.", "Try again in a moment.")
+            own, all_ = self._shares.of(tenant), len(self._shares)
+            if own and own + len(items) > self._limit // 2:
+                raise TooMany(f"{own} inputs of yours are waiting already.", "Send fewer at once.", self._seconds())
+            if all_ and all_ + len(items) > self._limit:
+                raise Unavailable(f"{all_} inputs are waiting already.", "Try again later.", self._seconds())
+            self._shares.put(tenant, items)
+            self._changed.notify()
+
+    def _seconds(self) -> float:
+        """Until what waits is computed, at the rate of late."""
+        return self._shares.cost / self._rate if self._rate else 1.0
 
     def _work(self) -> None:
-        while jobs := self._take():
-            try:
-                answers = self.engine.answer([request for job in jobs for request in job.requests])
-            except BaseException as error:  # noqa: BLE001 - whatever it is belongs to those who wait
-                for job in jobs:
-                    _tell(job, job.fail, error)
+        while (taken := self._take()) is not None:
+            items = [item for item, _ in taken if not self._late(item)]
+            if not items:
                 continue
-            start = 0
-            for job in jobs:
-                _tell(job, job.resolve, answers[start : start + len(job.requests)])
-                start += len(job.requests)
+            began = time.perf_counter()
+            try:
+                answers = self._engine.answer([job.requests[place] for job, place in items])
+            except BaseException as error:  # noqa: BLE001 - whatever it is belongs to those who wait
+                for job in _jobs(items):
+                    job.fail(error)
+                continue
+            for (job, place), answer in zip(items, answers, strict=True):
+                job.answers[place] = answer
+            for job in _jobs(items):
+                if len(job.answers) == len(job.requests):
+                    job.tell()
+            rate = sum(cost for _, cost in taken) / max(1e-6, time.perf_counter() - began)
+            self._rate = 0.8 * self._rate + 0.2 * rate if self._rate else rate
 
-    def _take(self) -> list[_Job]:
-        """Wait for work, then all that fits into one batch; nothing when the queue is closed and empty."""
-        taken: list[_Job] = []
-        size = 0
+    def _take(self) -> list[tuple[_Item, int]] | None:
+        """Wait for work, then the next batch; `None` when the lane is closed and empty."""
         with self._changed:
-            while not taken:
-                while not self._jobs:
-                    if self._closing:
-                        return []
-                    self._changed.wait()
-                while self._jobs and (not taken or size + len(self._jobs[0].requests) <= self._batch):
-                    job = self._jobs.popleft()
-                    self._count -= len(job.requests)
-                    if not job.answers.cancelled():  # else its client has gone
-                        taken.append(job)
-                        size += len(job.requests)
+            while not (taken := self._shares.take(self._tokens)):
+                if not self._open:
+                    return None
+                self._changed.wait()
         return taken
 
+    def _late(self, item: _Item) -> bool:
+        """Whether nobody waits for it any more; one whose time is over is told so."""
+        job, _ = item
+        if job.given_up:
+            return True
+        if job.deadline is None or time.monotonic() < job.deadline:
+            return False
+        job.fail(TooLate("It was not this request's turn in time.", "Try again later, or wait longer."))
+        return True
 
-def _tell(job: _Job, call: Any, value: Any) -> None:
-    """Hand a result to the job's event loop, unless that has ended."""
-    try:
-        job.loop.call_soon_threadsafe(call, value)
-    except RuntimeError:
-        return
+
+def estimated_tokens(value: Any) -> int:
+    """Tokens that an input has, about: to read it properly is for the thread that computes."""
+    if isinstance(value, str):
+        return _LEAST + len(value.encode("utf-8", "surrogatepass")) // _BYTES_PER_TOKEN
+    if isinstance(value, Mapping):
+        return sum(map(estimated_tokens, value.values()), _LEAST)
+    if isinstance(value, Iterable) and not isinstance(value, bytes):
+        return sum(map(estimated_tokens, value), _LEAST)
+    return _LEAST
+
+
+def _jobs(items: Sequence[_Item]) -> Iterable[_Job]:
+    return dict.fromkeys(job for job, _ in items)

@@ -17,6 +17,7 @@ from .current import bound_to
 from .limits import BodyLimit
 from .metrics import Measured, Metrics
 from .site import Site
+from .waiting import Waiting
 
 if TYPE_CHECKING:
     from verticals.host import Host
@@ -50,6 +51,7 @@ def create_app(host: Host, names: Sequence[str], *, pages: bool = True) -> FastA
     )
     app.state.site = site
     metrics = Metrics()
+    app.add_middleware(Waiting)
     app.add_middleware(BodyLimit)
     problems.install(app)
     app.add_middleware(Measured, metrics=metrics)

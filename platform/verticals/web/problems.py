@@ -8,6 +8,7 @@ the log).
 from __future__ import annotations
 
 import logging
+import math
 import uuid
 from http import HTTPStatus
 from typing import Any, cast
@@ -34,6 +35,7 @@ _SLUGS = {
     422: "bad-input",
     429: "too-many-requests",
     503: "unavailable",
+    504: "too-late",
 }
 
 
@@ -72,7 +74,8 @@ def problem(status: int, slug: str, detail: str, *, headers: dict[str, str] | No
 def platform_error(_: Request, error: Exception) -> Response:
     """One of the platform's own errors, with its status, type and remedy."""
     error = cast(PlatformError, error)
-    headers = {"Retry-After": "5"} if isinstance(error, Unavailable) else None
+    wait = min(60, max(1, math.ceil(error.seconds))) if isinstance(error, Unavailable) else 0
+    headers = {"Retry-After": str(wait)} if wait else None
     rows = (
         [FieldProblem(field=p.field, problem=p.problem, row=p.row) for p in error.problems]
         if isinstance(error, BadRows)

@@ -209,24 +209,30 @@ def test_slots_are_filled_freed_and_filled_again():
         "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8, "vocab_size": 9,
         "max_position_embeddings": 8, "type_vocab_size": 2,
     }  # fmt: skip
-    bank = Bank(Bert(configuration).randomise(), slots=3, rank=4)
-    new = LoraAdapter(bank.shapes, 2, 2.0)
-    taken = [bank.add(new) for _ in range(3)]
-    assert sorted(taken) == [1, 2, 3]
-    with pytest.raises(Unavailable, match=r"Every adapter slot.*Serve fewer heads"):
-        bank.add(new)
-    bank.remove(taken[1])
-    assert bank.add(new) == taken[1]
+    bank = Bank(Bert(configuration).randomise(), rank=8)
+    small, large = LoraAdapter(bank.shapes, 2, 2.0), LoraAdapter(bank.shapes, 8, 2.0)
+    slots = [bank.add(one) for one in (small, large) * 10]
+    assert len(set(slots)) == len(bank) == 20
+    assert 2 * bank.size(slots[0]) == bank.size(slots[1]) == 4 * 8 * sum(map(sum, bank.shapes.values()))
+    memory = {bank._taken[slot][1].data_ptr() for slot in slots}
+    assert len(memory) == 20, "no two share memory"
+    for slot in slots:
+        bank.remove(slot)
+    again = [bank.add(one) for one in (large, small) * 10]
+    assert not set(again) & set(slots), "a number means one adapter, for ever"
+    assert {bank._taken[slot][1].data_ptr() for slot in again} <= memory | {
+        memory.data_ptr() for shelf in bank._shelves for memory in shelf.free
+    }
 
 
 def test_a_freed_slot_leaves_nothing_behind(encoder):
     rows = encoder.tokens(TEXTS, 64)
     everywhere, query = adapter(encoder, 1, rank=8), adapter(encoder, 2, rank=2, only="query")
-    slot = encoder.bank.add(everywhere)
-    encoder.bank.remove(slot)
-    assert encoder.bank.add(query) == slot
-    reused = encoder.encode(rows, [slot] * len(rows))
-    other = encoder.encode(rows, [encoder.bank.add(query)] * len(rows))
+    slots = [encoder.bank.add(everywhere) for _ in range(3)]
+    for slot in slots:
+        encoder.bank.remove(slot)
+    reused, other = (encoder.encode(rows, [encoder.bank.add(query)] * len(rows)) for _ in range(2))
+    assert not torch.equal(other, encoder.encode(rows))
     torch.testing.assert_close(reused, other, atol=1e-6, rtol=1e-6)
 
 

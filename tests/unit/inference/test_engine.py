@@ -2,13 +2,14 @@
 
 import itertools
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 
 from verticals.contract import BadInput, Damaged, NotFound, PlatformError, Prediction, Unavailable
 from verticals.inference import Engine
-from verticals.inference import engine as engine_module
 from verticals.inference.cache import FeatureCache
 from verticals.inference.engine import Request
 
@@ -167,29 +168,34 @@ def test_a_damaged_version_takes_nothing_from_the_others(engine, save, registry)
         assert isinstance(good, Prediction)
 
 
-def test_more_versions_than_fit_are_answered_right(registry, encoder, save, monkeypatch):
-    monkeypatch.setattr(engine_module, "_LOADED", 3)
+def memory_of(registry, encoder, *names):
+    """What versions take together."""
+    apart = Engine(registry, lambda: encoder)
+    return sum(apart.load("shop", name, "v1").bytes for name in names)
+
+
+def test_more_versions_than_fit_are_answered_right(registry, encoder, save):
     names = [f"head-{number}" for number in range(5)]
     for number, name in enumerate(names):
         save(name, number, method="lora")
     expected = {}
     for name in names:
         (expected[name],) = Engine(registry, lambda: encoder, cached_texts=0).predict("shop", name, "v1", ["a parcel"])
-    engine = Engine(registry, lambda: encoder, cached_texts=0)
+    engine = Engine(registry, lambda: encoder, cached_texts=0, memory=memory_of(registry, encoder, *names[:3]))
+    taken = len(encoder.bank)
     order = [*names, *names[::-1], names[0], names[4], names[0]]
     answers = engine.answer([Request("shop", name, "v1", "a parcel") for name in order])
     for name, answer in zip(order, answers, strict=True):
         near(answer, expected[name])
     for name in order:
         near(engine.predict("shop", name, "v1", ["a parcel"])[0], expected[name])
-    taken = 16 - len(encoder.bank._free)
-    assert taken == 5 + 3, "five engines that hold one each, and this one"
+    assert len(encoder.bank) == taken + 3 == taken + len(engine.versions)
 
 
-def test_the_version_used_last_stays(engine, save, monkeypatch):
-    monkeypatch.setattr(engine_module, "_LOADED", 2)
+def test_the_version_used_last_stays(registry, encoder, save):
     for name in ("first", "second", "third"):
         save(name)
+    engine = Engine(registry, lambda: encoder, memory=memory_of(registry, encoder, "first", "second"))
     first, second = (engine.load("shop", name, "v1") for name in ("first", "second"))
     assert engine.load("shop", "first", "v1") is first
     engine.load("shop", "third", "v1")
@@ -197,17 +203,54 @@ def test_the_version_used_last_stays(engine, save, monkeypatch):
     assert engine.load("shop", "second", "v1") is not second
 
 
-def test_a_version_in_use_is_not_put_away(engine, save, monkeypatch):
-    monkeypatch.setattr(engine_module, "_LOADED", 2)
+def test_a_version_in_use_is_not_put_away(registry, encoder, save):
     for number, name in enumerate(("first", "second", "third")):
         save(name, number, method="lora")
+    engine = Engine(registry, lambda: encoder, memory=memory_of(registry, encoder, "first", "second"))
     with engine.using("shop", "first", "v1") as first:
         engine.load("shop", "second", "v1")
         assert engine.load("shop", "third", "v1").slot != first.slot
-        with engine.using("shop", "third", "v1"), pytest.raises(Unavailable, match="All 2 versions in memory"):
-            engine.load("shop", "second", "v1")
+        with engine.using("shop", "third", "v1"):
+            before = len(encoder.bank)
+            with pytest.raises(Unavailable, match="The 2 versions in use leave no memory for another"):
+                engine.load("shop", "second", "v1")
+            assert len(encoder.bank) == before, "what did not fit left nothing behind"
+            answers = engine.answer([Request("shop", name, "v1", "a") for name in ("second", "first", "second")])
+            assert [type(answer).__name__ for answer in answers] == ["Full", "Prediction", "Full"]
         assert engine.load("shop", "first", "v1") is first
     assert engine.load("shop", "second", "v1")
+
+
+def test_a_version_larger_than_the_memory_is_answered_alone(registry, encoder, save):
+    for number, name in enumerate(("first", "second")):
+        save(name, number, method="full")
+    engine = Engine(registry, lambda: encoder, memory=10)
+    answers = engine.answer([Request("shop", name, "v1", "a") for name in ("first", "second", "first")])
+    assert [answer.version for answer in answers] == ["shop/first@v1", "shop/second@v1", "shop/first@v1"]
+    assert len(engine.versions) == 1
+
+
+def test_loading_a_version_keeps_no_other_waiting(registry, encoder, save, monkeypatch):
+    save("slow", 1, method="lora")
+    save("quick", 2, method="lora")
+    engine = Engine(registry, lambda: encoder, cached_texts=0)
+    engine.load("shop", "quick", "v1")
+    reads, go_on, original = threading.Event(), threading.Event(), registry.open
+
+    def opened(*key):
+        reads.set()
+        assert go_on.wait(20)
+        return original(*key)
+
+    monkeypatch.setattr(registry, "open", opened)
+    with ThreadPoolExecutor(3) as pool:
+        loading = [pool.submit(engine.predict, "shop", "slow", "v1", ["a"]) for _ in range(2)]
+        assert reads.wait(20)
+        assert engine.predict("shop", "quick", "v1", ["a"])[0].version == "shop/quick@v1"
+        assert not any(one.done() for one in loading)
+        go_on.set()
+        assert {one.result(20)[0].version for one in loading} == {"shop/slow@v1"}
+    assert len(encoder.bank) == 2, "both who asked for it got the same"
 
 
 def test_heads_on_the_bare_encoder_share_features(engine, encoder, save, monkeypatch):

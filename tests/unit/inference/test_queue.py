@@ -6,8 +6,9 @@ import time
 
 import pytest
 
-from verticals.contract import BadInput, Prediction, Unavailable
-from verticals.inference import Queue
+from verticals.contract import BadInput, Prediction, TooLate, TooMany, Unavailable
+from verticals.inference import CALLER, Caller, Queue
+from verticals.inference.queue import estimated_tokens
 
 
 class Gate:
@@ -51,8 +52,8 @@ async def until(condition):
         await asyncio.sleep(0.001)
 
 
-def ask(queue, *values):
-    return asyncio.create_task(queue.predict("shop", "plain", "v1", list(values)))
+def ask(queue, *values, **options):
+    return asyncio.create_task(queue.predict("shop", "plain", "v1", [*map("".join, values)], **options))
 
 
 def test_two_hundred_concurrent_requests_get_their_own_answers(engine, save):
@@ -96,19 +97,22 @@ def test_what_waits_while_the_engine_works_is_answered_together():
     assert [len(batch) for batch in engine.batches[:2]] == [1, 52]
 
 
-def test_batches_keep_their_budget_and_a_larger_request_is_one_of_its_own():
+def test_batches_keep_their_budget_and_a_longer_input_is_one_of_its_own():
     engine = Gate(open_=False)
 
     async def scenario(queue):
         tasks = [ask(queue, "a")]
         await until(engine.entered.is_set)
-        tasks += [ask(queue, *values) for values in ("bc", "de", "fghijk", "l", "m")]
-        await until(lambda: queue.waiting == 12)
+        tasks += [ask(queue, *values) for values in ("bc", "de", ["f" * 200], "gh")]
+        await until(lambda: queue.waiting == 7)
         engine.opened.set()
-        await asyncio.gather(*tasks)
+        answers = await asyncio.gather(*tasks)
+        assert [[answer.label for answer in one] for one in answers[1:]] == [[*"bc"], [*"de"], ["f" * 200], [*"gh"]]
 
-    run(scenario, engine, batch=4)
-    assert ["".join(batch) for batch in engine.batches] == ["a", "bcde", "fghijk", "lm"]
+    run(scenario, engine, tokens=8)
+    sizes = [sum(estimated_tokens(value) for value in batch) for batch in engine.batches]
+    assert max(size for size, batch in zip(sizes, engine.batches, strict=True) if len(batch) > 1) == 8
+    assert ["f" * 200] in engine.batches
 
 
 def test_requests_of_clients_that_left_are_not_computed():
@@ -138,13 +142,127 @@ def test_too_many_waiting_are_turned_away():
         await until(engine.entered.is_set)
         tasks += [ask(queue, f"{number}") for number in range(5)]
         await until(lambda: queue.waiting == 5)
-        with pytest.raises(Unavailable, match=r"5 inputs are waiting already\. Try again in a second"):
+        with pytest.raises(TooMany, match=r"5 inputs of yours are waiting already\. Send fewer at once"):
             await queue.predict("shop", "plain", "v1", ["one more"])
         engine.opened.set()
         assert len(await asyncio.gather(*tasks)) == 6
         assert (await ask(queue, "now"))[0].label == "now"
 
-    run(scenario, engine, waiting=5)
+    run(scenario, engine, waiting=10)
+
+
+def test_a_tenant_may_fill_half_of_the_queue_and_all_of_them_the_whole():
+    engine = Gate(open_=False)
+
+    async def scenario(queue):
+        tasks = [ask(queue, "a")]
+        await until(engine.entered.is_set)
+        tasks += [ask(queue, *"bcde", tenant=tenant) for tenant in ("one", "two")]
+        await until(lambda: queue.waiting == 8)
+        with pytest.raises(TooMany, match=r"4 inputs of yours are waiting already\. Send fewer") as told:
+            await queue.predict("shop", "plain", "v1", ["f"], tenant="one")
+        assert told.value.status == 429
+        assert told.value.seconds == 1.0, "before anything was computed nobody knows"
+        with pytest.raises(Unavailable, match=r"8 inputs are waiting already") as told:
+            await queue.predict("shop", "plain", "v1", ["f"], tenant="three")
+        assert told.value.status == 503
+        engine.opened.set()
+        await asyncio.gather(*tasks)
+
+    run(scenario, engine, waiting=8)
+
+
+def test_who_floods_the_queue_delays_the_others_by_their_share_only():
+    engine = Gate(open_=False)
+
+    async def scenario(queue):
+        first = ask(queue, "first")
+        await until(engine.entered.is_set)
+        flood = ask(queue, *(f"flood {number}" for number in range(1000)), tenant="flood")
+        await until(lambda: queue.waiting == 1000)
+        others = [ask(queue, f"small {number}", tenant=f"tenant {number}") for number in range(5)]
+        await until(lambda: queue.waiting == 1005)
+        engine.opened.set()
+        await asyncio.gather(first, flood, *others)
+
+    run(scenario, engine, tokens=100)
+    assert [number for number in range(5) if f"small {number}" not in engine.batches[1]] == []
+
+
+def test_a_question_does_not_wait_for_the_end_of_ones_own_large_request():
+    engine = Gate(open_=False)
+
+    async def scenario(queue):
+        first = ask(queue, "first")
+        await until(engine.entered.is_set)
+        tasks = [ask(queue, *(f"row {number}" for number in range(1000))), ask(queue, "question")]
+        await until(lambda: queue.waiting == 1001)
+        engine.opened.set()
+        await asyncio.gather(first, *tasks)
+
+    run(scenario, engine, tokens=100)
+    assert "question" in engine.batches[1]
+
+
+def test_a_request_whose_time_is_over_is_not_computed_and_told_so():
+    engine = Gate(open_=False)
+
+    async def scenario(queue):
+        first = ask(queue, "first")
+        await until(engine.entered.is_set)
+        CALLER.set(Caller(seconds=0.01))
+        late = ask(queue, "late")
+        CALLER.set(Caller(seconds=60))
+        patient = ask(queue, "patient")
+        await until(lambda: queue.waiting == 2)
+        await asyncio.sleep(0.02)
+        engine.opened.set()
+        with pytest.raises(TooLate, match=r"not this request's turn in time\. Try again later"):
+            await late
+        assert (await patient)[0].label == "patient"
+        await first
+
+    run(scenario, engine)
+    assert engine.batches[-1] == ["patient"]
+
+
+def test_what_a_client_that_has_gone_asked_for_is_not_computed():
+    engine = Gate(open_=False)
+
+    async def scenario(queue):
+        first = ask(queue, "first")
+        await until(engine.entered.is_set)
+        client = Caller()
+        CALLER.set(client)
+        gone = ask(queue, "gone")
+        CALLER.set(None)
+        stays = ask(queue, "stays")
+        await until(lambda: queue.waiting == 2)
+        client.leave()
+        with pytest.raises(Unavailable, match="The client has gone"):
+            await gone
+        engine.opened.set()
+        assert (await stays)[0].label == "stays"
+        await first
+
+    run(scenario, engine)
+    assert engine.batches[-1] == ["stays"]
+
+
+def test_heads_that_compute_by_themselves_keep_nobody_waiting():
+    engine = Gate(open_=False)
+
+    async def scenario(queue):
+        writes = ask(queue, "a long reply", apart=True)
+        await until(engine.entered.is_set)
+        engine.entered.clear()
+        label = ask(queue, "a label")
+        await until(engine.entered.is_set)
+        assert engine.batches == [["a long reply"], ["a label"]], "both at once"
+        engine.opened.set()
+        await asyncio.gather(writes, label)
+
+    run(scenario, engine)
 
 
 def test_stopping_answers_what_waits_and_turns_new_requests_away():
@@ -166,7 +284,7 @@ def test_stopping_answers_what_waits_and_turns_new_requests_away():
         assert (await ask(queue, "again"))[0].label == "again"
 
     run(scenario, engine)
-    assert not [thread for thread in threading.enumerate() if thread.name == "inference"]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("inference")]
 
 
 @pytest.mark.parametrize("error", [RuntimeError("no memory"), Unavailable("Later."), StopIteration(), SystemExit(3)])
