@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-from collections.abc import Mapping, Sequence
+import contextlib
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from verticals.contract import BadInput, BadRows, Prediction, RowProblem, StorageError, TaskHead
+from verticals.contract import Prediction, TaskHead
 
-from .output import count, json_line, json_option, note, print_json, table
+from .output import count, duration, json_line, json_option, note, print_json, table
 from .pairs import pairs
+from .progress import ProgressDisplay
 from .session import Session, pass_session
 from .targets import find, target_argument
+
+if TYPE_CHECKING:
+    from verticals.host.head import Head
 
 _SHOWN = 5
 
@@ -26,9 +32,17 @@ _SHOWN = 5
 @click.option(
     "--file",
     type=click.Path(path_type=Path, allow_dash=True),
-    help="JSON lines (texts, or objects with the head's fields); - for standard input.",
+    help="CSV, TSV, JSON, JSON lines or Parquet of any size; - for JSON lines on standard input.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Write JSON lines here.  [default: standard output]")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="A .jsonl or .csv file for the answers.  [default: JSON lines on standard output]",
+)
+@click.option(
+    "--map", "columns", multiple=True, metavar="COLUMN=FIELD", help="A column of the file and the field it fills."
+)
+@click.option("--encoding", help="Encoding of the file.  [default: UTF-8]")
 @click.option(
     "--set",
     "settings",
@@ -44,6 +58,8 @@ def predict(
     texts: tuple[str, ...],
     file: Path | None,
     out: Path | None,
+    columns: tuple[str, ...],
+    encoding: str | None,
     settings: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -52,10 +68,14 @@ def predict(
     A head that reads two texts takes them in pairs; a head that ranks takes the query first, then the candidates; a
     head that reads images takes their paths. A head that writes shows its answer to a single text as it comes.
 
+    Of a file every row is answered, in its order; a row that cannot be answered has its error in its place. With --out
+    the same command goes on where it was stopped, however that was.
+
     \b
     Examples:
       platform predict customer-service/intent "where is my parcel?"
       platform predict customer-service/intent@v3 --file questions.jsonl --out answers.jsonl
+      platform predict customer-service/intent --file mails.csv --map body=text --out answers.csv
       platform predict my-plugin/reply "Where is my parcel?" --set temperature=0.7
     """
     host = session.host()
@@ -64,22 +84,26 @@ def predict(
     noun = head.noun
     if bool(texts) == bool(file):
         raise click.UsageError("Give texts, or a file with --file.")
-    if out and not file:
-        raise click.UsageError("--out goes with --file.")
-    inputs = read_inputs(file, noun) if file else from_arguments(texts, noun)
+    if (out or columns or encoding) and not file:
+        raise click.UsageError("--out, --map and --encoding go with --file.")
+    version = chosen.version or "live"
+    if file:
+        if settings:
+            raise click.UsageError("--set goes with texts; of a file, put the settings beside the fields in each row.")
+        _of_file(head, file, out, version, pairs(columns, "--map"), encoding)
+        return
+    inputs = from_arguments(texts, noun)
     if settings:
         inputs = _with_settings(inputs, noun, pairs(settings, "--set"))
-    if noun.objective == "generate" and len(inputs) == 1 and not (file or as_json):
-        for piece in head.stream(inputs[0], version=chosen.version or "live"):
+    if noun.objective == "generate" and len(inputs) == 1 and not as_json:
+        for piece in head.stream(inputs[0], version=version):
             click.echo(piece, nl=False)
         click.echo()
         return
-    predictions = head.predict(inputs, version=chosen.version or "live")
-    if file:
-        _write(inputs, predictions, out)
-        if out:
-            note(f"Wrote {count(len(predictions), 'prediction')} by {predictions[0].version} to {out}.")
-    elif as_json:
+    predictions = head.predict(inputs, version=version)
+    if as_json:
+        from verticals.host.scoring import answer
+
         print_json([answer(given, prediction) for given, prediction in zip(inputs, predictions, strict=True)])
     else:
         _show(inputs, predictions)
@@ -104,71 +128,44 @@ def _with_settings(inputs: Sequence[Any], noun: TaskHead, settings: Mapping[str,
     return [{**(one if isinstance(one, Mapping) else {noun.inputs[0]: one}), **settings} for one in inputs]
 
 
-def read_inputs(file: Path, noun: TaskHead) -> list[Any]:
-    """Inputs from JSON lines; all bad lines are reported together.
+def _of_file(
+    head: Head, file: Path, out: Path | None, version: str, columns: Mapping[str, str], encoding: str | None
+) -> None:
+    from verticals.host.scoring import score_rows
 
-    Raises:
-        StorageError: the file cannot be read.
-        BadInput: it is empty.
-        BadRows: a line is no JSON, or lacks a field that the head reads.
-    """
-    try:
-        with click.open_file(str(file), encoding="utf-8") as stream:
-            lines = [(number, line) for number, line in enumerate(stream, 1) if line.strip()]
-    except UnicodeDecodeError:
-        raise BadInput(f"{file} is not UTF-8 text.", "Save it as UTF-8.") from None
-    except OSError as error:
-        raise StorageError(f"{file} cannot be read: {error.strerror}.", "Check the path.") from None
-    if not lines:
-        raise BadInput(f"{file} is empty.", "Give one JSON value a line.")
-    inputs: list[Any] = []
-    problems: list[RowProblem] = []
-    needed = ("query", "candidates") if noun.objective == "rank" else noun.inputs
-    for number, line in lines:
+    with _readable(file) as source:
+        if out is None:
+            for line in score_rows(head, source, version=version, columns=columns, encoding=encoding):
+                click.echo(json_line(line))
+            return
         try:
-            value = json.loads(line)
-        except ValueError as error:
-            problems.append(RowProblem(number, "", f"no JSON: {error}", line.strip()))
-            continue
-        if isinstance(value, str) and len(needed) == 1:
-            inputs.append(value)
-        elif isinstance(value, Mapping):
-            problems += [RowProblem(number, name, "is missing") for name in needed if name not in value]
-            inputs.append(dict(value))
-        else:
-            wanted = "a text or an object" if len(needed) == 1 else "an object"
-            problems.append(RowProblem(number, "", f"must be {wanted}", line.strip()))
-    if problems:
-        raise BadRows(str(file), problems, f"Each line needs: {', '.join(needed)}.")
-    return inputs
+            with ProgressDisplay() as display:
+                scored = head.predict_file(source, out, version, columns=columns, encoding=encoding, progress=display)
+        except KeyboardInterrupt:
+            if file.name != "-":
+                note("Stopped. The same command goes on from here.")
+            raise
+    if scored.before:
+        note(f"Went on after {count(scored.before, 'row')} that were answered before.")
+    if scored.refused:
+        note(f"Note: {count(scored.refused, 'row')} could not be answered; the errors are in their lines.")
+    if scored.cut:
+        note(f"Note: {count(scored.cut, 'text')} too long for the head; the end was not read.")
+    rate = f"{(scored.rows - scored.before) / max(1e-6, scored.seconds):,.0f} rows/s"
+    note(f"Wrote {count(scored.rows, 'answer')} by {scored.version} to {out} ({duration(scored.seconds)}, {rate}).")
 
 
-def answer(given: Any, prediction: Prediction) -> dict[str, Any]:
-    """One input and what the head says of it, as JSON shows it."""
-    return {
-        "input": given,
-        "label": prediction.label,
-        "confidence": prediction.confidence,
-        "abstained": prediction.abstained,
-        "value": prediction.value,
-        **({} if prediction.text is None else {"text": prediction.text}),
-        "ranking": [list(pair) for pair in prediction.ranking[:_SHOWN]],
-        **({} if prediction.labels is None else {"labels": list(prediction.labels)}),
-        **({} if prediction.spans is None else {"spans": [dataclasses.asdict(span) for span in prediction.spans]}),
-        **({} if prediction.vector is None else {"vector": list(prediction.vector)}),
-        "version": prediction.version,
-    }
-
-
-def _write(inputs: Sequence[Any], predictions: Sequence[Prediction], out: Path | None) -> None:
-    lines = (json_line(answer(given, prediction)) for given, prediction in zip(inputs, predictions, strict=True))
-    if out is None:
-        for line in lines:
-            click.echo(line)
+@contextlib.contextmanager
+def _readable(file: Path) -> Iterator[Path]:
+    """The file itself; what standard input gives as a file, for it is read twice."""
+    if str(file) != "-":
+        yield file
         return
-    from verticals.files import write_file
-
-    write_file(out, "".join(f"{line}\n" for line in lines).encode())
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "standard input.jsonl"
+        with path.open("wb") as copy:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
+        yield path
 
 
 def _show(inputs: Sequence[Any], predictions: Sequence[Prediction]) -> None:

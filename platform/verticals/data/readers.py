@@ -45,8 +45,13 @@ class Table:
 
 
 @contextlib.contextmanager
-def open_table(path: Path, encoding: str | None = None) -> Iterator[Table]:
-    """Open a file of rows by its extension; text is UTF-8 unless ``encoding`` says otherwise.
+def open_table(path: Path, encoding: str | None = None, text: str | None = None) -> Iterator[Table]:
+    """Open a file of rows by its extension.
+
+    Args:
+        path: of the file.
+        encoding: of its text; UTF-8 when not given.
+        text: a bare text among JSON's rows is the value of this field; when not given, rows must be objects.
 
     Raises:
         BadInput: no such file, not readable, unknown extension, wrong encoding, empty, or broken as a whole.
@@ -63,9 +68,9 @@ def open_table(path: Path, encoding: str | None = None) -> Iterator[Table]:
             return
         with path.open(encoding=check_text(path, encoding), newline="") as file:
             if kind == ".jsonl":
-                yield Table(None, _json_lines(file))
+                yield Table(None, _json_lines(file, text))
             elif kind == ".json":
-                yield Table(None, _json_list(path, file))
+                yield Table(None, _json_list(path, file, text))
             else:
                 yield _delimited(path, file, "," if kind == ".csv" else "\t")
     except PermissionError as error:
@@ -154,19 +159,19 @@ def _cells(
         record = next(others, None)
 
 
-def _json_lines(file: TextIO) -> Iterator[RawRow | RowProblem]:
+def _json_lines(file: TextIO, text: str | None) -> Iterator[RawRow | RowProblem]:
     for number, line in enumerate(file, 1):
         if not line.strip():
             continue
         try:
-            yield _object(number, json.loads(line))
+            yield _object(number, json.loads(line), text)
         except json.JSONDecodeError as error:
             yield RowProblem(number, "", f"is not JSON: {error.msg} at column {error.colno}", line[:200].strip())
         except (ValueError, RecursionError) as error:
             yield RowProblem(number, "", f"cannot be read as JSON: {error}", line[:200].strip())
 
 
-def _json_list(path: Path, file: TextIO) -> Iterator[RawRow | RowProblem]:
+def _json_list(path: Path, file: TextIO, text: str | None) -> Iterator[RawRow | RowProblem]:
     remedy = "Write a list of objects, or one object per line in a .jsonl file."
     try:
         content = json.load(file)
@@ -177,12 +182,14 @@ def _json_list(path: Path, file: TextIO) -> Iterator[RawRow | RowProblem]:
     if not isinstance(content, list):
         raise BadInput(f"{path}, row 1: the file holds {_json_name(content)} instead of a list.", remedy)
     for number, item in enumerate(content, 1):
-        yield _object(number, item)
+        yield _object(number, item, text)
 
 
-def _object(number: int, item: Any) -> RawRow | RowProblem:
+def _object(number: int, item: Any, text: str | None) -> RawRow | RowProblem:
     if isinstance(item, dict):
         return RawRow(number, item)
+    if text is not None and isinstance(item, str):
+        return RawRow(number, {text: item})
     return RowProblem(number, "", f"is {_json_name(item)} instead of an object", json.dumps(item)[:200])
 
 

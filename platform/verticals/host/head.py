@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from verticals.contract import Batch, FitReport, PluginError, Prediction, Progress, Recipe, TaskHead, Unavailable
 
 from . import search, together, training, trust
 from .examples import Examples, Rows, prepare
+from .scoring import Scored, score_file
 
 if TYPE_CHECKING:
     from verticals.data import DatasetVersion
@@ -200,6 +202,39 @@ class Head:
         if not many:
             return []
         return self.answer(self.record(version), many)
+
+    def predict_file(
+        self,
+        source: Path,
+        out: Path,
+        version: str = "live",
+        *,
+        columns: Mapping[str, str] | None = None,
+        encoding: str | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Scored:
+        """Answer every row of a file of any size, in its order and in bounded memory.
+
+        What was answered before the process ended, however it ended, is kept beside ``out``: the same call goes on
+        from there. The file is read through once before, so that bad rows are told before anything is computed; a
+        row that can be read but not answered (an empty text) has its error in its line.
+
+        Args:
+            source: CSV, TSV, JSON, JSON lines (objects, or bare texts) or Parquet.
+            out: ``.jsonl`` or ``.csv``; it appears when it is whole.
+            version: as ``v3``, ``live`` or ``latest``.
+            columns: column of the file to the head's field, where they are named differently.
+            encoding: of the file; UTF-8 when not given.
+            progress: called after every thousand rows.
+
+        Raises:
+            NotFound: there is no such version.
+            BadInput: the file cannot be read, or has no column that the head needs.
+            BadRows: rows that cannot be read, all together.
+            Conflict: another process writes ``out``.
+            StorageError: ``out`` cannot be written.
+        """
+        return score_file(self, source, out, version=version, columns=columns, encoding=encoding, progress=progress)
 
     def stream(self, input: Any, version: str = "live") -> Iterator[str]:  # noqa: A002 - the field's word
         """The answer of a ``generate`` head to one input, piece by piece; plugins' ``predict`` hooks don't see it.

@@ -2,8 +2,9 @@
 
 import pytest
 
-from verticals.cli.predict import _said, answer
+from verticals.cli.predict import _said
 from verticals.contract import Prediction, Span
+from verticals.host.scoring import answer
 
 TEXT = "Anna flies to Oslo"
 SPANS = (Span(0, 4, "person", 0.9), Span(14, 18, "place", 0.8))

@@ -89,7 +89,7 @@ def test_train_evaluate_predict_promote_and_roll_back(platform, tmp_path: Path) 
     asked.write_text('"Sunny"\n\n{"text": "Rainy", "id": 7}\n')
     assert platform("predict", "weather@v2", "--file", asked, "--out", tmp_path / "answers.jsonl").code == 0
     answers = [json.loads(line) for line in (tmp_path / "answers.jsonl").read_text().splitlines()]
-    assert [answer["input"] for answer in answers] == ["Sunny", {"text": "Rainy", "id": 7}]
+    assert [answer["input"] for answer in answers] == [{"text": "Sunny"}, {"text": "Rainy", "id": 7}]
     assert {answer["version"] for answer in answers} == {"weather/mood@v2"}
 
     assert platform("models", "promote", "weather").code == 2
@@ -111,7 +111,8 @@ def test_bad_lines_of_a_file_are_reported_together(platform, tmp_path: Path) -> 
     assert all(f"row {number}" in ran.err for number in (1, 2, 3))
     asked.write_text("")
     assert "is empty" in platform("predict", "weather", "--file", asked).err
-    assert platform("predict", "weather", "--file", tmp_path / "none.jsonl").code == 6
+    assert platform("predict", "weather", "--file", tmp_path / "none.jsonl").code == 2
+    assert platform("predict", "weather", "x", "--out", tmp_path / "out.csv").code == 2
     assert platform("predict", "weather").code == 2
 
 
