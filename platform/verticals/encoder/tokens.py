@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,7 @@ from .source import EncoderSource
 Text = str | tuple[str, str]
 Prompt = tuple[str, str, str]  # what stands before a text, the text, and what stands after it
 MASK = "[MASK]"  # how templates write the mask token, whatever the encoder's own is
+_WINDOWS, _OVERLAP = 64, 16  # of a long text; and tokens that two of them share, at most
 _OFFSET = {"roberta", "xlm-roberta", "camembert", "mpnet"}
 
 
@@ -26,15 +27,23 @@ class TokenRows:
     Args:
         ids: one int64 array per text, special tokens included.
         second: per text, where the second segment of a pair begins; the length where there is none.
-        cut: per text, how many tokens at its end were left out.
+        cut: per text, how many tokens at its end are not in ``ids``.
         words: per text, where the first piece of each of its words is, -1 for a word left out; `None` where the
             texts were not given as words.
+        further: of a text that was cut, the windows that read on: as ``ids``, each overlapping the one before.
+        unread: per text, how many tokens at its end are in no window; as ``cut`` when not given.
     """
 
     ids: list[np.ndarray]
     second: np.ndarray
     cut: np.ndarray
     words: list[np.ndarray] | None = None
+    further: Mapping[int, list[np.ndarray]] = field(default_factory=dict)
+    unread: np.ndarray = None  # type: ignore[assignment] # set below
+
+    def __post_init__(self) -> None:
+        if self.unread is None:
+            self.unread = self.cut
 
     @property
     def lengths(self) -> np.ndarray:
@@ -47,7 +56,30 @@ class TokenRows:
     def part(self, which: np.ndarray) -> TokenRows:
         """Only the rows ``which``."""
         words = None if self.words is None else [self.words[at] for at in which]
-        return TokenRows([self.ids[at] for at in which], self.second[which], self.cut[which], words)
+        further = {place: self.further[at] for place, at in enumerate(which.tolist()) if at in self.further}
+        ids = [self.ids[at] for at in which]
+        return TokenRows(ids, self.second[which], self.cut[which], words, further, self.unread[which])
+
+    @classmethod
+    def joined(cls, parts: Sequence[TokenRows]) -> TokenRows:
+        """The rows of several, one after the other."""
+        starts = np.cumsum([0, *map(len, parts)]).tolist()
+        words = [row for part in parts for row in part.words or ()]
+        return cls(
+            [row for part in parts for row in part.ids],
+            np.concatenate([part.second for part in parts]),
+            np.concatenate([part.cut for part in parts]),
+            words or None,
+            {start + at: more for start, part in zip(starts, parts, strict=False) for at, more in part.further.items()},
+            np.concatenate([part.unread for part in parts]),
+        )
+
+    def unwound(self) -> tuple[TokenRows, np.ndarray]:
+        """Every window as a row of its own, the further ones at the end, and which text each belongs to, [windows]."""
+        owners = np.array([*range(len(self)), *(at for at, more in self.further.items() for _ in more)], dtype=np.int64)
+        ids = [*self.ids, *(window for more in self.further.values() for window in more)]
+        second = np.array([*self.second, *map(len, ids[len(self) :])], dtype=np.int64)
+        return TokenRows(ids, second, np.zeros(len(ids), dtype=np.int64)), owners
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +219,14 @@ class Tokenizer:
         room = limit - len(first) - len(last)
         ids = [np.array([*first, *item.ids[:room], *last], dtype=np.int64) for item in encoded]
         cut = np.array([max(0, len(item.ids) - room) for item in encoded], dtype=np.int64)
-        return TokenRows(ids, np.array([len(row) for row in ids], dtype=np.int64), cut)
+        step = max(1, room - min(_OVERLAP, room // 4))
+        further = {}
+        for at in np.flatnonzero(cut).tolist():
+            pieces = encoded[at].ids
+            starts = range(step, len(pieces) - room + step, step)[: _WINDOWS - 1]
+            further[at] = [np.array([*first, *pieces[one : one + room], *last], dtype=np.int64) for one in starts]
+        unread = np.maximum(0, cut - step * (_WINDOWS - 1))
+        return TokenRows(ids, np.array([len(row) for row in ids], dtype=np.int64), cut, None, further, unread)
 
     @cached_property
     def _special(self) -> tuple[list[int], list[int]]:
