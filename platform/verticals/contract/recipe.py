@@ -43,6 +43,8 @@ class Recipe:
         max_grad_norm: gradients are clipped to this norm.
         averaging: share of the running mean of the weights that stays at each step; the mean is what is measured and
             kept, steadier than the weights of any one step. 0: no mean, the weights themselves.
+        adapter: folder of a LoRA adapter that the peft library made elsewhere for this encoder: the method ``adapter``
+            takes it as it is, ``lora`` goes on from it.
         lora_rank, lora_alpha: rank and scale (alpha / rank) of the adapters.
         lora_scaling: ``standard`` (alpha / rank), or ``rs`` (alpha / sqrt(rank), rsLoRA).
         lora_plus: rate of the adapters' upper matrices as a multiple of the lower ones' (LoRA+).
@@ -110,6 +112,7 @@ class Recipe:
     dropout: float = 0.1
     max_grad_norm: float = 1.0
     averaging: float = 0.0
+    adapter: str = ""
     lora_rank: int = 16
     lora_alpha: float = 32.0
     lora_scaling: str = "standard"

@@ -14,6 +14,7 @@ from torch import nn
 
 from verticals.contract import BadInput, Recipe
 from verticals.encoder import Encoder, LoraAdapter
+from verticals.encoder.foreign import foreign_adapter
 
 from .prepared import Data
 
@@ -52,20 +53,25 @@ class Body:
 
 
 def lora_body(shared: Encoder, recipe: Recipe) -> Body:
-    """A new adapter on all linear layers above the frozen ones.
+    """A new adapter on all linear layers above the frozen ones, or one that was made elsewhere.
 
     Raises:
-        BadInput: its rank is above the bank's.
+        BadInput: its rank is above the bank's, or the recipe's adapter cannot be used.
     """
-    if recipe.lora_rank > shared.bank.rank:
-        raise BadInput(
-            f"recipe: lora_rank is {recipe.lora_rank}; adapters are served up to rank {shared.bank.rank}.",
-            "Give a smaller one, or use the method 'full'.",
-        )
     lowest = recipe.frozen_layers
     shapes = {name: shape for name, shape in shared.bank.shapes.items() if not lowest or layer_of(name) >= lowest}
-    alpha = recipe.lora_alpha * (math.sqrt(recipe.lora_rank) if recipe.lora_scaling == "rs" else 1.0)
-    adapter = LoraAdapter(shapes, recipe.lora_rank, alpha, torch.Generator().manual_seed(recipe.seed))
+    rank = recipe.lora_rank
+    if recipe.adapter:
+        adapter = foreign_adapter(Path(recipe.adapter).expanduser(), shapes)
+        rank = adapter.rank
+    if rank > shared.bank.rank:
+        raise BadInput(
+            f"recipe: lora_rank is {rank}; adapters are served up to rank {shared.bank.rank}.",
+            "Give a smaller one, or use the method 'full'.",
+        )
+    if not recipe.adapter:
+        alpha = recipe.lora_alpha * (math.sqrt(rank) if recipe.lora_scaling == "rs" else 1.0)
+        adapter = LoraAdapter(shapes, rank, alpha, torch.Generator().manual_seed(recipe.seed))
     adapter.to(shared.precision.device)
     parameters = dict(adapter.named_parameters())
     return Body(shared, adapter, parameters, 1e-3, lambda folder: adapter.save(folder, shared.source.name))

@@ -11,13 +11,13 @@ from verticals.tuning.body import Body
 from .base import Fitted, Floor, Method, Task
 from .choose import choose_method
 from .few_shot import FewShot
-from .gradient import Full, Gradient, HeadOnly, Lora, Network, starting_head
+from .gradient import Full, Gradient, HeadOnly, Imported, Lora, Network, starting_head
 from .peft import AdaLora, Ia3, PrefixTuning, PromptTuning
 from .verbaliser import Verbaliser
 from .zero_shot import ZeroShot
 
 _ALL = (
-    HeadOnly(), Lora(), Full(), Network(), AdaLora(), Ia3(), PromptTuning(), PrefixTuning(),
+    HeadOnly(), Lora(), Full(), Network(), Imported(), AdaLora(), Ia3(), PromptTuning(), PrefixTuning(),
     FewShot(), ZeroShot(), Verbaliser(),
 )  # fmt: skip
 METHODS: dict[str, Method] = {method.name: method for method in _ALL}
@@ -35,6 +35,6 @@ def method_of(name: str) -> Method:
 
 
 __all__ = [
-    "METHODS", "Body", "FewShot", "Fitted", "Floor", "Full", "Gradient", "HeadOnly", "Lora", "Method", "Network",
-    "Task", "Verbaliser", "ZeroShot", "choose_method", "method_of", "starting_head",
+    "METHODS", "Body", "FewShot", "Fitted", "Floor", "Full", "Gradient", "HeadOnly", "Imported", "Lora", "Method",
+    "Network", "Task", "Verbaliser", "ZeroShot", "choose_method", "method_of", "starting_head",
 ]  # fmt: skip

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from abc import abstractmethod
 
 from verticals.contract import BadInput
 from verticals.encoder.heads import Head
 from verticals.tuning.body import Body, full_body, lora_body
+from verticals.tuning.linear import fit_head
 from verticals.tuning.loop import train
 from verticals.tuning.work import Work
 
@@ -28,6 +30,27 @@ class HeadOnly(Method):
                 f"The method 'head' does not fit the objective {task.job.objective!r}.", "Leave the method at 'auto'."
             )
         return Fitted(floor.head, Body(task.encoder), floor.history, floor.figure)
+
+
+class Imported(Method):
+    """An adapter made elsewhere, as it is, with a head fitted on what the encoder gives through it."""
+
+    name = "adapter"
+    summary = "a LoRA adapter that peft made elsewhere, as it is, and the head: seconds"
+
+    def fit(self, task: Task) -> Fitted:
+        """See `Method.fit`."""
+        if not task.recipe.adapter or task.objective.reads == "itself":
+            raise BadInput(
+                "The method 'adapter' needs an adapter, and a head that reads the encoder.",
+                "Name its folder: --set adapter=FOLDER.",
+            )
+        body = lora_body(task.encoder, task.recipe)
+        head = task.objective.head(task.encoder.dimension, task.recipe)
+        train, held = ((body.encode(part), part.targets) for part in (task.data, task.held_out))
+        history = fit_head(head, task.objective, train, held, task.recipe)
+        figure = max(figures[task.objective.metric] for figures in history)
+        return Fitted(head, dataclasses.replace(body, parameters={}), history, figure)
 
 
 def starting_head(task: Task) -> Head:
