@@ -40,6 +40,7 @@ class Recipe:
         train_words: whether full fine-tuning changes the word vectors too.
         head_start: where the head begins: ``fresh``, or ``fitted`` to the frozen features first (LP-FT).
         dropout: on the features before the head.
+        encoder_dropout: within the encoder, on attention and on what each half of a layer adds.
         max_grad_norm: gradients are clipped to this norm.
         averaging: share of the running mean of the weights that stays at each step; the mean is what is measured and
             kept, steadier than the weights of any one step. 0: no mean, the weights themselves.
@@ -110,6 +111,7 @@ class Recipe:
     train_words: bool = False
     head_start: str = "fresh"
     dropout: float = 0.1
+    encoder_dropout: float = 0.0
     max_grad_norm: float = 1.0
     averaging: float = 0.0
     adapter: str = ""
@@ -215,6 +217,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("layer_decay", 0.1, 1),
     ("frozen_layers", 0, 1000),
     ("dropout", 0, 0.95),
+    ("encoder_dropout", 0, 0.95),
     ("max_grad_norm", 1e-6, 1e6),
     ("averaging", 0, 0.99999),
     ("lora_rank", 1, 1024),

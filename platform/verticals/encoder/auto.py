@@ -21,6 +21,9 @@ class Auto(nn.Module):
         self.model, self.segments = model, segments
         self.width = int(model.config.hidden_size)
         self.depth = 0  # layers that can be gone through one by one
+        self.packs = False
+        self.dropout = 0.0  # where gradients are wanted
+        self._dropouts = [module for module in model.modules() if isinstance(module, nn.Dropout)]
 
     @property
     def adaptable(self) -> nn.Module:
@@ -54,10 +57,12 @@ class Auto(nn.Module):
     def forward(self, batch: TokenBatch, hidden: torch.Tensor | None = None) -> torch.Tensor:
         """Hidden states [rows, length, width]; ``hidden`` stands in for the tokens' word vectors."""
         positions = torch.arange(batch.ids.shape[1], device=batch.ids.device)
-        inputs = {"attention_mask": (positions < batch.lengths[:, None]).long()}
+        inputs = {"attention_mask": batch.mask.long()}
         inputs |= {"input_ids": batch.ids} if hidden is None else {"inputs_embeds": hidden}
         if self.segments:
             inputs["token_type_ids"] = (positions >= batch.second[:, None]).long()
+        for module in self._dropouts:
+            module.p, module.training = self.dropout, torch.is_grad_enabled() and self.dropout > 0
         output: torch.Tensor = self.model(**inputs).last_hidden_state
         return output
 

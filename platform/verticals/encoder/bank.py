@@ -25,7 +25,7 @@ _TOGETHER = 8  # slots that memory is had for at once
 
 @dataclass(slots=True)
 class Routing:
-    """Which adapter each row of the batch in flight goes through: ``(slot, first row, row after the last)``."""
+    """Which adapter the batch in flight goes through: ``(slot, first, after the last)``, of rows or packed tokens."""
 
     segments: Sequence[tuple[int, int, int]] = ()
     training: LoraAdapter | None = None
@@ -155,9 +155,14 @@ class Bank:
         return weight.new_empty(_TOGETHER, rank * sum(map(sum, self.shapes.values())), dtype=self._stored)
 
     @contextlib.contextmanager
-    def route(self, slots: Sequence[int]) -> Iterator[None]:
-        """Send row ``i`` through the adapter in slot ``slots[i]`` within the block; equal slots must lie together."""
-        self.routing.segments = _segments(slots)
+    def route(self, slots: Sequence[int], lengths: Sequence[int] | None = None) -> Iterator[None]:
+        """Send row ``i`` through the adapter in slot ``slots[i]`` within the block; equal slots must lie together.
+
+        Args:
+            slots: per row.
+            lengths: tokens per row, where the batch is packed.
+        """
+        self.routing.segments = _segments(slots, lengths)
         try:
             yield
         finally:
@@ -192,11 +197,13 @@ def _replace(model: nn.Module, name: str, layer: nn.Module) -> None:
         setattr(parent, own, layer)
 
 
-def _segments(slots: Sequence[int]) -> list[tuple[int, int, int]]:
+def _segments(slots: Sequence[int], lengths: Sequence[int] | None) -> list[tuple[int, int, int]]:
     found: list[tuple[int, int, int]] = []
+    end = 0
     for row, slot in enumerate(slots):
+        start, end = end, end + (1 if lengths is None else lengths[row])
         if found and found[-1][0] == slot:
-            found[-1] = (slot, found[-1][1], row + 1)
+            found[-1] = (slot, found[-1][1], end)
         else:
-            found.append((slot, row, row + 1))
+            found.append((slot, start, end))
     return [segment for segment in found if segment[0]]

@@ -10,7 +10,16 @@ import torch
 
 from .tokens import TokenRows
 
-_PARTS, _FEWEST = 4, 4  # that a batch is computed in, and rows in one
+_MOST_PADDING = 0.05  # of a batch; where there is more, to leave it out costs less than to compute it
+_AT_ONCE = {"cpu": 1024, "cuda": 1 << 15}
+
+
+def tokens_at_once(device: torch.device) -> int:
+    """How many tokens are best computed together: more make a CPU slower, for they leave its caches.
+
+    In training each token of a small encoder also keeps some 150 kB for the way back.
+    """
+    return _AT_ONCE.get(device.type, _AT_ONCE["cuda"])
 
 
 @dataclass(slots=True)
@@ -23,12 +32,19 @@ class TokenBatch:
         second: int64 [rows], where the second segment begins.
         words: int64 [rows, words], where each word's first piece is, -1 where there is none; empty where the texts
             did not come as words.
+        packed: whether layers that can should compute the tokens alone, one after the other, and pad only to attend.
     """
 
     ids: torch.Tensor
     lengths: torch.Tensor
     second: torch.Tensor
     words: torch.Tensor = field(default_factory=lambda: torch.empty(0, 0, dtype=torch.int64))
+    packed: bool = False
+
+    @property
+    def mask(self) -> torch.Tensor:
+        """True where there is a token, [rows, length]."""
+        return torch.arange(self.ids.shape[1], device=self.ids.device) < self.lengths[:, None]
 
     @classmethod
     def of(cls, rows: TokenRows, which: Sequence[int] | np.ndarray, pad_id: int, device: torch.device) -> TokenBatch:
@@ -43,10 +59,15 @@ class TokenBatch:
             words = np.full((len(lengths), max(map(len, chosen))), -1, dtype=np.int64)
             for at, places in enumerate(chosen):
                 words[at, : len(places)] = places
-        tensors = [torch.from_numpy(array) for array in (ids, lengths, rows.second[list(which)], words)]
-        if device.type == "cuda":
-            tensors = [tensor.pin_memory().to(device, non_blocking=True) for tensor in tensors]
-        return cls(*tensors)
+        # On a GPU padding costs little, and small shapes that differ from batch to batch cost more.
+        packed = device.type == "cpu" and lengths.sum() < ids.size * (1 - _MOST_PADDING)
+        second = rows.second[list(which)]
+        return cls(_on(device, ids), _on(device, lengths), _on(device, second), _on(device, words), bool(packed))
+
+
+def _on(device: torch.device, array: np.ndarray) -> torch.Tensor:
+    tensor = torch.from_numpy(array)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
 
 
 def bucketed(
@@ -84,20 +105,3 @@ def _pack(order: np.ndarray, lengths: np.ndarray, rows: int, tokens: int) -> lis
         batches.append(order[start : start + size])
         start += size
     return batches
-
-
-def alike(lengths: np.ndarray) -> list[np.ndarray]:
-    """The rows of one batch in parts of similar length, where that spares a third of what is computed; else in one.
-
-    Args:
-        lengths: tokens per row, [rows].
-
-    Returns:
-        Places of the rows, each once.
-    """
-    whole = np.arange(len(lengths))
-    if len(lengths) < _PARTS * _FEWEST:
-        return [whole]
-    parts = np.array_split(np.argsort(-lengths, kind="stable"), _PARTS)
-    spared = sum(len(part) * int(lengths[part].max()) for part in parts) <= len(lengths) * int(lengths.max()) * 2 / 3
-    return parts if spared else [whole]

@@ -60,6 +60,28 @@ class Embeddings(nn.Module):
         return normalised
 
 
+class Packing:
+    """The tokens of a padded batch alone, one after the other, and back.
+
+    Args:
+        mask: true where there is a token, [rows, length].
+    """
+
+    def __init__(self, mask: torch.Tensor) -> None:
+        self._shape = mask.shape
+        self._places = mask.flatten().nonzero().squeeze(1)
+
+    def pack(self, padded: torch.Tensor) -> torch.Tensor:
+        """[rows, length, width] to [tokens, width]."""
+        packed: torch.Tensor = padded.flatten(0, 1).index_select(0, self._places)
+        return packed
+
+    def pad(self, packed: torch.Tensor) -> torch.Tensor:
+        """[tokens, width] to [rows, length, width], zeros where there is no token."""
+        padded = packed.new_zeros(self._shape.numel(), packed.shape[1])
+        return padded.index_copy(0, self._places, packed).view(*self._shape, -1)
+
+
 class SelfAttention(nn.Module):
     """Multi-head attention; the names ``query``, ``key``, ``value`` are where adapters attach."""
 
@@ -71,17 +93,21 @@ class SelfAttention(nn.Module):
         self.key = Linear(width, width)
         self.value = Linear(width, width)
 
-    def forward(self, hidden: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        """Attended values [rows, length, width]; ``mask`` is true where a token may be looked at."""
-        rows, length, width = hidden.shape
+    def forward(
+        self, hidden: torch.Tensor, mask: torch.Tensor | None, packing: Packing | None = None, dropout: float = 0.0
+    ) -> torch.Tensor:
+        """Attended values, shaped as ``hidden``; ``mask`` is true where a token may be looked at."""
+        width = hidden.shape[-1]
 
         def split(tensor: torch.Tensor) -> torch.Tensor:
-            return tensor.view(rows, length, self.heads, width // self.heads).transpose(1, 2)
+            padded = tensor if packing is None else packing.pad(tensor)
+            return padded.view(*padded.shape[:2], self.heads, width // self.heads).transpose(1, 2)
 
         attended = functional.scaled_dot_product_attention(
-            split(self.query(hidden)), split(self.key(hidden)), split(self.value(hidden)), attn_mask=mask
+            split(self.query(hidden)), split(self.key(hidden)), split(self.value(hidden)), mask, dropout
         )  # fmt: skip
-        return attended.transpose(1, 2).reshape(rows, length, width)
+        values: torch.Tensor = attended.transpose(1, 2).flatten(-2)
+        return packing.pack(values) if packing is not None else values
 
 
 class Residual(nn.Module):
@@ -92,9 +118,12 @@ class Residual(nn.Module):
         self.dense = Linear(width_in, config["hidden_size"])
         self.LayerNorm = nn.LayerNorm(config["hidden_size"], eps=config.get("layer_norm_eps", 1e-12))
 
-    def forward(self, hidden: torch.Tensor, residual: torch.Tensor) -> torch.Tensor:
-        """Normalised sum [rows, length, width]."""
-        normalised: torch.Tensor = self.LayerNorm(self.dense(hidden) + residual)
+    def forward(self, hidden: torch.Tensor, residual: torch.Tensor, dropout: float = 0.0) -> torch.Tensor:
+        """Normalised sum, shaped as ``hidden``."""
+        projected = self.dense(hidden)
+        if dropout:
+            projected = functional.dropout(projected, dropout)
+        normalised: torch.Tensor = self.LayerNorm(projected + residual)
         return normalised
 
 
@@ -111,10 +140,13 @@ class Layer(nn.Module):
         self.output = Residual(config, config["intermediate_size"])
         self.activation = _ACTIVATIONS[config.get("hidden_act", "gelu")]
 
-    def forward(self, hidden: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        """Hidden states [rows, length, width]."""
-        hidden = self.attention["output"](self.attention["self"](hidden, mask), hidden)
-        output: torch.Tensor = self.output(self.activation(self.intermediate["dense"](hidden)), hidden)
+    def forward(
+        self, hidden: torch.Tensor, mask: torch.Tensor | None, packing: Packing | None = None, dropout: float = 0.0
+    ) -> torch.Tensor:
+        """Hidden states, shaped as those given."""
+        attended = self.attention["self"](hidden, mask, packing, dropout)
+        hidden = self.attention["output"](attended, hidden, dropout)
+        output: torch.Tensor = self.output(self.activation(self.intermediate["dense"](hidden)), hidden, dropout)
         return output
 
 
@@ -132,6 +164,8 @@ class Bert(nn.Module):
         self.width = int(config["hidden_size"])
         self.depth = len(layers)
         self.checkpointing = False  # compute each layer again on the way back instead of keeping it
+        self.dropout = 0.0  # of attention and of what each half of a layer adds, where gradients are wanted
+        self.packs = True  # takes packed batches
 
     def randomise(self) -> Bert:
         """Give it random weights, as PyTorch makes them; itself."""
@@ -171,20 +205,23 @@ class Bert(nn.Module):
         mask = None
         # On a GPU the mask is always made: looking whether it is needed would wait for the device.
         if batch.ids.is_cuda or int(batch.lengths.min()) < length:
-            positions = torch.arange(length, device=batch.ids.device)
-            mask = (positions < batch.lengths[:, None])[:, None, None, :]
+            mask = batch.mask[:, None, None, :]
         if hidden is None:
             hidden = self.vectors(batch)
+        packing = Packing(batch.mask) if batch.packed else None
+        hidden = hidden if packing is None else packing.pack(hidden)
         again = self.checkpointing and torch.is_grad_enabled()
+        dropout = self.dropout if torch.is_grad_enabled() else 0.0
         for layer in list(self.encoder["layer"].children())[first:last]:
-            hidden = _again(layer, hidden, mask) if again else layer(hidden, mask)
-        return hidden
+            given = (hidden, mask, packing, dropout)
+            hidden = _again(layer, *given) if again else layer(*given)
+        return hidden if packing is None else packing.pad(hidden)
 
 
-def _again(layer: nn.Module, hidden: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+def _again(layer: nn.Module, *given: Any) -> torch.Tensor:
     from torch.utils.checkpoint import checkpoint
 
-    output: torch.Tensor = checkpoint(layer, hidden, mask, use_reentrant=False)
+    output: torch.Tensor = checkpoint(layer, *given, use_reentrant=False)
     return output
 
 

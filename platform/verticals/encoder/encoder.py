@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from . import auto, bert
 from .bank import Bank, remove_bank
-from .batches import TokenBatch, bucketed
+from .batches import TokenBatch, bucketed, tokens_at_once
 from .precision import Precision, choose_precision, keep_freed_memory
 from .source import EncoderSource
 from .tokens import Text, Tokenizer, TokenRows
@@ -133,7 +133,7 @@ class Encoder:
         self,
         rows: TokenRows,
         slots: Sequence[int] | None = None,
-        batch_tokens: int = 4096,
+        batch_tokens: int = 0,
         progress: Callable[[int], None] | None = None,
         reads: str = "text",
     ) -> torch.Tensor:
@@ -145,7 +145,7 @@ class Encoder:
         Args:
             rows: tokenised texts.
             slots: per row, the bank's slot to go through; all through the bare encoder by default.
-            batch_tokens: padded tokens computed at once, at most.
+            batch_tokens: padded tokens computed at once, at most; 0: as many as the device computes best.
             progress: called with the number of rows done in each batch.
             reads: see `features`.
         """
@@ -157,11 +157,15 @@ class Encoder:
         counts = np.bincount(places, minlength=len(first))
         width = [max(map(len, rows.words), default=0)] if reads == "words" and rows.words is not None else []
         computed = torch.zeros(len(first), *width, self.dimension)
-        for chosen in bucketed(rows.lengths[first], rows=512, tokens=batch_tokens) if len(first) else ():
+        tokens = batch_tokens or tokens_at_once(self.precision.device)
+        for chosen in bucketed(rows.lengths[first], rows=512, tokens=tokens) if len(first) else ():
             which = chosen[np.argsort(routed[first[chosen]], kind="stable")]
             ordered = first[which]
-            with self.lock, torch.inference_mode(), self.bank.route(routed[ordered].tolist()):
-                features = self.features(self.batch(rows, ordered), reads).cpu()
+            batch = self.batch(rows, ordered)
+            packed = batch.packed and self.model.packs
+            lengths = batch.lengths.tolist() if packed else None
+            with self.lock, torch.inference_mode(), self.bank.route(routed[ordered].tolist(), lengths):
+                features = self.features(batch, reads).cpu()
             if width:
                 computed[which, : features.shape[1]] = features
             else:

@@ -9,8 +9,7 @@ import numpy as np
 import torch
 
 from verticals.encoder import Encoder, TokenBatch, TokenRows, bucketed
-
-_BATCH_TOKENS = 4096
+from verticals.encoder.batches import tokens_at_once
 
 
 @dataclass(slots=True)
@@ -43,7 +42,7 @@ def through_lower(
     lengths = rows.lengths
     starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
     vectors = torch.empty(int(lengths.sum()), encoder.dimension, device=encoder.precision.device)
-    for which in bucketed(lengths, rows=512, tokens=_BATCH_TOKENS):
+    for which in bucketed(lengths, rows=512, tokens=tokens_at_once(encoder.precision.device)):
         batch = encoder.batch(rows, which)
         with encoder.lock, torch.inference_mode(), encoder.precision.autocast():
             hidden = encoder.model(batch, last=layers).float()

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 
 from verticals.encoder import Encoder, TokenRows
-from verticals.encoder.batches import alike
 
 from .lower import Lower
 
@@ -108,13 +107,7 @@ class Prepared:
 
     def forward(self, encoder: Encoder, which: np.ndarray, change: Change | None = None) -> torch.Tensor:
         """See `Data.forward`: [examples, views or words, dimension]."""
-        flat = self.flat(which)
-        if change is not None or self.reads == "words":
-            return self._shaped(self._features(encoder, flat, change), which)
-        parts = alike(self.rows.lengths[flat])
-        features = torch.cat([self._features(encoder, flat[part]) for part in parts])
-        back = torch.from_numpy(np.argsort(np.concatenate(parts))).to(features.device)
-        return self._shaped(features[back], which)
+        return self._shaped(self._features(encoder, self.flat(which), change), which)
 
     def _features(self, encoder: Encoder, flat: np.ndarray, change: Change | None = None) -> torch.Tensor:
         """What the encoder gives of the texts at ``flat``, from the frozen lower layers on where these are kept."""

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from verticals.contract import Recipe, Unavailable
-from verticals.encoder.batches import bucketed
+from verticals.encoder.batches import bucketed, tokens_at_once
 from verticals.encoder.precision import return_freed_memory
 
 from .adversarial import adversary
@@ -19,8 +19,6 @@ from .work import Together, Work
 
 # What torch, and what oneDNN beneath it, say on a CPU; the second may mean something else, so one row must be tried.
 _SHORT_OF_MEMORY = ("can't allocate memory", "could not create a primitive")
-# More make a CPU no faster, and what is kept of each for the way back takes some 150 kB per token of a small encoder.
-_TOKENS_AT_ONCE = {"cpu": 1024, "cuda": 1 << 15}
 
 
 class Step:
@@ -81,11 +79,7 @@ class Step:
     def _parts(self, which: np.ndarray) -> Iterator[np.ndarray]:
         """What is computed at once: few rows where memory ran out before, and not too many tokens."""
         size = self.micro or max(1, len(which))
-        tokens = (
-            1 << 30
-            if self.work.whole
-            else _TOKENS_AT_ONCE.get(self.work.body.encoder.precision.device.type, _TOKENS_AT_ONCE["cuda"])
-        )
+        tokens = 1 << 30 if self.work.whole else tokens_at_once(self.work.body.encoder.precision.device)
         for start in range(0, len(which), size):
             some = which[start : start + size]
             for part in bucketed(self.work.lengths[some], rows=size, tokens=tokens):

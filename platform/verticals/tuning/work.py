@@ -74,7 +74,8 @@ class Work:
     def begin(self) -> torch.optim.Optimizer:
         """Make ready to train; the optimiser of all that is trained."""
         self.head.to(self.body.encoder.precision.device).train()
-        self.body.encoder.model.checkpointing = self.recipe.checkpointing
+        model = self.body.encoder.model
+        model.checkpointing, model.dropout = self.recipe.checkpointing, self.recipe.encoder_dropout
         for parameter in self.body.parameters.values():
             parameter.requires_grad_(True)
         depth = self.body.encoder.model.depth
@@ -83,7 +84,8 @@ class Work:
     def end(self) -> None:
         """Leave the head ready to answer."""
         self.head.eval().cpu()
-        self.body.encoder.model.checkpointing = False
+        model = self.body.encoder.model
+        model.checkpointing, model.dropout = False, 0.0
 
     def order(self, epoch: int) -> list[np.ndarray]:
         """The epoch's steps: which examples each sees. The same whatever happened before."""

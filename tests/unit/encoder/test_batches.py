@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from verticals.encoder import TokenBatch, TokenRows, bucketed
-from verticals.encoder.batches import alike
 
 LENGTHS = st.lists(st.integers(1, 300), min_size=1, max_size=400).map(lambda values: np.array(values, dtype=np.int64))
 BUDGET = {"rows": st.integers(1, 40), "tokens": st.sampled_from([1, 64, 500, 4096, 1 << 30])}
@@ -56,11 +55,12 @@ def test_a_batch_is_padded_to_its_longest_row():
     assert (batch.lengths.tolist(), batch.second.tolist()) == ([2, 1], [2, 1])
 
 
-def test_a_batch_of_uneven_rows_is_computed_in_parts():
-    lengths = np.array([90, *[8] * 40, 60, *[12] * 22])
-    parts = alike(lengths)
-    assert len(parts) == 4
-    assert sorted(np.concatenate(parts).tolist()) == list(range(64))
-    assert sum(len(part) * lengths[part].max() for part in parts) < 64 * 90 / 2
-    assert [part.tolist() for part in alike(np.full(64, 9))] == [list(range(64))], "even rows stay together"
-    assert len(alike(np.array([90, 8, 8, 8]))) == 1, "so few rows are quicker in one"
+def test_a_batch_of_uneven_rows_is_packed():
+    def packed(*lengths):
+        rows = TokenRows([np.full(one, 5) for one in lengths], np.array(lengths), np.zeros(len(lengths), int))
+        return TokenBatch.of(rows, np.arange(len(lengths)), 0, torch.device("cpu")).packed
+
+    assert packed(90, *[8] * 40)
+    assert not packed(*[9] * 64)
+    assert not packed(90)
+    assert not packed(*[20] * 30, 19)

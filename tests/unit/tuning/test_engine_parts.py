@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from verticals.contract import BadInput, Recipe, Unavailable
-from verticals.encoder.batches import alike
 from verticals.tuning.adversarial import adversary
 from verticals.tuning.body import full_body, lora_body
 from verticals.tuning.loop import train as train_work
@@ -72,6 +71,26 @@ def test_micro_batches_add_up_to_the_whole_step(parts):
     assert float(small_loss) == pytest.approx(float(whole_loss), rel=1e-5)
     for name, gradient in whole.items():
         torch.testing.assert_close(small[name], gradient, rtol=1e-3, atol=1e-6)
+
+
+def test_many_tokens_are_computed_some_at_a_time(parts, monkeypatch):
+    made, which = stirred(parts()), np.arange(13)
+    whole_loss, whole = gradients(stirred(parts()), PLAIN, which)
+    data, asked = made[3], []
+    forward = type(data).forward
+
+    def counted(self, encoder, part, change=None):
+        asked.append(len(part) * int(self.lengths[part].max()))
+        return forward(self, encoder, part, change)
+
+    monkeypatch.setattr(type(data), "forward", counted)
+    monkeypatch.setattr("verticals.tuning.step.tokens_at_once", lambda device: 40)
+    loss, added = gradients(made, PLAIN, which)
+    assert len(asked) > 2
+    assert max(asked) <= 40
+    assert float(loss) == pytest.approx(float(whole_loss), rel=1e-5)
+    for name, gradient in whole.items():
+        torch.testing.assert_close(added[name], gradient, rtol=1e-3, atol=1e-6)
 
 
 def test_checkpointing_gives_the_same_gradients(parts, encoder):
@@ -230,7 +249,7 @@ def test_the_penalty_draws_groups_together(parts, tmp_path):
         {"sampling": "balanced", "class_weights": "sqrt", "loss": "focal"},
         {"lora_scaling": "rs", "lora_plus": 2.0, "learning_rate": 2e-3},
         {"layer_decay": 0.8, "method": "full"}, {"train_words": True, "method": "full"},
-        {"contrastive": 0.5}, {"averaging": 0.9},
+        {"contrastive": 0.5}, {"averaging": 0.9}, {"encoder_dropout": 0.1},
     ],
     ids=str,
 )  # fmt: skip
@@ -256,24 +275,6 @@ def test_contrast_brings_the_rows_of_a_label_together(parts, tmp_path):
         cosines, same = directions @ directions.T, data.targets[:, None] == data.targets[None, :]
         near[weight] = float(cosines[same].mean() - cosines[~same].mean())
     assert near[2.0] > near[0.0] + 0.1
-
-
-def test_uneven_rows_computed_in_parts_give_the_same_features_and_gradients(encoder, monkeypatch):
-    objective = Classify(("text",), "label")
-    rows = [{"text": "parcel " * (60 if at % 9 == 0 else 2) + f"number {at}", "label": str(at % 3)} for at in range(40)]
-    objective.learn(rows, ())
-    data, which = objective.prepare(rows, "train", encoder, 128), np.random.default_rng(0).permutation(40)
-    assert len(alike(data.lengths[which])) == 4
-    given = []
-    for way in (alike, lambda lengths: [np.arange(len(lengths))]):
-        monkeypatch.setattr("verticals.tuning.prepared.alike", way)
-        body = lora_body(encoder, PLAIN)
-        with encoder.bank.train(body.adapter):
-            features = data.forward(encoder, which)
-            features.square().sum().backward()
-        given.append([features.detach(), *(parameter.grad for parameter in body.parameters.values())])
-    for parts, whole in zip(*given, strict=True):
-        torch.testing.assert_close(parts, whole, rtol=1e-4, atol=1e-5)
 
 
 def test_contrast_is_for_single_labels(encoder):
