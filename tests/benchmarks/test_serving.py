@@ -1,0 +1,201 @@
+"""Requests a second and latency over HTTP against LitServe, encoding against sentence-transformers, and fair shares."""
+
+import asyncio
+import csv
+import json
+import random
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import torch
+from tests.benchmarks.commands import DATA, needs, platform
+
+from verticals.encoder import Encoder, locate
+from verticals.encoder.precision import set_threads
+from verticals.host import Host
+
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600), needs("banking77")]
+HEAD = "customer-service/intent"
+CLIENTS, SECONDS, ROUNDS = 32, 6, 3
+
+
+@pytest.fixture(scope="module")
+def texts() -> list[str]:
+    with (DATA / "banking77/test.csv").open(encoding="utf-8", newline="") as file:
+        read = [row["text"] for row in csv.DictReader(file)]
+    random.Random(0).shuffle(read)
+    return read
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("serving")
+    rows = str(DATA / "banking77/train.csv")
+    platform(folder, "data", "import", "customer-service/utterances", rows, "--map", "category=intent", "--replace",
+             "--split", "train")  # fmt: skip
+    platform(folder, "train", HEAD, "--method", "head", "--promote")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def ours(home: Path, serve) -> Iterator[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PLATFORM_CACHED_TEXTS", "0")
+        server = serve(home, ["customer-service"])
+    yield f"{server.url}/v1/platform/heads/{HEAD}/predict"
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def theirs() -> Iterator[str]:
+    pytest.importorskip("litserve", reason="the peer is not installed: pip install litserve")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, str(Path(__file__).with_name("peer.py")), str(locate().path), str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200:
+                break
+        except httpx.HTTPError:
+            pass
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    yield f"http://127.0.0.1:{port}/predict"
+    process.terminate()
+    process.wait()
+
+
+async def client(address: str, texts: list[str], until: float, taken: list[float]) -> None:
+    """One connection that asks one thing after another; what a request costs here is next to nothing."""
+    parts = httpx.URL(address)
+    reader, writer = await asyncio.open_connection(parts.host, parts.port)
+    try:
+        for text in texts:
+            if time.perf_counter() >= until:
+                return
+            body = json.dumps({"inputs": [text]}).encode()
+            began = time.perf_counter()
+            lines = (b"POST %s HTTP/1.1" % parts.raw_path, b"host: bench", b"content-type: application/json",
+                     b"content-length: %d" % len(body), b"", body)  # fmt: skip
+            writer.write(b"\r\n".join(lines))
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200"), head + await reader.read(500)
+            length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+            await reader.readexactly(length)
+            taken.append(time.perf_counter() - began)
+    finally:
+        writer.close()
+
+
+def load(address: str, texts: list[str], clients: int, seconds: float) -> list[float]:
+    """Seconds of each request that was answered within the time."""
+    taken: list[float] = []
+
+    async def run() -> None:
+        until = time.perf_counter() + seconds
+        share = len(texts) // clients
+        await asyncio.gather(
+            *(client(address, texts[n * share : (n + 1) * share], until, taken) for n in range(clients))
+        )
+
+    asyncio.run(run())
+    return taken
+
+
+def test_thirty_two_clients_against_litserve(ours: str, theirs: str, texts: list[str]) -> None:
+    rates: dict[str, list[float]] = {"ours": [], "theirs": []}
+    for address in (ours, theirs):
+        load(address, texts[:320], CLIENTS, 2)
+    for _ in range(ROUNDS):
+        for name, address in (("ours", ours), ("theirs", theirs)):
+            rates[name].append(len(load(address, texts, CLIENTS, SECONDS)) / SECONDS)
+    ours_, theirs_ = (statistics.median(rates[name]) for name in ("ours", "theirs"))
+    print(f"\n{CLIENTS} clients: {ours_:.0f} requests/s, LitServe {theirs_:.0f} ({ours_ / theirs_:.1f}x)")
+    assert ours_ >= 2 * theirs_
+
+
+def test_one_client_against_the_bare_forward(ours: str, texts: list[str]) -> None:
+    set_threads()
+    encoder = Encoder.open(locate())
+    rows = encoder.tokens(texts[:200], 64)
+    ratios, served, bare = [], [], []
+    load(ours, texts[200:240], 1, 5)
+    for number, text in enumerate(texts[:200]):
+        batch = encoder.batch(rows, [number])
+        with torch.inference_mode():
+            encoder.features(batch)
+            began = time.perf_counter()
+            encoder.features(batch)
+            bare.append(time.perf_counter() - began)
+        served += load(ours, [text], 1, 5)
+        ratios.append(served[-1] / bare[-1])
+    print(f"\none client: median {statistics.median(served) * 1e3:.1f} ms, the bare forward of the same text "
+          f"{statistics.median(bare) * 1e3:.1f} ms, median ratio {statistics.median(ratios):.2f}")  # fmt: skip
+    assert statistics.median(ratios) <= 1.5
+
+
+def test_encoding_against_sentence_transformers(texts: list[str]) -> None:
+    models = pytest.importorskip("sentence_transformers", reason="the peer is not installed")
+    set_threads()
+    peer, encoder = models.SentenceTransformer(str(locate().path), device="cpu"), Encoder.open(locate())
+    some = texts[:512]
+    mean = np.abs(encoder.embed(some[:32]) - peer.encode(some[:32], normalize_embeddings=True)).max()
+    assert mean < 1e-4
+    taken: dict[str, list[float]] = {"ours": [], "theirs": []}
+    for _ in range(ROUNDS):
+        for name, call in (("ours", lambda: encoder.embed(some)), ("theirs", lambda: peer.encode(some))):
+            began = time.perf_counter()
+            call()
+            taken[name].append(time.perf_counter() - began)
+    ours_, theirs_ = (len(some) / statistics.median(taken[name]) for name in ("ours", "theirs"))
+    print(f"\nencoding: {ours_:.0f} texts/s, sentence-transformers {theirs_:.0f} ({ours_ / theirs_:.1f}x)")
+    assert ours_ >= 3 * theirs_
+
+
+def test_who_floods_does_not_slow_the_others(home: Path, texts: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLATFORM_CACHED_TEXTS", "0")
+
+    async def measured(host: Host, flooding: bool) -> float:
+        queue, record, stop = host.new_queue(), host["customer-service"].head("intent").live, asyncio.Event()
+        await queue.start()
+
+        async def ask(tenant: str, some: list[str]) -> float:
+            began = time.perf_counter()
+            await queue.predict(record.vertical, record.head, record.version, some, tenant=tenant)
+            return time.perf_counter() - began
+
+        async def quiet(number: int) -> list[float]:
+            taken = []
+            for text in texts[number * 60 : number * 60 + 60]:
+                taken.append(await ask(f"tenant {number}", [text]))
+                await asyncio.sleep(0.1)
+            return taken
+
+        async def flood(start: int) -> None:
+            while not stop.is_set():
+                await ask("flood", texts[start : start + 4])
+
+        floods = [asyncio.create_task(flood(1000 + 10 * number)) for number in range(40 if flooding else 0)]
+        taken = await asyncio.gather(*(quiet(number) for number in range(4)))
+        stop.set()
+        await asyncio.gather(*floods)
+        await queue.stop()
+        return float(np.quantile(np.concatenate(taken), 0.99))
+
+    with Host.open(home) as host:
+        asyncio.run(measured(host, False))
+        calm, busy = asyncio.run(measured(host, False)), asyncio.run(measured(host, True))
+    print(f"\np99 of four tenants: {calm * 1e3:.0f} ms in quiet, {busy * 1e3:.0f} ms while a fifth floods "
+          f"({busy / calm:.1f}x)")  # fmt: skip
+    assert busy < 2 * calm
