@@ -139,9 +139,13 @@ class ServedHead:
         """See that a version is live; where none is, a first one is trained on the data there is, and promoted."""
         leaving = threading.Event()
         try:
-            self.version = (await in_thread(self._first, leaving)).reference
+            record = await in_thread(self._first, leaving)
         finally:
             leaving.set()  # a start that is cancelled must not wait for the training in its thread
+        self.version = record.reference
+        host = self._head.vertical.host
+        if not host.predict_is_wrapped:  # else a plugin answers, perhaps without the engine
+            await in_thread(host.engine.warm, record.vertical, record.head, record.version)
 
     def _first(self, leaving: threading.Event) -> VersionRecord:
         record = self._head.live

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +65,15 @@ class Engine:
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Normalised vectors of the bare encoder, float32 [n, dimension]."""
         return self._encoder().embed(texts)
+
+    def warm(self, vertical: str, head: str, version: str) -> None:
+        """Load a version and go through it once, so that the first who asks does not wait for that.
+
+        One that cannot be loaded is left to those who ask for it: they are told why.
+        """
+        with suppress(PlatformError), self.using(vertical, head, version) as loaded:
+            if loaded.head.reads == "text":
+                loaded.encoder.encode(loaded.encoder.tokens(["warm up"], loaded.max_tokens), [loaded.slot])
 
     def predict(self, vertical: str, head: str, version: str, inputs: Sequence[Any]) -> list[Prediction]:
         """Answer inputs for one version, in their order.
