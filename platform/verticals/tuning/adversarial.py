@@ -13,40 +13,55 @@ from .prepared import Change
 _TINY = 1e-12
 
 
-def adversary(recipe: Recipe, loss_of: Callable[[Change | None], torch.Tensor]) -> None:
-    """Add the gradients of the attacked batch to those of the clean one, which are already there.
+def adversary(recipe: Recipe, loss_of: Callable[[Change | None], torch.Tensor]) -> torch.Tensor:
+    """Add the gradients of a batch and of the same batch under attack; the batch's loss.
 
     ``fgm`` takes one step of the given size along the gradient at the input vectors (Miyato et al., 2017,
-    arXiv:1605.07725); ``pgd`` takes several, back onto the ball of that size after each, and learns from the last
-    (Madry et al., 2018, arXiv:1706.06083). A row's size is a share of the mean norm of its token vectors.
+    arXiv:1605.07725), which the batch's own way back gives too; ``pgd`` takes several, back onto the ball of that size
+    after each, and learns from the last (Madry et al., 2018, arXiv:1706.06083). A row's size is a share of the mean
+    norm of its token vectors.
 
     Args:
         recipe: for ``adversarial``, ``adversarial_size`` and ``adversarial_steps``.
         loss_of: the batch's loss under a change of its input vectors.
     """
     steps = recipe.adversarial_steps if recipe.adversarial == "pgd" else 1
-    moved: torch.Tensor | float = 0.0
-    for _ in range(steps):
-        gradient, vectors = _gradient(loss_of, moved)
-        size = recipe.adversarial_size * vectors.norm(dim=-1).mean(dim=1).clamp_min(_TINY)[:, None, None]
-        stride = size if steps == 1 else size * 2 / steps
-        moved = _step(moved, gradient, stride, size)
+    change = _Watched()
+    loss = loss_of(change)
+    loss.backward()
+    size = recipe.adversarial_size * change.norms.clamp_min(_TINY)[:, None, None]
+    stride = size if steps == 1 else size * 2 / steps
+    moved = _step(0.0, change.gradient, stride, size)
+    for _ in range(steps - 1):
+        again = _Watched(moved)
+        torch.autograd.backward(loss_of(again), inputs=[again.added])
+        moved = _step(moved, again.gradient, stride, size)
     loss_of(lambda clean: clean + moved).backward()
+    return loss
 
 
-def _gradient(
-    loss_of: Callable[[Change | None], torch.Tensor], moved: torch.Tensor | float
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """The loss's gradient at the (moved) input vectors, and the clean vectors, both [rows, length, width]."""
-    seen: list[torch.Tensor] = []
+class _Watched:
+    """A change of the input vectors [rows, length, width] whose gradient can be asked for.
 
-    def watch(clean: torch.Tensor) -> torch.Tensor:
-        start = clean.detach() + moved
-        seen.extend((start.requires_grad_(), clean.detach()))
-        return seen[0]
+    Args:
+        moved: what is added to them.
+    """
 
-    loss = loss_of(watch)
-    return torch.autograd.grad(loss, seen[0])[0], seen[1]
+    def __init__(self, moved: torch.Tensor | float = 0.0) -> None:
+        self._moved = moved
+        self.added = self.norms = torch.empty(0)
+
+    def __call__(self, clean: torch.Tensor) -> torch.Tensor:
+        self.added = (torch.zeros_like(clean) + self._moved).requires_grad_()
+        self.norms = clean.detach().norm(dim=-1).mean(dim=1)  # of each row's vectors, the mean
+        return clean + self.added
+
+    @property
+    def gradient(self) -> torch.Tensor:
+        gradient = self.added.grad
+        if gradient is None:
+            raise RuntimeError("Nothing was computed on the way back.")
+        return gradient
 
 
 def _step(

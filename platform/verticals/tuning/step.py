@@ -14,6 +14,7 @@ from verticals.encoder.batches import bucketed, tokens_at_once
 from verticals.encoder.precision import return_freed_memory
 
 from .adversarial import adversary
+from .prepared import Change
 from .processes import Processes
 from .work import Together, Work
 
@@ -66,15 +67,17 @@ class Step:
         for part in self._parts(which):
             share = len(part) / rows
             with encoder.lock, encoder.bank.train(self.work.body.adapter):
-                loss = self.work.loss(part) * share
-                loss.backward()
-                if self.recipe.adversarial != "none":
-                    adversary(self.recipe, partial(self._attacked, part, share))
+                loss_of = partial(self._loss, part, share)
+                if self.recipe.adversarial == "none":
+                    loss = loss_of()
+                    loss.backward()
+                else:
+                    loss = adversary(self.recipe, loss_of)
             total += loss.detach()
         return total
 
-    def _attacked(self, part: np.ndarray, share: float, change: object) -> torch.Tensor:
-        return self.work.loss(part, change) * share  # type: ignore[arg-type]
+    def _loss(self, part: np.ndarray, share: float, change: Change | None = None) -> torch.Tensor:
+        return self.work.loss(part, change) * share
 
     def _parts(self, which: np.ndarray) -> Iterator[np.ndarray]:
         """What is computed at once: few rows where memory ran out before, and not too many tokens."""

@@ -193,6 +193,39 @@ def test_rates_by_layer_and_by_matrix(encoder):
 
 
 @pytest.mark.parametrize("kind", ["fgm", "pgd"])
+def test_what_is_learned_is_the_clean_batch_and_the_attacked_one(parts, kind):
+    body, head, objective, data, _ = stirred(parts())
+    recipe = dataclasses.replace(PLAIN, adversarial=kind, adversarial_size=0.5)
+    which, moves = np.arange(20), []
+
+    def loss_of(change=None):
+        def watched(clean):
+            changed = change(clean)
+            moves.append((changed - clean).detach())
+            return changed
+
+        features = data.forward(body.encoder, which, None if change is None else watched)
+        return objective.losses(head, features, data.targets_of(which, features), recipe).mean()
+
+    def grads():
+        taken = {name: parameter.grad.clone() for name, parameter in body.parameters.items()}
+        for parameter in body.parameters.values():
+            parameter.grad = None
+        return taken
+
+    with body.encoder.bank.train(body.adapter):
+        loss = adversary(recipe, loss_of)
+        together, passes, moved = grads(), len(moves), moves[-1]
+        clean = loss_of()
+        clean.backward()
+        loss_of(lambda given: given + moved).backward()
+    assert passes == (2 if kind == "fgm" else 1 + recipe.adversarial_steps)
+    assert float(loss) == pytest.approx(float(clean), rel=1e-5)
+    for name, gradient in grads().items():
+        torch.testing.assert_close(together[name], gradient, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["fgm", "pgd"])
 def test_the_attack_stays_within_its_size_and_hurts_more_than_noise(parts, kind):
     made = stirred(parts())
     body, head, objective, data, _ = made
