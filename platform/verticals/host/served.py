@@ -6,6 +6,7 @@ Whatever blocks runs in worker threads, never on the event loop.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _POLL_SECONDS = 0.5
+_FRESH_SECONDS = 0.1
 
 
 async def in_thread(call: Callable[..., T], *arguments: Any, **options: Any) -> T:
@@ -106,6 +108,7 @@ class ServedHead:
         self._head, self._queue = head, queue
         self.name = head.name
         self.version: str | None = None
+        self._known: tuple[VersionRecord, int, float] | None = None  # what is live, and when that was looked up
 
     async def predict(self, input: Any, *, tenant: str = "default") -> Prediction:  # noqa: A002 - the field's word
         """Answer one input: a text, a tuple of two texts, or a mapping of fields.
@@ -123,7 +126,7 @@ class ServedHead:
         """Answer several inputs by one version, in their order."""
         if not inputs:
             return []
-        record = await in_thread(self._live)
+        record = await self._record()
         self.version = record.reference
         if not self._head.vertical.host.predict_is_wrapped:
             return await self._ask(record.vertical, record.head, record.version, list(inputs), tenant)
@@ -173,6 +176,17 @@ class ServedHead:
             if run.dataset_version == version and run.recipe == recipe.to_dict():
                 return run.id
         return None
+
+    async def _record(self) -> VersionRecord:
+        """What is live; what this process promotes counts at once, what another one does a moment later."""
+        switches, now = self._head.vertical.host.registry.switches, time.monotonic()
+        if self._known is not None:
+            record, then, at = self._known
+            if then == switches and now - at < _FRESH_SECONDS:
+                return record
+        record = await in_thread(self._live)
+        self._known = record, switches, now
+        return record
 
     def _live(self) -> VersionRecord:
         record = self._head.live

@@ -46,11 +46,15 @@ class Registry:
     Args:
         store: where the rows are.
         models: the folder that holds ``<vertical>/<head>/v<number>/``.
+
+    Attributes:
+        switches: how often this registry has changed a live version; other processes' changes are not in it.
     """
 
     def __init__(self, store: Store, models: Path) -> None:
         self._rows = store.versions
         self._models = models
+        self.switches = 0
         self._adopt()
 
     def save(
@@ -158,7 +162,10 @@ class Registry:
         """
         target = self.get(vertical, head, version)
         self.open(vertical, head, target.version)
-        return self._rows.promote(vertical, head, target.version, why=why)
+        try:
+            return self._rows.promote(vertical, head, target.version, why=why)
+        finally:
+            self.switches += 1
 
     def rollback(self, vertical: str, head: str, *, why: str = "") -> VersionRecord:
         """Go back to the version that was live before the live one was promoted; again: further back.
@@ -168,7 +175,10 @@ class Registry:
             Damaged: the files of that version do not match their checksums; nothing was changed.
         """
         self.open(vertical, head, self._rows.before_live(vertical, head).version)
-        return self._rows.rollback(vertical, head, why=why)
+        try:
+            return self._rows.rollback(vertical, head, why=why)
+        finally:
+            self.switches += 1
 
     def history(self, vertical: str, head: str) -> builtins.list[Promotion]:
         """All changes of the live version, oldest first."""

@@ -50,6 +50,27 @@ def check_version(wanted):
     return check
 
 
+def test_what_is_promoted_answers_at_once_here_and_a_moment_later_elsewhere(
+    sarcasm, open_small_host, trained_home, monkeypatch
+):
+    host, elsewhere = open_small_host(trained_home), open_small_host(trained_home)
+    host["sarcasm"].head("sarcasm").train()
+    asked, live = [], host.registry.live
+    monkeypatch.setattr(host.registry, "live", lambda *names: asked.append(names) or live(*names))
+
+    async def check(vertical):
+        head = vertical.head("sarcasm")
+        assert {(await head.predict(f"text {number}")).version for number in range(40)} == {"sarcasm/sarcasm@v1"}
+        assert len(asked) < 20, "it is not looked up for every request"
+        await anyio.to_thread.run_sync(host["sarcasm"].head("sarcasm").promote, "v2")
+        assert (await head.predict("text")).version == "sarcasm/sarcasm@v2"
+        await anyio.to_thread.run_sync(elsewhere["sarcasm"].head("sarcasm").promote, "v1")
+        await anyio.sleep(0.11)
+        assert (await head.predict("text")).version == "sarcasm/sarcasm@v1"
+
+    serve(host, check)
+
+
 def test_a_start_that_is_cancelled_does_not_wait_for_the_first_training(sarcasm, open_small_host):
     host = open_small_host()
     name = host.verticals[0].name
