@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     from verticals.host import ServedVertical
 
 
-def bound_to(name: str) -> Callable[[HTTPConnection], None]:
+def bound_to(name: str) -> Callable[[HTTPConnection], Awaitable[None]]:
     """A dependency that says which vertical the router it stands on belongs to."""
 
-    def bind(connection: HTTPConnection) -> None:
+    async def bind(connection: HTTPConnection) -> None:
         connection.state.vertical = name
 
     return bind
 
 
-def current_vertical(connection: HTTPConnection) -> ServedVertical:
+async def current_vertical(connection: HTTPConnection) -> ServedVertical:
     """The running vertical whose router got the request.
 
     Raises:
         Unavailable: it is still starting, or already stopping.
     """
-    return current_site(connection).running(connection.state.vertical)
+    return (await current_site(connection)).running(connection.state.vertical)
 
 
 if TYPE_CHECKING:

@@ -73,7 +73,7 @@ class Site:
         return self.served[name]
 
 
-def current_site(connection: HTTPConnection) -> Site:
+async def current_site(connection: HTTPConnection) -> Site:  # not async, it would be called in a thread of its own
     """The site of the application that got the request."""
     site: Site = connection.app.state.site
     return site
