@@ -1,14 +1,16 @@
 """Batches without padding give what padded ones give."""
 
 import copy
+import shutil
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from transformers import DistilBertConfig, DistilBertModel
 
-from verticals.encoder import Encoder, LoraAdapter
+from verticals.encoder import Encoder, EncoderSource, LoraAdapter
 
 TEXTS = ["a", "where is my parcel", "one two three four five six seven eight nine ten eleven", "no no no", "b " * 60]
 
@@ -49,7 +51,19 @@ def test_the_same_gradients(encoder):
         torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
 
 
-def test_dropout_acts_in_training_and_nowhere_else(encoder):
+@pytest.fixture(scope="module")
+def other_kind(tmp_path_factory, tiny_encoder):
+    """An encoder that the transformers library runs."""
+    folder = tmp_path_factory.mktemp("distil")
+    config = DistilBertConfig(vocab_size=400, dim=32, n_layers=2, n_heads=4, hidden_dim=64, max_position_embeddings=128)
+    DistilBertModel(config).save_pretrained(folder)
+    shutil.copy(tiny_encoder / "tokenizer.json", folder)
+    return Encoder.open(EncoderSource("distil", folder, "path"), "fp32", "cpu")
+
+
+@pytest.mark.parametrize("kind", ["encoder", "other_kind"])
+def test_dropout_acts_in_training_and_nowhere_else(request, kind):
+    encoder = request.getfixturevalue(kind)
     batch = encoder.batch(encoder.tokens(TEXTS, 64), np.arange(len(TEXTS)))
     plain = encoder.features(batch)
     encoder.model.dropout = 0.3
