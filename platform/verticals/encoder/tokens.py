@@ -17,6 +17,7 @@ Text = str | tuple[str, str]
 Prompt = tuple[str, str, str]  # what stands before a text, the text, and what stands after it
 MASK = "[MASK]"  # how templates write the mask token, whatever the encoder's own is
 _WINDOWS, _OVERLAP = 64, 16  # of a long text; and tokens that two of them share, at most
+_CHARACTERS = 8  # of a token, at most and on average over a long text
 _OFFSET = {"roberta", "xlm-roberta", "camembert", "mpnet"}
 
 
@@ -145,9 +146,15 @@ class Tokenizer:
             max_tokens: longer inputs are cut (the longer text of a pair first); never above what the encoder takes.
         """
         limit = min(max_tokens, self.limit)
-        encoded = self._fast.encode_batch_fast(list(texts), add_special_tokens=False) if _all_single(texts) else None
-        if encoded is not None:
-            return self._singles(encoded, limit)
+        if _all_single(texts):
+            # What no window would hold is not tokenised: a text of megabytes would keep all others waiting.
+            most = limit * _WINDOWS * _CHARACTERS
+            kept = [text[:most] for text in texts]
+            return self._singles(
+                self._fast.encode_batch_fast(kept, add_special_tokens=False),
+                limit,
+                np.array([(len(text) - most) // _CHARACTERS if len(text) > most else 0 for text in texts]),
+            )
         rows = [self._pair(text, limit) for text in texts]
         return TokenRows(
             [row[0] for row in rows],
@@ -214,7 +221,8 @@ class Tokenizer:
         ids: list[int] = self._fast.encode(text, add_special_tokens=False).ids
         return ids
 
-    def _singles(self, encoded: Sequence[Any], limit: int) -> TokenRows:
+    def _singles(self, encoded: Sequence[Any], limit: int, beyond: np.ndarray) -> TokenRows:
+        """Windows of texts; ``beyond`` says how many tokens, about, were left out of each before."""
         first, last = self._special
         room = limit - len(first) - len(last)
         ids = [np.array([*first, *item.ids[:room], *last], dtype=np.int64) for item in encoded]
@@ -225,8 +233,8 @@ class Tokenizer:
             pieces = encoded[at].ids
             starts = range(step, len(pieces) - room + step, step)[: _WINDOWS - 1]
             further[at] = [np.array([*first, *pieces[one : one + room], *last], dtype=np.int64) for one in starts]
-        unread = np.maximum(0, cut - step * (_WINDOWS - 1))
-        return TokenRows(ids, np.array([len(row) for row in ids], dtype=np.int64), cut, None, further, unread)
+        unread = np.maximum(0, cut - step * (_WINDOWS - 1)) + beyond
+        return TokenRows(ids, np.array([len(row) for row in ids], dtype=np.int64), cut + beyond, None, further, unread)
 
     @cached_property
     def _special(self) -> tuple[list[int], list[int]]:

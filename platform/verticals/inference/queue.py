@@ -8,6 +8,7 @@ budget of tokens, so an idle platform answers at once and a busy one in large ba
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,6 +21,7 @@ from .caller import CALLER, Caller
 from .engine import Engine, Request
 from .shares import Shares
 
+_log = logging.getLogger("verticals.inference")
 _WAITING = 4096
 _BATCH_TOKENS = 2048
 _BYTES_PER_TOKEN, _LEAST = 4, 2
@@ -156,6 +158,7 @@ class _Lane:
         self._open = False
         self._thread: threading.Thread | None = None
         self._rate = 0.0  # tokens a second, of late
+        self._taken: list[_Item] = []
 
     @property
     def waiting(self) -> int:
@@ -164,7 +167,7 @@ class _Lane:
 
     def start(self) -> None:
         self._open = True
-        self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
+        self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -195,9 +198,22 @@ class _Lane:
         """Until what waits is computed, at the rate of late."""
         return self._shares.cost / self._rate if self._rate else 1.0
 
+    def _run(self) -> None:
+        """Work until the lane is closed; a fault in the work itself costs what was in work, and no more."""
+        while True:
+            try:
+                self._work()
+            except BaseException:  # noqa: BLE001 - whatever it is, those who come later must be answered
+                _log.exception("%s: the work was begun again", self._name)
+                for job in _jobs(self._taken):
+                    job.fail(Unavailable("The engine was started again.", "Try again in a moment.", 1.0))
+                time.sleep(0.1)  # a fault that comes again at once must not keep a core busy
+            else:
+                return
+
     def _work(self) -> None:
         while (taken := self._take()) is not None:
-            items = [item for item, _ in taken if not self._late(item)]
+            items = self._taken = [item for item, _ in taken if not self._late(item)]
             if not items:
                 continue
             began = time.perf_counter()

@@ -24,6 +24,7 @@ from verticals.contract import BadRows, PlatformError, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
 _log = logging.getLogger("verticals.web")
+_UNREADABLE = "There was an error parsing the body"  # as FastAPI says it, of bytes that are no text
 _SLUGS = {
     400: "bad-request",
     401: "unauthorized",
@@ -110,6 +111,8 @@ def http_error(request: Request, error: Exception) -> Response:
     """What the framework raises by itself: no such path, wrong method, body too large, …"""
     error = cast(HTTPException, error)
     status, detail, remedy = error.status_code, str(error.detail), None
+    if detail == _UNREADABLE:
+        detail, remedy = "The request's body cannot be read as JSON.", "Send JSON in UTF-8."
     if detail == HTTPStatus(status).phrase:
         detail, remedy = _explained(status, request, error.headers)
     slug = _SLUGS.get(status, HTTPStatus(status).phrase.lower().replace(" ", "-"))
