@@ -139,8 +139,7 @@ class Encoder:
     ) -> torch.Tensor:
         """What a head reads of many rows, on the CPU, in the order given. Equal rows are computed once.
 
-        The shape is that of `features`; rows of fewer words than the longest end in zeros. Of a text in several
-        windows it is their mean, each by its tokens.
+        The shape is that of `features`; rows of fewer words than the longest end in zeros.
 
         Args:
             rows: tokenised texts.
@@ -150,9 +149,6 @@ class Encoder:
             reads: see `features`.
         """
         routed = np.zeros(len(rows), dtype=np.int64) if slots is None else np.asarray(slots, dtype=np.int64)
-        if rows.further:
-            windows, owners = rows.unwound()
-            return _means(self.encode(windows, routed[owners].tolist(), batch_tokens, progress), windows, owners)
         first, places = _distinct(rows, routed)
         counts = np.bincount(places, minlength=len(first))
         width = [max(map(len, rows.words), default=0)] if reads == "words" and rows.words is not None else []
@@ -202,15 +198,6 @@ def _mean_of_pieces(hidden: torch.Tensor, starts: torch.Tensor, ends: torch.Tens
     upper, lower = (sums.gather(1, at[..., None].expand(-1, -1, width)) for at in (stops, begins))
     counts = (stops - begins).clamp_min(1)[..., None]
     return ((upper - lower) / counts).masked_fill(none[..., None], 0.0)
-
-
-def _means(features: torch.Tensor, windows: TokenRows, owners: np.ndarray) -> torch.Tensor:
-    """The mean of each text's windows, by their tokens, [texts, dimension]."""
-    weights, places = torch.from_numpy(windows.lengths).float(), torch.from_numpy(owners)
-    texts = int(owners.max()) + 1
-    totals = torch.zeros(texts).index_add_(0, places, weights)
-    sums = torch.zeros(texts, features.shape[1]).index_add_(0, places, features * weights[:, None])
-    return sums / totals[:, None]
 
 
 def _distinct(rows: TokenRows, routed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -16,8 +16,7 @@ from .source import EncoderSource
 Text = str | tuple[str, str]
 Prompt = tuple[str, str, str]  # what stands before a text, the text, and what stands after it
 MASK = "[MASK]"  # how templates write the mask token, whatever the encoder's own is
-_WINDOWS, _OVERLAP = 64, 16  # of a long text; and tokens that two of them share, at most
-_CHARACTERS = 8  # of a token, at most and on average over a long text
+_CHARACTERS = 100_000  # of a text that are tokenised at least, however few tokens are wanted
 _OFFSET = {"roberta", "xlm-roberta", "camembert", "mpnet"}
 
 
@@ -28,23 +27,15 @@ class TokenRows:
     Args:
         ids: one int64 array per text, special tokens included.
         second: per text, where the second segment of a pair begins; the length where there is none.
-        cut: per text, how many tokens at its end are not in ``ids``.
+        cut: per text, how many tokens at its end were left out.
         words: per text, where the first piece of each of its words is, -1 for a word left out; `None` where the
             texts were not given as words.
-        further: of a text that was cut, the windows that read on: as ``ids``, each overlapping the one before.
-        unread: per text, how many tokens at its end are in no window; as ``cut`` when not given.
     """
 
     ids: list[np.ndarray]
     second: np.ndarray
     cut: np.ndarray
     words: list[np.ndarray] | None = None
-    further: Mapping[int, list[np.ndarray]] = field(default_factory=dict)
-    unread: np.ndarray = None  # type: ignore[assignment] # set below
-
-    def __post_init__(self) -> None:
-        if self.unread is None:
-            self.unread = self.cut
 
     @property
     def lengths(self) -> np.ndarray:
@@ -57,30 +48,7 @@ class TokenRows:
     def part(self, which: np.ndarray) -> TokenRows:
         """Only the rows ``which``."""
         words = None if self.words is None else [self.words[at] for at in which]
-        further = {place: self.further[at] for place, at in enumerate(which.tolist()) if at in self.further}
-        ids = [self.ids[at] for at in which]
-        return TokenRows(ids, self.second[which], self.cut[which], words, further, self.unread[which])
-
-    @classmethod
-    def joined(cls, parts: Sequence[TokenRows]) -> TokenRows:
-        """The rows of several, one after the other."""
-        starts = np.cumsum([0, *map(len, parts)]).tolist()
-        words = [row for part in parts for row in part.words or ()]
-        return cls(
-            [row for part in parts for row in part.ids],
-            np.concatenate([part.second for part in parts]),
-            np.concatenate([part.cut for part in parts]),
-            words or None,
-            {start + at: more for start, part in zip(starts, parts, strict=False) for at, more in part.further.items()},
-            np.concatenate([part.unread for part in parts]),
-        )
-
-    def unwound(self) -> tuple[TokenRows, np.ndarray]:
-        """Every window as a row of its own, the further ones at the end, and which text each belongs to, [windows]."""
-        owners = np.array([*range(len(self)), *(at for at, more in self.further.items() for _ in more)], dtype=np.int64)
-        ids = [*self.ids, *(window for more in self.further.values() for window in more)]
-        second = np.array([*self.second, *map(len, ids[len(self) :])], dtype=np.int64)
-        return TokenRows(ids, second, np.zeros(len(ids), dtype=np.int64)), owners
+        return TokenRows([self.ids[at] for at in which], self.second[which], self.cut[which], words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +115,13 @@ class Tokenizer:
         """
         limit = min(max_tokens, self.limit)
         if _all_single(texts):
-            # What no window would hold is not tokenised: a text of megabytes would keep all others waiting.
-            most = limit * _WINDOWS * _CHARACTERS
+            # What is cut off anyway is not tokenised: a text of megabytes would keep all others waiting.
+            most = max(_CHARACTERS, 64 * limit)
             kept = [text[:most] for text in texts]
             return self._singles(
                 self._fast.encode_batch_fast(kept, add_special_tokens=False),
                 limit,
-                np.array([(len(text) - most) // _CHARACTERS if len(text) > most else 0 for text in texts]),
+                np.array([max(0, len(text) - most) // 4 for text in texts], dtype=np.int64),
             )
         rows = [self._pair(text, limit) for text in texts]
         return TokenRows(
@@ -222,19 +190,12 @@ class Tokenizer:
         return ids
 
     def _singles(self, encoded: Sequence[Any], limit: int, beyond: np.ndarray) -> TokenRows:
-        """Windows of texts; ``beyond`` says how many tokens, about, were left out of each before."""
+        """Rows of texts; ``beyond`` says how many tokens, about, were left out of each before."""
         first, last = self._special
         room = limit - len(first) - len(last)
         ids = [np.array([*first, *item.ids[:room], *last], dtype=np.int64) for item in encoded]
         cut = np.array([max(0, len(item.ids) - room) for item in encoded], dtype=np.int64)
-        step = max(1, room - min(_OVERLAP, room // 4))
-        further = {}
-        for at in np.flatnonzero(cut).tolist():
-            pieces = encoded[at].ids
-            starts = range(step, len(pieces) - room + step, step)[: _WINDOWS - 1]
-            further[at] = [np.array([*first, *pieces[one : one + room], *last], dtype=np.int64) for one in starts]
-        unread = np.maximum(0, cut - step * (_WINDOWS - 1)) + beyond
-        return TokenRows(ids, np.array([len(row) for row in ids], dtype=np.int64), cut + beyond, None, further, unread)
+        return TokenRows(ids, np.array([len(row) for row in ids], dtype=np.int64), cut + beyond)
 
     @cached_property
     def _special(self) -> tuple[list[int], list[int]]:

@@ -10,7 +10,6 @@ from verticals.contract import Batch, FitReport, PluginError, Prediction, Progre
 
 from . import search, together, training, trust
 from .examples import Examples, Rows, prepare
-from .scoring import Scored, score_file
 
 if TYPE_CHECKING:
     from verticals.data import DatasetVersion
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from verticals.tuning import Comparison, Evaluation, Explanation, SuspectReport
     from verticals.tuning.search import Trial
 
+    from .scoring import Scored
     from .search import SearchReport
     from .vertical import Vertical
 
@@ -234,6 +234,8 @@ class Head:
             Conflict: another process writes ``out``.
             StorageError: ``out`` cannot be written.
         """
+        from .scoring import score_file
+
         return score_file(self, source, out, version=version, columns=columns, encoding=encoding, progress=progress)
 
     def stream(self, input: Any, version: str = "live") -> Iterator[str]:  # noqa: A002 - the field's word

@@ -167,7 +167,7 @@ class Engine:
             encoder = loadeds[0].encoder
             rows = _tokens(encoder, [(key[-1], key[-2]) for key in group], reads)
             computed = encoder.encode(rows, [loaded.slot for loaded in loadeds], reads=reads)
-            for key, features, cut in zip(group, computed, rows.unread.tolist(), strict=True):
+            for key, features, cut in zip(group, computed, rows.cut.tolist(), strict=True):
                 # A copy of its own: a view would keep the whole batch in memory.
                 own = features[: len(key[-1])].clone() if reads == "words" else features[None].clone()
                 known[key] = Features(own, cut)
@@ -180,7 +180,13 @@ def _tokens(encoder: Encoder, texts: Sequence[tuple[Any, int]], reads: str) -> T
     limits = {limit for _, limit in texts}
     if len(limits) == 1:
         return encoder.tokens([text for text, _ in texts], limits.pop(), reads)
-    return TokenRows.joined([encoder.tokens([text], limit, reads) for text, limit in texts])
+    rows = [encoder.tokens([text], limit, reads) for text, limit in texts]
+    return TokenRows(
+        [row.ids[0] for row in rows],
+        np.concatenate([row.second for row in rows]),
+        np.concatenate([row.cut for row in rows]),
+        [row.words[0] for row in rows if row.words is not None] or None,
+    )
 
 
 def _decode(

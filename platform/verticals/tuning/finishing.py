@@ -19,7 +19,7 @@ from .evaluation import Answers
 from .interruption import counter
 from .linear import fit_head
 from .methods import METHODS, Fitted, Floor, Method, Task
-from .preparing import fitting, some_of, window_count
+from .preparing import fitting, some_of, text_count
 from .workshop import Workshop
 
 _FAMILIAR_PER_LABEL = 30  # training rows per label that the label means are taken from
@@ -43,7 +43,7 @@ def floor_of(task: Task) -> Floor | None:
     if fits < len(data):
         task.notes.append(f"the head alone was fitted to {fits} of {len(data)} rows: more do not fit in memory")
         data = data.part(some_of(len(data), fits, task.recipe.seed))
-    count = counter(task.report, "encoding", window_count(data) + window_count(task.held_out), task.stop)
+    count = counter(task.report, "encoding", text_count(data) + text_count(task.held_out), task.stop)
     features, held = (part.encode(task.encoder, count) for part in (data, task.held_out))
     return_freed_memory()  # batches of other shapes follow, which would be put beside the gaps that these left
     head = task.objective.head(task.encoder.dimension, task.recipe)

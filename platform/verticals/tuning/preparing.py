@@ -171,8 +171,7 @@ def parted(reading: Reading, chosen: Chosen, folder: Path, stop: threading.Event
         task = with_rows(task, augmented(task.rows, objective, recipe, encoder))
         notes.append(f"{recipe.augment} changed copies of each training row were learned from too")
     if task.data.cut:
-        count = len(task.data.rows) if isinstance(task.data, Prepared) else len(task.data)
-        texts = f"{task.data.cut} of {count} training texts"
+        texts = f"{task.data.cut} of {text_count(task.data)} training texts"
         room = objective.room(encoder, recipe.max_tokens)
         most = f"{room} tokens" if room == recipe.max_tokens else f"the {room} tokens that the encoder takes"
         notes.append(f"{texts} were longer than {most} and were cut{_words_cut(task.data)}")
@@ -203,9 +202,9 @@ def _groups(rows: Sequence[Example], column: str) -> torch.Tensor:
     return group_numbers(values)[0]
 
 
-def window_count(data: Data) -> int:
-    """How many texts the examples have; of long ones, how many windows."""
-    return len(data.rows.unwound()[1]) if isinstance(data, Prepared) else len(data)
+def text_count(data: Data) -> int:
+    """How many texts the examples have."""
+    return len(data.rows) if isinstance(data, Prepared) else len(data)
 
 
 def fitting(data: Data, encoder: Encoder) -> int:

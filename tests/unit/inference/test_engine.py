@@ -68,20 +68,10 @@ def test_what_is_remembered_changes_no_answer(engine, mixed):
 
 
 def test_cut_tokens_are_reported_and_remembered(engine, save):
-    save("pairs", max_tokens=5, fields=("text", "other"))
-    for _ in range(2):
-        long, brief = engine.predict("shop", "pairs", "v1", [("a b c", "d"), ("a", "b")])
-        assert (long.tokens_cut, brief.tokens_cut) == (2, 0)
-
-
-def test_a_long_text_is_read_to_its_end(engine, save):
     save("short", max_tokens=5)
-    read = engine.predict("shop", "short", "v1", ["a b c d e", "a b c", "a b c d e f g " * 100, "a b c d e"])
-    assert [one.tokens_cut for one in read[:2]] == [0, 0]
-    assert read[0].confidence != read[1].confidence
-    assert read[2].tokens_cut > 0, "a text of a thousand windows is not"
-    near(read[0], read[3])
-    near(read[0], engine.predict("shop", "short", "v1", ["a b c d e"])[0])
+    for _ in range(2):
+        long, brief = engine.predict("shop", "short", "v1", ["a b c d e", "a b"])
+        assert (long.tokens_cut, brief.tokens_cut) == (2, 0)
 
 
 @pytest.mark.parametrize(
