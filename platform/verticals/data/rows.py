@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import to_jsonable_python
 
 from verticals.contract import SPLITS, Dataset, RowProblem
 
@@ -151,7 +152,8 @@ class RowCheck:
         """The values of a model: numbers, texts, dates and lists as they are, everything else as JSON would have it."""
         found = row.model_dump(include=self._as_python, by_alias=False) if self._as_python else {}
         if self._as_json:
-            found |= row.model_dump(mode="json", include=self._as_json, by_alias=False)
+            # Not by mode="json", which makes an infinite number within a mapping nothing at all.
+            found |= to_jsonable_python(row.model_dump(include=self._as_json, by_alias=False), inf_nan_mode="constants")
         return {name: found.get(name) for name in self.fields}
 
     def _parsed(self, values: Mapping[str, Any], parse: Parse | None) -> dict[str, Any]:

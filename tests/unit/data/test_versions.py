@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import threading
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pyarrow.parquet
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -52,6 +53,7 @@ ROWS = st.lists(
 
 
 @settings(max_examples=40, deadline=None)
+@example(rows=[{"text": "", "extra": {"": math.inf}}])
 @given(rows=ROWS)
 def test_values_of_every_type_survive(rows, tmp_path_factory):
     store = DatasetStore(tmp_path_factory.mktemp("datasets"))
