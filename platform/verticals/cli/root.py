@@ -17,9 +17,6 @@ from .session import Session
 from .table import COMMANDS, SECTIONS
 
 _RARELY = (100_000, 20, 20)  # to import is to make many objects that stay: to look for garbage then costs a tenth
-# How often a thread of OpenMP looks whether it may go on before it sleeps. The usual 300,000 times hold up whatever
-# shares its core: beside two busy processes on two cores, encoding then took half as long again.
-_SPINS = "1000"
 _GLOBAL_VALUES = ("--home", "--plugins-dir")
 _EPILOG = (
     "Heads, data sets and indexes are named vertical/name, as in customer-service/intent. Where a vertical has only "
@@ -126,8 +123,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     of the errors in `verticals.contract.errors`.
     """
     gc.set_threshold(*_RARELY)
-    if "OMP_WAIT_POLICY" not in os.environ:  # read when torch is imported
-        os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
     session = Session()
     try:
         code = platform.main(arguments, prog_name="platform", standalone_mode=False, obj=session)

@@ -119,13 +119,13 @@ class Queue:
             TooLate: it was not this request's turn in time.
             BadInput: an input does not fit the head.
         """
+        if not inputs:
+            return []
         loop = asyncio.get_running_loop()
         caller = CALLER.get() or Caller()
         deadline = time.monotonic() + self.patience if caller.deadline is None else caller.deadline
         requests = [Request(vertical, head, version, value) for value in inputs]
         job = _Job(requests, loop, loop.create_future(), deadline)
-        if not requests:
-            return []
         self._lanes[apart].put(tenant, job)
         caller.waits_for(job.answered)  # type: ignore[arg-type] # a future of anything is meant
         try:
