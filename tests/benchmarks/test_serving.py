@@ -3,7 +3,9 @@
 import asyncio
 import csv
 import json
+import os
 import random
+import signal
 import socket
 import statistics
 import subprocess
@@ -61,7 +63,9 @@ def theirs() -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, str(Path(__file__).with_name("peer.py")), str(locate().path), str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
     deadline = time.monotonic() + 120
     while True:
         try:
@@ -72,7 +76,7 @@ def theirs() -> Iterator[str]:
         assert time.monotonic() < deadline
         time.sleep(0.2)
     yield f"http://127.0.0.1:{port}/predict"
-    process.terminate()
+    os.killpg(process.pid, signal.SIGKILL)  # its workers outlive it otherwise, and keep the cores busy
     process.wait()
 
 

@@ -182,8 +182,10 @@ class ServedHead:
         switches, now = self._head.vertical.host.registry.switches, time.monotonic()
         if self._known is not None:
             record, then, at = self._known
-            if then == switches and now - at < _FRESH_SECONDS:
-                return record
+            if then == switches:
+                if now - at < _FRESH_SECONDS:
+                    return record
+                self._known = record, switches, now  # one request looks it up; the others need not wait for that
         record = await in_thread(self._live)
         self._known = record, switches, now
         return record

@@ -25,11 +25,13 @@ class Shares(Generic[Item]):
     nobody but itself. The requests of one tenant take turns too, item by item: a single question does not wait for
     the end of a large file.
 
+    Who had nothing waiting comes first, for one turn (as in FQ-CoDel, RFC 8290): those who ask little wait little.
+
     Args:
-        quantum: cost that a tenant may take in each turn.
+        quantum: cost that a tenant may take in each turn: that of a short text or two.
     """
 
-    def __init__(self, quantum: int = 64) -> None:
+    def __init__(self, quantum: int = 32) -> None:
         self.quantum = quantum
         self.cost = 0
         self._flows: dict[str, _Flow[Item]] = {}
@@ -37,6 +39,11 @@ class Shares(Generic[Item]):
 
     def __len__(self) -> int:
         return sum(flow.items for flow in self._flows.values())
+
+    @property
+    def tenants(self) -> int:
+        """How many have something waiting."""
+        return len(self._flows)
 
     def of(self, tenant: str) -> int:
         """Items that a tenant has waiting."""
@@ -49,7 +56,7 @@ class Shares(Generic[Item]):
             return
         if tenant not in self._flows:
             self._flows[tenant] = _Flow()
-            self._turns.append(tenant)
+            self._turns.appendleft(tenant)
         flow = self._flows[tenant]
         flow.requests.append(deque(items))
         flow.items += len(items)

@@ -54,20 +54,23 @@ def serve(
     """
     # A signal while the verticals are still starting cancels the start; there is nothing more to say then.
     with listen(address, port) as listening, contextlib.suppress(asyncio.CancelledError):
-        asyncio.run(_serve(create_app(host, names, pages=pages), listening, ready))
+        app = create_app(host, names, pages=pages)
+        config = uvicorn.Config(
+            Starting(app, app.state.site),
+            lifespan="off",
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+        config.load()
+        with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:  # uvloop's, where it is installed
+            runner.run(_serve(app, config, listening, ready))
 
 
-async def _serve(app: FastAPI, listening: socket.socket, ready: Callable[[str], None] | None) -> None:
-    site: Site = app.state.site
-    config = uvicorn.Config(
-        Starting(app, site),
-        lifespan="off",
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
-    )
-    config.load()
-    server = _Server(config, site)
+async def _serve(
+    app: FastAPI, config: uvicorn.Config, listening: socket.socket, ready: Callable[[str], None] | None
+) -> None:
+    server = _Server(config, app.state.site)
     with server.signals():
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         try:

@@ -8,8 +8,9 @@ from fastapi import APIRouter
 
 from . import datasets, events, feedback, heads, runs, verticals
 
+# A request is matched with one route after the other: what is asked most comes first.
 router = APIRouter(prefix="/v1/platform", tags=["platform"])
-for _part in (verticals, heads, runs, datasets, events, feedback):
+for _part in (heads, verticals, runs, datasets, events, feedback):
     router.include_router(_part.router)
 
 __all__ = ["router"]

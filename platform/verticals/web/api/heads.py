@@ -123,6 +123,38 @@ class Predicted(BaseModel):
     predictions: Sequence[Prediction]
 
 
+@router.post("/heads/{vertical}/{head}/predict", summary="Ask the live version")
+async def predict(
+    vertical: str,
+    head: str,
+    site: CurrentSite,
+    body: Annotated[
+        Inputs,
+        Body(
+            openapi_examples={
+                "texts": {"summary": "Texts", "value": {"inputs": ["Where is my parcel?"]}},
+                "candidates": {
+                    "summary": "Candidates to rank",
+                    "value": {"inputs": [{"query": "hiking", "candidates": {"a": "Boots", "b": "A lamp"}}]},
+                },
+            }
+        ),
+    ],
+) -> Predicted:
+    """Labels or values with calibrated confidence, for up to 1,024 inputs."""
+    task = site.task(vertical, head)
+    for number, given in enumerate(body.inputs):
+        if not given:
+            raise BadInput(f"inputs.{number} is empty.", "Give a text, two texts, or the head's input fields.")
+        if task.objective == "classify_image" and not _in_hand(given, task.inputs[0]):
+            raise BadInput(
+                f"inputs.{number} names a file; files of the server cannot be asked about.",
+                "Send the image itself: 'data:image/png;base64,…'.",
+            )
+    predictions = await site.running(vertical).head(head).predict_many(list(body.inputs))
+    return Predicted(version=predictions[0].version, predictions=predictions)
+
+
 @router.get("/heads", summary="All heads, with their live versions")
 def list_heads(site: CurrentSite, vertical: str | None = None) -> list[HeadSummary]:
     """Every head of the served verticals, or of one."""
@@ -177,38 +209,6 @@ def rollback(vertical: str, head: str, site: CurrentSite, order: RollbackOrder |
     site.task(vertical, head)
     why = order.why if order else ""
     return Version.model_validate(site.host.registry.rollback(vertical, head, why=why))
-
-
-@router.post("/heads/{vertical}/{head}/predict", summary="Ask the live version")
-async def predict(
-    vertical: str,
-    head: str,
-    site: CurrentSite,
-    body: Annotated[
-        Inputs,
-        Body(
-            openapi_examples={
-                "texts": {"summary": "Texts", "value": {"inputs": ["Where is my parcel?"]}},
-                "candidates": {
-                    "summary": "Candidates to rank",
-                    "value": {"inputs": [{"query": "hiking", "candidates": {"a": "Boots", "b": "A lamp"}}]},
-                },
-            }
-        ),
-    ],
-) -> Predicted:
-    """Labels or values with calibrated confidence, for up to 1,024 inputs."""
-    task = site.task(vertical, head)
-    for number, given in enumerate(body.inputs):
-        if not given:
-            raise BadInput(f"inputs.{number} is empty.", "Give a text, two texts, or the head's input fields.")
-        if task.objective == "classify_image" and not _in_hand(given, task.inputs[0]):
-            raise BadInput(
-                f"inputs.{number} names a file; files of the server cannot be asked about.",
-                "Send the image itself: 'data:image/png;base64,…'.",
-            )
-    predictions = await site.running(vertical).head(head).predict_many(list(body.inputs))
-    return Predicted(version=predictions[0].version, predictions=predictions)
 
 
 @router.get("/versions", summary="All versions, newest first")
