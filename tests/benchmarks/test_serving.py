@@ -5,6 +5,7 @@ import csv
 import json
 import os
 import random
+import re
 import signal
 import socket
 import statistics
@@ -23,6 +24,7 @@ from tests.benchmarks.commands import DATA, needs, platform
 from verticals.encoder import Encoder, locate
 from verticals.encoder.precision import set_threads
 from verticals.host import Host
+from verticals.inference import Request
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600), needs("banking77")]
 HEAD = "customer-service/intent"
@@ -63,9 +65,7 @@ def theirs() -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, str(Path(__file__).with_name("peer.py")), str(locate().path), str(port)]
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     deadline = time.monotonic() + 120
     while True:
         try:
@@ -165,6 +165,60 @@ def test_encoding_against_sentence_transformers(texts: list[str]) -> None:
     ours_, theirs_ = (len(some) / statistics.median(taken[name]) for name in ("ours", "theirs"))
     print(f"\nencoding: {ours_:.0f} texts/s, sentence-transformers {theirs_:.0f} ({ours_ / theirs_:.1f}x)")
     assert ours_ >= 3 * theirs_
+
+
+def test_mixed_batches_and_single_requests_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLATFORM_CACHED_TEXTS", "0")
+    heads = {
+        HEAD: ("lora", "2"),
+        "financial-sentiment/sentiment": ("lora", "2"),
+        "financial-sentiment/topic": ("full", "1"),
+    }
+    for head, (method, epochs) in heads.items():
+        platform(tmp_path, "train", head, "--method", method, "--epochs", epochs, "--promote")
+    with (DATA / "banking77/train.csv").open(encoding="utf-8", newline="") as file:
+        read = [row["text"] for row in csv.DictReader(file)]
+    source = random.Random(0)
+    some = [(text, *source.choice([*heads]).split("/")) for text in source.sample(read, 3000)]
+    with Host.open(tmp_path) as host:
+        requests = [Request(vertical, head, "v1", text) for text, vertical, head in some]
+        alone = [host.engine.answer([request])[0] for request in requests]
+        places, mixed = source.sample(range(3000), 3000), {}
+        while places:
+            chosen, places = places[: (size := source.randint(1, 200))], places[size:]
+            mixed |= dict(zip(chosen, host.engine.answer([requests[at] for at in chosen]), strict=True))
+    apart = max(abs(one.confidence - mixed[at].confidence) for at, one in enumerate(alone))
+    other = sum(one.label != mixed[at].label for at, one in enumerate(alone))
+    print(
+        f"\n3,000 texts for 3 heads, one by one and in mixed batches: {other} labels differ, confidences by {apart:.1e}"
+    )
+    assert other == 0
+    assert apart < 1e-4
+
+
+def test_memory_stays_flat_under_traffic(home: Path, serve, texts: list[str]) -> None:
+    server = serve(home, ["customer-service"])
+    address = f"{server.url}/v1/platform/heads/{HEAD}/predict"
+
+    def resident() -> float:
+        found = re.search(
+            r"^process_resident_memory_bytes (\S+)", httpx.get(f"{server.url}/metrics").text, re.MULTILINE
+        )
+        return float(found[1]) / 1e6
+
+    def traffic(times: int) -> None:
+        for number in range(times):  # texts that were not asked before, so that the cache fills and turns over
+            load(address, [f"{text} {number}" for text in texts[:2000]], CLIENTS, 60)
+
+    traffic(1)
+    before = resident()
+    traffic(10)
+    after = resident()
+    server.stop()
+    print(
+        f"\nmemory after 2,000 requests {before:.0f} MB, after 20,000 more {after:.0f} MB ({after / before - 1:+.1%})"
+    )
+    assert after < 1.1 * before  # the cache of 20,000 texts alone takes 31 MB
 
 
 def test_who_floods_does_not_slow_the_others(home: Path, texts: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,8 @@
 
 One thread computes what reads the shared encoder, another what computes by itself (a head that writes text takes
 seconds). While a thread works, requests gather; when it is free it takes the next of them by fair shares, as many as
-it computes in a moment, so an idle platform answers at once, a busy one in large batches, and nobody waits long for others.
+it computes in a moment: an idle platform answers at once, a busy one in large batches, and nobody waits for others
+for long.
 """
 
 from __future__ import annotations

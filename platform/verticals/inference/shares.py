@@ -55,7 +55,7 @@ class Shares(Generic[Item]):
         if not items:
             return
         if tenant not in self._flows:
-            self._flows[tenant] = _Flow()
+            self._flows[tenant] = _Flow(credit=self.quantum)
             self._turns.appendleft(tenant)
         flow = self._flows[tenant]
         flow.requests.append(deque(items))
