@@ -21,6 +21,7 @@ from verticals.contract import PlatformError, Prediction, TooLate, TooMany, Unav
 from .caller import CALLER, Caller
 from .engine import Engine, Request
 from .shares import Shares
+from .threads import Threads
 
 _log = logging.getLogger("verticals.inference")
 _WAITING = 4096
@@ -163,6 +164,7 @@ class _Lane:
         self._thread: threading.Thread | None = None
         self._rate = 0.0  # tokens a second, of late
         self._taken: list[_Item] = []
+        self._threads = Threads()
 
     @property
     def waiting(self) -> int:
@@ -222,7 +224,8 @@ class _Lane:
                 continue
             began = time.perf_counter()
             try:
-                answers = self._engine.answer([job.requests[place] for job, place in items])
+                with self._threads.chosen():
+                    answers = self._engine.answer([job.requests[place] for job, place in items])
             except BaseException as error:  # noqa: BLE001 - whatever it is belongs to those who wait
                 for job in _jobs(items):
                     job.fail(error)
