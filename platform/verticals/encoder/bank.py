@@ -87,7 +87,7 @@ class Bank:
     Args:
         model: the encoder; its linear layers are replaced in place by `BankedLinear`.
         rank: the largest rank that fits.
-        stored: number format that the adapters are kept in; that of the encoder's weights when not given.
+        stored: number format that the adapters are kept in: best the one that is computed in.
     """
 
     def __init__(self, model: nn.Module, rank: int = 32, stored: torch.dtype | None = None) -> None:

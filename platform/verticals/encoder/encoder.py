@@ -34,7 +34,7 @@ class Encoder:
         self.tokenizer = Tokenizer(source)
         self.model = model.to(precision.device).eval().requires_grad_(False)
         self.dimension = model.width
-        self.bank = Bank(self.model.adaptable)
+        self.bank = Bank(self.model.adaptable, stored=precision.compute)
         self.lock = threading.RLock()  # one computation at a time: the routing of the bank is shared
         self._cls = source.pooling == "cls"
 
@@ -60,7 +60,7 @@ class Encoder:
             remove_bank(twin.model)
         else:
             twin.model = model.to(self.precision.device).eval().requires_grad_(False)
-        twin.bank = Bank(twin.model.adaptable)
+        twin.bank = Bank(twin.model.adaptable, stored=self.precision.compute)
         twin.lock = threading.RLock()
         return twin
 

@@ -253,3 +253,15 @@ def test_any_mixture_of_texts_and_adapters_gives_each_its_own(filled, wanted, da
     features = encoder.encode(chosen, [slots[which] for _, which in wanted], batch_tokens=budget)
     expected = torch.stack([alone[slots[which]][text] for text, which in wanted])
     torch.testing.assert_close(features, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_adapters_are_kept_in_the_format_that_is_computed_in(tiny_encoder):
+    sizes, given = {}, {}
+    for precision in ("fp32", "bf16"):
+        encoder = Encoder.open(EncoderSource("tiny", tiny_encoder, "path"), precision, "cpu")
+        own = adapter(encoder, 1)
+        slot = encoder.bank.add(own)
+        sizes[precision] = encoder.bank.size(slot)
+        given[precision] = encoder.encode(encoder.tokens(["where is my parcel"], 16), [slot])
+    assert sizes["bf16"] == sizes["fp32"] / 2
+    torch.testing.assert_close(given["bf16"], given["fp32"], atol=5e-2, rtol=0)
