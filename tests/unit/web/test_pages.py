@@ -20,6 +20,7 @@ def test_the_home_page_lists_what_runs_and_what_does_not(browser, host):
     assert page.status_code == 200
     for shown in ("Skip to content", "parity", "accuracy 0.900", "live", run.id, "irony", "platform train shop/parity"):
         assert shown in page.text, shown
+    assert "platform models promote shop/parity v2" in page.text, "the version that a training would make: v1 is live"
 
 
 def test_empty_states_say_what_to_do(fresh_host):

@@ -178,14 +178,14 @@ def _next(overview: Overview) -> None:
     if head is None:
         return
     where = f"{head.vertical}/{head.head}"
-    newest = next(
-        (one.version for one in overview.versions if (one.vertical, one.head) == (head.vertical, head.head)), "v1"
-    )
+    versions = [one for one in overview.versions if (one.vertical, one.head) == (head.vertical, head.head)]
+    newest = versions[0].version if versions else "v0"
+    candidate = newest if versions and versions[0].stage == "candidate" else f"v{int(newest.removeprefix('v')) + 1}"
     steps = (
         ("Put in your own rows", f"platform data import {head.vertical}/{head.dataset} rows.csv"),
         ("Train on them", f"platform train {where}"),
-        ("Compare with what is live", f"platform evaluate {where}"),
-        ("Make the new version live", f"platform models promote {where} {newest}"),
+        ("Compare with what is live", f"platform compare {where} {candidate}"),
+        ("Make the new version live", f"platform models promote {where} {candidate}"),
         ("Take it back", f"platform models rollback {where}"),
     )
     with (
