@@ -63,12 +63,18 @@ class BankedLinear(nn.Module):
             thin = functional.linear(hidden, down).to(output.dtype).flatten(0, -2)
             scaled = (up * adapter.scale).to(output.dtype)
             return torch.addmm(output.flatten(0, -2), thin, scaled.T).view_as(output)
+        if self.routing.segments:
+            self._update(hidden.to(output.dtype).flatten(0, -2), output.view(-1, output.shape[-1]), len(hidden))
+        return output
+
+    def _update(self, hidden: torch.Tensor, output: torch.Tensor, rows: int) -> None:
+        """Add to each row, or token, of the output what its adapter makes of the input; both are [tokens, width]."""
+        tokens = len(hidden) // rows
         for slot, first, last in self.routing.segments:
             if (update := self.updates.get(slot)) is not None:
-                down, up = (matrix.to(output.dtype) for matrix in update)
-                rows = hidden[first:last].to(output.dtype).flatten(0, -2)
-                output[first:last].view(-1, output.shape[-1]).addmm_(rows.mm(down), up)
-        return output
+                down, up = update if update[0].dtype == output.dtype else (one.to(output.dtype) for one in update)
+                here = slice(first * tokens, last * tokens)
+                output[here].addmm_(hidden[here].mm(down), up)
 
 
 @dataclass(slots=True)
