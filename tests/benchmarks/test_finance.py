@@ -8,6 +8,8 @@ import pytest
 from tests.benchmarks.commands import DATA, add_plugin, needs, platform, trained_and_measured
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(7200)]
+# Rates chosen on 1,500 rows held out of the tweets' training file; few are held out here, to calibrate on.
+RECIPE = "method='full', learning_rate=3e-4, layer_decay=0.8, encoder_dropout=0.05, validation=0.05, patience=0"
 PLUGIN = '''"""Sentiment of {what}."""
 import re
 from pydantic import BaseModel
@@ -58,7 +60,7 @@ def told(name: str, version: dict[str, Any], measured: dict[str, Any]) -> tuple[
 
 @needs("twitter_fin_sentiment")
 def test_tweets(tmp_path: Path) -> None:
-    inputs, recipe = ("text",), "method='full', epochs=4"
+    inputs, recipe = ("text",), f"epochs=5, {RECIPE}"
     add_plugin(
         tmp_path, "tweets", PLUGIN.format(what="finance tweets", fields="text: str", inputs=inputs, recipe=recipe)
     )
@@ -71,7 +73,7 @@ def test_tweets(tmp_path: Path) -> None:
 
 @needs("sentfin")
 def test_entities_in_headlines(tmp_path: Path) -> None:
-    inputs, recipe = ("entity", "title"), "method='full', epochs=4"
+    inputs, recipe = ("entity", "title"), f"epochs=4, {RECIPE}"
     fields = "entity: str\n    title: str"
     add_plugin(tmp_path, "headlines", PLUGIN.format(what="entities", fields=fields, inputs=inputs, recipe=recipe))
     rows = read(DATA / "sentfin" / "entity_pairs.csv")

@@ -26,9 +26,11 @@ from .threads import Threads
 _log = logging.getLogger("verticals.inference")
 _WAITING = 4096
 _BATCH_TOKENS = 1 << 15
-_FIRST_TOKENS, _LEAST_TOKENS = 512, 128
-# Who comes while a batch is computed waits for it, and then for its own. A single short text takes a CPU 0.02 s.
-_ALONE_SECONDS, _SHARED_SECONDS = 0.04, 0.02
+_FIRST_TOKENS = 512
+# Who comes while a batch is computed waits for it, and then for its own: so a batch takes so many seconds, yet at least so
+# many tokens. A CPU needs 0.01 s for a single short text, and 0.03 s for four.
+_ALONE, _SHARED = (0.04, 256), (0.02, 64)
+_SHARED_SECONDS = 1.0  # for which it is remembered that several tenants asked
 _BYTES_PER_TOKEN, _LEAST = 4, 2
 
 
@@ -163,6 +165,7 @@ class _Lane:
         self._open = False
         self._thread: threading.Thread | None = None
         self._rate = 0.0  # tokens a second, of late
+        self._shared_until = 0.0
         self._taken: list[_Item] = []
         self._threads = Threads()
 
@@ -248,10 +251,13 @@ class _Lane:
         return taken
 
     def _budget(self) -> int:
-        """Tokens that are computed in a moment, at the rate of late: a shorter one where several tenants wait."""
-        seconds = _SHARED_SECONDS if self._shares.tenants > 1 else _ALONE_SECONDS
+        """Tokens that are computed in a moment, at the rate of late: a shorter one where several tenants ask."""
+        now = time.monotonic()
+        if self._shares.tenants > 1:
+            self._shared_until = now + _SHARED_SECONDS
+        seconds, least = _SHARED if now < self._shared_until else _ALONE
         usual = int(self._rate * seconds) if self._rate else _FIRST_TOKENS
-        return min(self._tokens, max(_LEAST_TOKENS, usual))
+        return min(self._tokens, max(least, usual))
 
     def _late(self, item: _Item) -> bool:
         """Whether nobody waits for it any more; one whose time is over is told so."""
