@@ -8,7 +8,7 @@ import pytest
 from tests.benchmarks.commands import DATA, add_plugin, needs, platform, trained_and_measured
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(7200)]
-# From trials on rows held out of the training files of BANKING77 and of the tweets; few are held out here, to calibrate on.
+# From trials on rows held out of the training files of BANKING77 and of the tweets; few are held out here.
 RECIPE = "method='full', learning_rate=3e-4, layer_decay=0.8, encoder_dropout=0.05, validation=0.05, patience=0"
 PLUGIN = '''"""Sentiment of {what}."""
 import re

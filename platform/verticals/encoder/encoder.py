@@ -50,7 +50,7 @@ class Encoder:
     @property
     def identity(self) -> str:
         """What the vectors depend on; vectors of encoders with different identities must not be compared."""
-        return f"{self.source.sha256[:16]}-{self.source.pooling}"
+        return self.source.identity
 
     def private_copy(self, model: auto.Auto | None = None) -> Encoder:
         """An encoder with weights of its own, or with a ``model`` of its own; its bank is empty."""

@@ -45,6 +45,11 @@ class EncoderSource:
         """SHA-256 of the weights."""
         return sha256_file(self.weights)
 
+    @property
+    def identity(self) -> str:
+        """What its vectors depend on; vectors of encoders with different identities must not be compared."""
+        return f"{self.sha256[:16]}-{self.pooling}"
+
     @cached_property
     def tokenizer_sha256(self) -> str:
         """SHA-256 of the tokenizer's file."""

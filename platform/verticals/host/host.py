@@ -39,7 +39,7 @@ from .vertical import Vertical
 if TYPE_CHECKING:
     from verticals.data import DatasetStore
     from verticals.encoder import Encoder, EncoderSource
-    from verticals.inference import Engine, Queue
+    from verticals.inference import Engine, Queue, RemoteQueue
     from verticals.store import Registry, Store, VersionRecord
     from verticals.tuning import Workshop
     from verticals.tuning.adaptation import Adaptation
@@ -61,6 +61,8 @@ class Host:
         home: the folder that holds all state, absolute. It is made when something is first kept there.
         plugins: what became of each plugin, by name.
         manager: pluggy's, of this host alone.
+        elsewhere: the process that computes and writes the indexes, where this one is a worker that only serves; set it
+            before anything is used.
         on_progress: told, by ``vertical/head`` and progress, how far the first training of a head has come when a
             vertical begins to serve.
     """
@@ -81,6 +83,7 @@ class Host:
         self._registry: ContextVar[Registry | None] = ContextVar("registry", default=None)
         self._lock = threading.RLock()
         self._closed = False
+        self.elsewhere: RemoteQueue | None = None
         self.on_progress: Callable[[str, Progress], None] | None = None
 
     @classmethod
@@ -230,8 +233,10 @@ class Host:
         """What answers for all heads on the shared encoder."""
 
         def make() -> Engine:
-            from verticals.inference import Engine
+            from verticals.inference import Engine, RemoteEngine
 
+            if self.elsewhere is not None:
+                return RemoteEngine(self.elsewhere, self.registry, lambda: self.encoder)
             return Engine(
                 self.registry,
                 lambda: self.encoder,
@@ -242,12 +247,14 @@ class Host:
 
         return self._part("engine", make)
 
-    def new_queue(self) -> Queue:
+    def new_queue(self) -> Queue | RemoteQueue:
         """A queue that turns concurrent requests into few batches for the engine; not started yet.
 
         Raises:
             NotFound: the encoder is nowhere.
         """
+        if self.elsewhere is not None:
+            return self.elsewhere
         _ = self.encoder_source  # before torch, which is long to import: its weights are hashed meanwhile
         from verticals.inference import Queue
 

@@ -57,10 +57,15 @@ class IndexHandle:
 
     def upsert(self, documents: Iterable[Document]) -> Changes:
         """Add or replace documents; durable when this returns, and searchable at once."""
+        if (elsewhere := self.vertical.host.elsewhere) is not None:
+            changes: Changes = elsewhere.call("upsert", self.vertical.name, self.name, list(documents))
+            return changes
         return self.opened.upsert(documents)
 
     def delete(self, ids: Iterable[str]) -> int:
         """Remove documents; how many there were."""
+        if (elsewhere := self.vertical.host.elsewhere) is not None:
+            return int(elsewhere.call("delete", self.vertical.name, self.name, list(ids)))
         return self.opened.delete(ids)
 
     def documents(self, after: str = "", limit: int = 100) -> list[Document]:
@@ -105,13 +110,13 @@ class IndexHandle:
         host = self.vertical.host
         live = self.vertical.head(self.noun.head).live if self.noun.head else None
         if live is None:
-            return host.encoder.embed, host.encoder.identity
+            return host.engine.embed, host.encoder_source.identity
 
         def embed(texts: Sequence[str]) -> Any:
             answers = host.engine.predict(live.vertical, live.head, live.version, list(texts))
             return [answer.vector for answer in answers]
 
-        return embed, f"{live.reference} on {host.encoder.identity}"
+        return embed, f"{live.reference} on {host.encoder_source.identity}"
 
     def _starters(self) -> list[Document]:
         try:

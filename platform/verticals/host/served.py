@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from verticals.contract import Recipe
-    from verticals.inference import Queue
+    from verticals.inference import Queue, RemoteQueue
     from verticals.retrieval import Changes
     from verticals.store import VersionRecord
 
@@ -49,7 +49,7 @@ class ServedVertical:
         state: where the vertical may keep things while it serves.
     """
 
-    def __init__(self, vertical: Vertical, queue: Queue) -> None:
+    def __init__(self, vertical: Vertical, queue: Queue | RemoteQueue) -> None:
         self._vertical = vertical
         self.name, self.title, self.settings = vertical.name, vertical.title, vertical.settings
         self.events = ServedEvents(vertical.events)
@@ -104,7 +104,7 @@ class ServedHead:
         version: the version that answered last, or will answer first, as ``vertical/head@v3``; `None` before.
     """
 
-    def __init__(self, head: Head, queue: Queue) -> None:
+    def __init__(self, head: Head, queue: Queue | RemoteQueue) -> None:
         self._head, self._queue = head, queue
         self.name = head.name
         self.version: str | None = None

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from verticals.contract import PlatformError, PluginError
+from verticals.contract import Document, PlatformError, PluginError
 
 from .served import ServedVertical, in_thread
 
 if TYPE_CHECKING:
+    from verticals.retrieval import Changes
+
     from .host import Host
 
 
@@ -28,6 +30,18 @@ async def serving(host: Host, names: Sequence[str]) -> AsyncIterator[dict[str, S
             for lifespan in _lifespans(host, vertical):
                 await _enter(running, lifespan, vertical.name)
         yield served
+
+
+def calls_of(host: Host) -> dict[str, Callable[..., Any]]:
+    """What the workers around this process have done here, besides predictions."""
+
+    def upsert(vertical: str, index: str, documents: list[Document]) -> Changes:
+        return host[vertical].index(index).upsert(documents)
+
+    def delete(vertical: str, index: str, ids: list[str]) -> int:
+        return host[vertical].index(index).delete(ids)
+
+    return {"embed": host.engine.embed, "upsert": upsert, "delete": delete}
 
 
 def _lifespans(host: Host, vertical: ServedVertical) -> list[AbstractAsyncContextManager[None]]:

@@ -14,10 +14,16 @@ if TYPE_CHECKING:
     from .engine import Engine as Engine
     from .engine import Request as Request
     from .queue import Queue as Queue
+    from .remote import Desk as Desk
+    from .remote import RemoteEngine as RemoteEngine
+    from .remote import RemoteQueue as RemoteQueue
 
-_LAZY = {"Engine": "engine", "Request": "engine", "Queue": "queue"}
+_LAZY = {
+    "Engine": "engine", "Request": "engine", "Queue": "queue",
+    "Desk": "remote", "RemoteEngine": "remote", "RemoteQueue": "remote",
+}  # fmt: skip
 
-__all__ = ["CALLER", "Caller", "Engine", "Queue", "Request"]
+__all__ = ["CALLER", "Caller", "Desk", "Engine", "Queue", "RemoteEngine", "RemoteQueue", "Request"]
 
 
 def __getattr__(name: str) -> Any:

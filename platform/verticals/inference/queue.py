@@ -27,8 +27,8 @@ _log = logging.getLogger("verticals.inference")
 _WAITING = 4096
 _BATCH_TOKENS = 1 << 15
 _FIRST_TOKENS = 512
-# Who comes while a batch is computed waits for it, and then for its own: so a batch takes so many seconds, yet at least so
-# many tokens. A CPU needs 0.01 s for a single short text, and 0.03 s for four.
+# Who comes while a batch is computed waits for it, and then for its own: so a batch takes so many seconds, yet at least
+# so many tokens. A CPU needs 0.01 s for a single short text, and 0.03 s for four.
 _ALONE, _SHARED = (0.04, 256), (0.02, 64)
 _SHARED_SECONDS = 1.0  # for which it is remembered that several tenants asked
 _BYTES_PER_TOKEN, _LEAST = 4, 2

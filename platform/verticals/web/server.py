@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from verticals.host import Host
 
-_GRACE_SECONDS = 10
-_STOPPING = (signal.SIGINT, signal.SIGTERM)
+GRACE_SECONDS = 10
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 def serve(
@@ -54,17 +54,21 @@ def serve(
     """
     # A signal while the verticals are still starting cancels the start; there is nothing more to say then.
     with listen(address, port) as listening, contextlib.suppress(asyncio.CancelledError):
-        app = create_app(host, names, pages=pages)
-        config = uvicorn.Config(
-            Starting(app, app.state.site),
-            lifespan="off",
-            log_level="warning",
-            access_log=False,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
-        )
-        config.load()
-        with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:  # uvloop's, where it is installed
-            runner.run(_serve(app, config, listening, ready))
+        serve_on(listening, create_app(host, names, pages=pages), ready)
+
+
+def serve_on(listening: socket.socket, app: FastAPI, ready: Callable[[str], None] | None = None) -> None:
+    """Serve an application of `create_app` on a bound socket, as `serve` does."""
+    config = uvicorn.Config(
+        Starting(app, app.state.site),
+        lifespan="off",
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    config.load()
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:  # uvloop's, where it is installed
+        runner.run(_serve(app, config, listening, ready))
 
 
 async def _serve(
@@ -115,11 +119,11 @@ class _Server(uvicorn.Server):
         self._site.ready = False
         super().handle_exit(sig, frame)
 
-    def capture_signals(self) -> _Captured:  # type: ignore[override]
+    def capture_signals(self) -> Captured:  # type: ignore[override]
         """Nothing: `signals` has them already, from before the verticals start until after they have stopped."""
-        return _Captured({})
+        return Captured({})
 
-    def signals(self) -> _Captured:
+    def signals(self) -> Captured:
         """While starting, a signal cancels the start; while serving, it ends serving."""
         task = asyncio.current_task()
         loop = asyncio.get_running_loop()
@@ -130,10 +134,10 @@ class _Server(uvicorn.Server):
             elif task is not None:
                 loop.call_soon_threadsafe(task.cancel)
 
-        return _Captured(dict.fromkeys(_STOPPING, stop))
+        return Captured(dict.fromkeys(STOPPING, stop))
 
 
-class _Captured:
+class Captured:
     """Signal handlers for the length of a block; only the main thread can set them."""
 
     def __init__(self, handlers: dict[signal.Signals, Callable[[int, FrameType | None], None]]) -> None:

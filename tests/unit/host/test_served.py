@@ -7,6 +7,8 @@ import anyio
 import pytest
 
 from verticals.contract import BadInput, Document, NotFound, PluginError, Unavailable
+from verticals.host.serving import calls_of
+from verticals.inference import Desk, RemoteQueue
 
 
 def serve(host, check, names=("sarcasm",)):
@@ -251,3 +253,32 @@ def test_a_head_whose_live_version_is_gone_is_unavailable(sarcasm, open_small_ho
             await vertical.head("sarcasm").predict("a")
 
     serve(host, check)
+
+
+def test_a_worker_answers_searches_and_writes_by_the_process_it_stands_before(
+    sarcasm, open_small_host, trained_home, tmp_path
+):
+    main, worker = open_small_host(trained_home), open_small_host(trained_home)
+    worker.elsewhere = RemoteQueue(tmp_path / "engine")
+
+    async def check() -> None:
+        queue = main.new_queue()
+        await queue.start()
+        async with (
+            main.serve(["sarcasm"]) as own,
+            await Desk(queue, calls_of(main)).open(tmp_path / "engine"),
+            worker.serve(["sarcasm"]) as served,
+        ):
+            answers = [await one["sarcasm"].head("sarcasm").predict("oh great") for one in (own, served)]
+            assert answers[0] == answers[1]
+            index = served["sarcasm"].index("knowledge")
+            await index.upsert([Document(id="hats", title="Hats", text="Hats come in three sizes.")])
+            for one in (own, served):
+                hits = await one["sarcasm"].index("knowledge").search("which sizes do hats come in", k=1)
+                assert [hit.document.id for hit in hits] == ["hats"]
+            assert await index.delete(["hats", "nothing"]) == 1
+            assert await own["sarcasm"].index("knowledge").count() == await index.count() == 2
+        await queue.stop()
+        assert "encoder" not in worker._parts, "the worker loads no encoder of its own"
+
+    asyncio.run(check())
