@@ -59,10 +59,10 @@ async def _supervised(
     from verticals.host.serving import calls_of
     from verticals.inference import Desk
 
-    task, loop = cast("asyncio.Task[None]", asyncio.current_task()), asyncio.get_running_loop()
+    serving, loop = cast("asyncio.Task[None]", asyncio.current_task()), asyncio.get_running_loop()
 
     def stop(sig: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(task.cancel)
+        loop.call_soon_threadsafe(serving.cancel)
 
     with Captured(dict.fromkeys(STOPPING, stop)), tempfile.TemporaryDirectory(prefix="platform-") as folder:
         async with host.serve(names):
@@ -72,21 +72,23 @@ async def _supervised(
             path = Path(folder) / "engine"
             async with await desk.open(path):
                 order = _Order(_plain(host.settings), tuple(names), path, listening.fileno(), Path(folder))
-                running = [asyncio.create_task(_kept(order)) for _ in range(workers)]
+                begun = [asyncio.Event() for _ in range(workers)]
+                running = [asyncio.create_task(_kept(order, one)) for one in begun]
+                all_begun: asyncio.Future[Any] = asyncio.gather(*(one.wait() for one in begun))
                 try:
-                    begun = asyncio.create_task(order.all_ready(workers))
-                    await asyncio.wait([*running, begun], return_when=asyncio.FIRST_COMPLETED)
-                    if ready is not None and begun.done():
+                    await asyncio.wait([*running, all_begun], return_when=asyncio.FIRST_COMPLETED)
+                    if ready is not None and all_begun.done():
                         ready(url(listening))
                     await asyncio.gather(*running)
                 finally:
+                    all_begun.cancel()
                     for one in running:
                         one.cancel()
-                    await asyncio.gather(*running, return_exceptions=True)
+                    await asyncio.gather(all_begun, *running, return_exceptions=True)
                     await queue.stop()
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class _Order:
     """What a worker is told.
 
@@ -96,7 +98,6 @@ class _Order:
         engine: socket of the process that computes.
         listening: number of the socket that listens.
         metrics: folder where all workers count.
-        ready: released by each worker that is.
     """
 
     settings: dict[str, Any]
@@ -104,19 +105,10 @@ class _Order:
     engine: Path
     listening: int
     metrics: Path
-    ready: asyncio.Semaphore = dataclasses.field(default_factory=lambda: asyncio.Semaphore(0))
-
-    async def all_ready(self, workers: int) -> None:
-        """Wait until so many have begun to serve."""
-        for _ in range(workers):
-            await self.ready.acquire()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _Order, (self.settings, self.names, self.engine, self.listening, self.metrics)
 
 
-async def _kept(order: _Order) -> None:
-    """Keep one worker running; ends by being cancelled, or because the worker dies before it serves."""
+async def _kept(order: _Order, begun: asyncio.Event) -> None:
+    """Keep one worker running, and tell when it serves; ends by being cancelled, or if it dies before it serves."""
     while True:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", __name__, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
@@ -128,7 +120,7 @@ async def _kept(order: _Order) -> None:
             given.close()
             if not await told.readline():
                 raise Unavailable("A worker ended before it served.", "Its own message stands above.")
-            order.ready.release()
+            begun.set()
             await process.wait()
         finally:
             if process.returncode is None:
