@@ -67,7 +67,7 @@ def server(environment, tmp_path, forked) -> Iterator[str]:
         said = ""
         for line in process.stdout:
             said += line
-            if found := re.search(r"http://([\d.]+:\d+)/docs", line):
+            if found := re.search(r"http://([\d.]+:\d+)/openapi.json", line):
                 yield found[1]
                 break
         else:
