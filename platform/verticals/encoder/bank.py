@@ -47,8 +47,8 @@ class BankedLinear(nn.Module):
     def __init__(self, linear: nn.Linear, name: str, routing: Routing) -> None:
         super().__init__()
         self.weight, self.bias = linear.weight, linear.bias
-        with torch.no_grad():  # column by column: with few rows, products then take two thirds of the time
-            self.weight.data = self.weight.t().contiguous().t()
+        # Column by column: with few rows, products then take two thirds of the time.
+        self.weight.data = self.weight.data.t().contiguous().t()
         self.name, self.routing = name, routing
         self.updates: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 

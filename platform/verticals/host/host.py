@@ -235,15 +235,10 @@ class Host:
         def make() -> Engine:
             from verticals.inference import Engine, RemoteEngine
 
+            memory = self.settings.loaded_memory << 20
             if self.elsewhere is not None:
-                return RemoteEngine(self.elsewhere, self.registry, lambda: self.encoder)
-            return Engine(
-                self.registry,
-                lambda: self.encoder,
-                self.settings.cached_texts,
-                self.other_encoder,
-                self.settings.loaded_memory << 20,
-            )
+                return RemoteEngine(self.elsewhere, self.registry, lambda: self.encoder, self.other_encoder, memory)
+            return Engine(self.registry, lambda: self.encoder, self.settings.cached_texts, self.other_encoder, memory)
 
         return self._part("engine", make)
 

@@ -39,6 +39,7 @@ class Desk:
 
     def __init__(self, queue: Queue | RemoteQueue, calls: dict[str, Callable[..., Any]]) -> None:
         self._queue, self._calls = queue, calls
+        # Of its own: those of the event loop may all wait for something that is to be done here.
         self._threads = ThreadPoolExecutor(8, thread_name_prefix="desk")
 
     async def open(self, path: Path) -> asyncio.Server:
@@ -111,8 +112,6 @@ class RemoteQueue:
         Raises:
             Unavailable: the other process has gone.
         """
-        if self._writer is not None:
-            return
         self._loop = asyncio.get_running_loop()
         try:
             reader, self._writer = await asyncio.open_unix_connection(self._path)
@@ -204,11 +203,18 @@ class RemoteEngine(Engine):
 
     Args:
         remote: where it is computed.
-        registry, encoder: see `Engine`.
+        registry, encoder, other, memory: see `Engine`.
     """
 
-    def __init__(self, remote: RemoteQueue, registry: Registry, encoder: Callable[[], Encoder]) -> None:
-        super().__init__(registry, encoder, cached_texts=0)
+    def __init__(
+        self,
+        remote: RemoteQueue,
+        registry: Registry,
+        encoder: Callable[[], Encoder],
+        other: Callable[[str], Encoder],
+        memory: int,
+    ) -> None:
+        super().__init__(registry, encoder, 0, other, memory)
         self._remote = remote
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:

@@ -42,6 +42,14 @@ async def until(condition):
         await asyncio.sleep(0.001)
 
 
+async def in_work(remote, engine):
+    """A request that the engine does not let go of until it is free."""
+    engine.free.clear()
+    asked = asyncio.create_task(remote.predict("shop", "topic", "v1", ["first"]))
+    await until(lambda: engine.asked)
+    return asked
+
+
 def run(scenario, tmp_path, engine=None):
     async def around():
         queue = Queue(engine or Labels(), patience=20)
@@ -91,11 +99,9 @@ def test_functions_are_called_from_threads(tmp_path):
 
 def test_what_a_client_that_left_asked_for_is_not_computed(tmp_path):
     engine = Labels()
-    engine.free.clear()
 
     async def scenario(remote, server, lost):
-        first = asyncio.create_task(remote.predict("shop", "topic", "v1", ["first"]))
-        await until(lambda: engine.asked)
+        first = await in_work(remote, engine)
         caller = Caller()
         CALLER.set(caller)
         second = asyncio.create_task(remote.predict("shop", "topic", "v1", ["second"]))
@@ -113,11 +119,9 @@ def test_what_a_client_that_left_asked_for_is_not_computed(tmp_path):
 
 def test_a_client_that_waits_no_longer_is_told_so(tmp_path):
     engine = Labels()
-    engine.free.clear()
 
     async def scenario(remote, server, lost):
-        first = asyncio.create_task(remote.predict("shop", "topic", "v1", ["first"]))
-        await until(lambda: engine.asked)
+        first = await in_work(remote, engine)
         CALLER.set(Caller(0.05))
         second = asyncio.create_task(remote.predict("shop", "topic", "v1", ["second"]))
         await asyncio.sleep(0.2)
