@@ -25,7 +25,7 @@ os.environ.setdefault("PLATFORM_FIRST_TOKENS", "0")
 class Served:
     """A platform that serves in a process of its own."""
 
-    def __init__(self, home: Path, names: list[str]) -> None:
+    def __init__(self, home: Path, names: list[str], *options: str) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -35,7 +35,7 @@ class Served:
         self.started = time.monotonic()
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "verticals", "--home", str(home), "run", *names, "--port", str(port)],
+                [sys.executable, "-m", "verticals", "--home", str(home), "run", *names, "--port", str(port), *options],
                 stdout=log, stderr=subprocess.STDOUT, env={**os.environ, "NO_COLOR": "1"},
             )  # fmt: skip
         self.seconds_to_ready = self._wait()
@@ -60,7 +60,7 @@ class Served:
 
 @pytest.fixture(scope="session")
 def serve() -> type[Served]:
-    """Starts a platform: ``serve(home, names)``."""
+    """Starts a platform: ``serve(home, names, *options)``."""
     return Served
 
 

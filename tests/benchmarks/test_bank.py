@@ -82,7 +82,7 @@ def test_sixteen_heads_in_one_batch_against_the_bare_encoder_and_against_switchi
     parts = [encoder.batch(rows, group) for group in groups]
 
     def through(batch: TokenBatch, routed: list[int]) -> torch.Tensor:
-        with torch.inference_mode(), encoder.bank.route(routed):
+        with torch.inference_mode(), encoder.routed(batch, routed):
             return encoder.features(batch)
 
     def by_switching() -> list[torch.Tensor]:
@@ -117,15 +117,16 @@ def test_sixteen_heads_in_one_batch_against_the_bare_encoder_and_against_switchi
     assert switching >= 3
 
 
-def test_a_hundred_adapters_in_memory(encoder: Encoder) -> None:
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_hundred_adapters_in_memory(precision: str) -> None:
+    encoder = Encoder.open(locate(), precision)
     gc.collect()
     before = resident()
     slots = [encoder.bank.add(adapter(encoder, seed)) for seed in range(100)]
     gc.collect()
     taken = resident() - before
-    print(f"\n100 adapters of rank {RANK} on all layers: {taken:.0f} MB above the encoder alone")
-    for slot in slots:
-        encoder.bank.remove(slot)
+    print(f"\n100 adapters of rank {RANK} on all layers, {precision}: {taken:.0f} MB above the encoder alone")
+    assert len(encoder.bank) == len(slots) == 100
     assert taken < 150
 
 

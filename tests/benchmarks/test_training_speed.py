@@ -84,8 +84,8 @@ def ours(texts: Texts, labels: Labels, encoder: Encoder, folder: Path, recipe: R
     examples = [{"text": text, "label": label} for text, label in zip(texts, labels, strict=True)]
     objective = Classify(("text",), "label")
     objective.learn(examples, ())
-    data = objective.prepare(examples, "train", encoder, recipe.max_tokens)
-    held = objective.prepare(examples[:64], "train", encoder, recipe.max_tokens)
+    data = objective.prepare(examples, "train", encoder, recipe.extent)
+    held = objective.prepare(examples[:64], "train", encoder, recipe.extent)
     body = (lora_body if recipe.method == "lora" else full_body)(encoder, recipe)
     started = time.perf_counter()
     work = Work(body, objective.head(encoder.dimension, recipe), objective, data, held, recipe)

@@ -42,7 +42,8 @@ def register_datasets():
 
 @hookimpl
 def register_heads():
-    recipe = Recipe(method="lora", epochs=60, learning_rate=5e-3, head_learning_rate=5e-3, patience=0, max_tokens=16)
+    rates = {"learning_rate": 5e-3, "head_learning_rate": 5e-3}
+    recipe = Recipe(method="lora", epochs=60, patience=0, max_tokens=16, windows=1, **rates)
     yield TaskHead(name="topic", dataset="chats", recipe=recipe)
 '''
 

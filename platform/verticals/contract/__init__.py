@@ -22,7 +22,7 @@ from .errors import (
 from .hooks import PROJECT, Hooks, hookimpl, hookspec
 from .names import NAME, check_name, resolve
 from .nouns import Command, Dataset, Endpoints, EventKind, Index, Page, TaskHead
-from .recipe import Recipe
+from .recipe import Extent, Recipe
 from .records import (
     SPLITS,
     Batch,
@@ -42,7 +42,7 @@ from .records import (
 
 __all__ = [
     "NAME", "PROJECT", "SPLITS", "BadInput", "BadRows", "Batch", "Command", "Conflict", "Damaged", "Dataset",
-    "Document", "Endpoints", "Event", "EventKind", "Evidence", "FitJob", "FitReport", "Hit", "Hooks", "Index",
+    "Document", "Endpoints", "Event", "EventKind", "Evidence", "Extent", "FitJob", "FitReport", "Hit", "Hooks", "Index",
     "NotFound", "Page", "PlatformError", "PluginError", "Prediction", "Predictions", "Preparation", "Progress",
     "Recipe", "RowProblem", "SettingsError", "Span", "StartFrom", "StorageError", "TaskHead",
     "TooLate", "TooMany", "Unavailable",

@@ -6,11 +6,23 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .errors import BadInput, suggest
 
 _ROWS_SEEN = 27_000
+
+
+class Extent(NamedTuple):
+    """How much of a text is read.
+
+    Args:
+        max_tokens: that are read together (never more than the encoder takes).
+        windows: parts of that many tokens, at most, that a longer text is read in; the rest is cut off.
+    """
+
+    max_tokens: int
+    windows: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +43,9 @@ class Recipe:
         micro_batch: rows computed at once, for machines with little memory; gradients add up to those of the whole
             step. 0: the whole step; halved by itself when memory runs out.
         checkpointing: compute each layer again on the way back instead of keeping it: less memory, a third slower.
-        max_tokens: longer inputs are cut here (never above what the encoder takes).
+        max_tokens: that are read together (never more than the encoder takes); longer texts are read in windows.
+        windows: of a long text, at most, all of about one length: the head reads their mean. What is behind the last
+            one is cut off, as is what two texts that are read as a pair, or a template and its text, have too much.
         warmup: share of the steps in which the rate rises.
         schedule: ``linear`` or ``cosine`` decay, or ``constant``.
         weight_decay: decoupled weight decay (AdamW) of matrices; biases and norms have none.
@@ -103,6 +117,7 @@ class Recipe:
     micro_batch: int = 0
     checkpointing: bool = False
     max_tokens: int = 128
+    windows: int = 8
     warmup: float = 0.1
     schedule: str = "linear"
     weight_decay: float = 0.01
@@ -185,6 +200,11 @@ class Recipe:
                 raise BadInput(f"recipe: {name} is {value!r}.", f"It must be {_KIND_NAMES[kind]}.") from None
         return dataclasses.replace(self, **converted)
 
+    @property
+    def extent(self) -> Extent:
+        """How much of a text is read."""
+        return Extent(self.max_tokens, self.windows)
+
     def passes(self, rows: int) -> int:
         """The epochs for a number of training rows."""
         return self.epochs or min(20, max(3, math.ceil(_ROWS_SEEN / max(1, rows))))
@@ -212,6 +232,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("batch_size", 1, 65536),
     ("micro_batch", 0, 65536),
     ("max_tokens", 4, 1_000_000),
+    ("windows", 1, 1000),
     ("warmup", 0, 1),
     ("weight_decay", 0, 10),
     ("layer_decay", 0.1, 1),

@@ -11,6 +11,7 @@ import torch
 from .tokens import TokenRows
 
 _MOST_PADDING = 0.05  # of a batch; where there is more, to leave it out costs less than to compute it
+_WHOLE = np.zeros(1, dtype=np.int64)  # where the one window of a short text begins
 _AT_ONCE = {"cpu": 1024, "cuda": 1 << 15}
 
 
@@ -24,7 +25,7 @@ def tokens_at_once(device: torch.device) -> int:
 
 @dataclass(slots=True)
 class TokenBatch:
-    """One padded batch.
+    """One padded batch: of each text a row, or as many as it has windows.
 
     Args:
         ids: int64 [rows, length], padded at the end.
@@ -33,6 +34,8 @@ class TokenBatch:
         words: int64 [rows, words], where each word's first piece is, -1 where there is none; empty where the texts
             did not come as words.
         packed: whether layers that can should compute the tokens alone, one after the other, and pad only to attend.
+        owners: which text of the batch each row belongs to, int64 [rows]; `None` where each text is a row.
+        begins: where in its text each row begins, in tokens, int64 [rows]; `None` where each text is a row.
     """
 
     ids: torch.Tensor
@@ -40,6 +43,32 @@ class TokenBatch:
     second: torch.Tensor
     words: torch.Tensor = field(default_factory=lambda: torch.empty(0, 0, dtype=torch.int64))
     packed: bool = False
+    owners: torch.Tensor | None = None
+    begins: torch.Tensor | None = None
+
+    def slots(self, of_texts: Sequence[int]) -> list[int]:
+        """The bank's slot for each row, from those of the texts."""
+        return list(of_texts) if self.owners is None else [of_texts[at] for at in self.owners.tolist()]
+
+    def places(self, starts: torch.Tensor) -> torch.Tensor:
+        """Where each token is among those of all texts, one after the other, [rows, length].
+
+        Args:
+            starts: where each text of the batch begins there, [texts].
+        """
+        if self.owners is not None and self.begins is not None:
+            starts = starts[self.owners] + self.begins
+        return starts[:, None] + torch.arange(self.ids.shape[1], device=self.ids.device)
+
+    def merged(self, pooled: torch.Tensor) -> torch.Tensor:
+        """One vector per text: the mean of its windows', each by its tokens, from [rows, dimension]."""
+        if self.owners is None:
+            return pooled
+        weights = self.lengths.to(pooled.dtype)
+        texts = int(self.owners[-1]) + 1
+        totals = weights.new_zeros(texts).index_add(0, self.owners, weights)
+        sums = pooled.new_zeros(texts, pooled.shape[1]).index_add(0, self.owners, pooled * weights[:, None])
+        return sums / totals[:, None]
 
     @property
     def mask(self) -> torch.Tensor:
@@ -48,11 +77,13 @@ class TokenBatch:
 
     @classmethod
     def of(cls, rows: TokenRows, which: Sequence[int] | np.ndarray, pad_id: int, device: torch.device) -> TokenBatch:
-        """The rows ``which``, padded to the longest of them."""
-        lengths = np.array([len(rows.ids[index]) for index in which], dtype=np.int64)
+        """The texts ``which``, padded to the longest window of any."""
+        windowed = bool(rows.windows) and any(int(index) in rows.windows for index in which)
+        pieces = [piece for index in which for piece in (rows.pieces(int(index)) if windowed else (rows.ids[index],))]
+        lengths = np.array([len(piece) for piece in pieces], dtype=np.int64)
         ids = np.full((len(lengths), int(lengths.max())), pad_id, dtype=np.int64)
-        for at, index in enumerate(which):
-            ids[at, : lengths[at]] = rows.ids[index]
+        for at, piece in enumerate(pieces):
+            ids[at, : lengths[at]] = piece
         words = np.empty((len(lengths), 0), dtype=np.int64)
         if rows.words is not None:
             chosen = [rows.words[index] for index in which]
@@ -61,8 +92,15 @@ class TokenBatch:
                 words[at, : len(places)] = places
         # On a GPU padding costs little, and small shapes that differ from batch to batch cost more.
         packed = device.type == "cpu" and lengths.sum() < ids.size * (1 - _MOST_PADDING)
+        owners = begins = None
         second = rows.second[list(which)]
-        return cls(_on(device, ids), _on(device, lengths), _on(device, second), _on(device, words), bool(packed))
+        if windowed:
+            starts = [rows.windows.get(int(index), _WHOLE) for index in which]
+            of = np.repeat(np.arange(len(starts)), [len(own) for own in starts])
+            second = np.where(np.bincount(of)[of] > 1, lengths, second[of])  # windows are of single texts alone
+            owners, begins = _on(device, of), _on(device, np.concatenate(starts))
+        ids_, lengths_, second_, words_ = (_on(device, array) for array in (ids, lengths, second, words))
+        return cls(ids_, lengths_, second_, words_, bool(packed), owners, begins)
 
 
 def _on(device: torch.device, array: np.ndarray) -> torch.Tensor:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch.nn import functional
+
+from verticals.contract import Extent
 
 from . import auto, bert
 from .bank import Bank, remove_bank
@@ -76,13 +79,20 @@ class Encoder:
 
         self.model.load_state_dict(load_file(weights), strict=True)
 
-    def tokens(self, texts: Sequence[Any], max_tokens: int, reads: str = "text") -> TokenRows:
-        """Tokenise what a head reads: texts or pairs of texts, words (``words``) or prompts (``mask``)."""
+    def tokens(self, texts: Sequence[Any], extent: Extent | int, reads: str = "text") -> TokenRows:
+        """Tokenise what a head reads: texts or pairs of texts, words (``words``) or prompts (``mask``).
+
+        Args:
+            texts: to read.
+            extent: how much of each; a number: so many tokens in one window.
+            reads: see `features`. Words and prompts are read in one window.
+        """
+        extent = Extent(extent) if isinstance(extent, int) else extent
         if reads == "words":
-            return self.tokenizer.encode_words(texts, max_tokens)
+            return self.tokenizer.encode_words(texts, extent.max_tokens)
         if reads == "mask":
-            return self.tokenizer.encode_prompts(texts, max_tokens)
-        return self.tokenizer.encode(texts, max_tokens)
+            return self.tokenizer.encode_prompts(texts, extent.max_tokens)
+        return self.tokenizer.encode(texts, extent)
 
     def batch(self, rows: TokenRows, which: Sequence[int] | np.ndarray) -> TokenBatch:
         """The rows ``which`` as one padded batch on the encoder's device."""
@@ -97,6 +107,11 @@ class Encoder:
         """What the encoder computes a batch from, [rows, length, width]."""
         return self.model.vectors(batch)
 
+    def routed(self, batch: TokenBatch, slots: Sequence[int]) -> AbstractContextManager[None]:
+        """Send each text of a batch through the adapter in its slot within the block; equal slots must lie together."""
+        lengths = batch.lengths.tolist() if batch.packed and self.model.packs else None
+        return self.bank.route(batch.slots(slots), lengths)
+
     def features(
         self, batch: TokenBatch, reads: str = "text", hidden: torch.Tensor | None = None, first: int = 0
     ) -> torch.Tensor:
@@ -104,7 +119,7 @@ class Encoder:
 
         Args:
             batch: of texts.
-            reads: ``text``: one vector per row, pooled as the encoder's authors do, [rows, dimension]; ``words``: the
+            reads: ``text``: one vector per text, pooled as the encoder's authors do, [texts, dimension]; ``words``: the
                 mean of each word's pieces, zeros for a word left out, [rows, words, dimension]; ``mask``: that of the
                 mask token, [rows, dimension].
             hidden: stands in for what the layer ``first`` takes; of `vectors` where that is the lowest.
@@ -122,12 +137,10 @@ class Encoder:
             masks = (batch.ids == self.tokenizer.mask_id).int().argmax(dim=1)
             return hidden[torch.arange(len(masks), device=hidden.device), masks].float()
         if self._cls:
-            first: torch.Tensor = hidden[:, 0].float()
-            return first
+            return batch.merged(hidden[:, 0].float())
         positions = torch.arange(batch.ids.shape[1], device=batch.ids.device)
         weights = (positions < batch.lengths[:, None]).to(hidden.dtype) / batch.lengths[:, None].to(hidden.dtype)
-        pooled: torch.Tensor = torch.einsum("rlw,rl->rw", hidden, weights).float()
-        return pooled
+        return batch.merged(torch.einsum("rlw,rl->rw", hidden, weights).float())
 
     def encode(
         self,
@@ -158,9 +171,7 @@ class Encoder:
             which = chosen[np.argsort(routed[first[chosen]], kind="stable")]
             ordered = first[which]
             batch = self.batch(rows, ordered)
-            packed = batch.packed and self.model.packs
-            lengths = batch.lengths.tolist() if packed else None
-            with self.lock, torch.inference_mode(), self.bank.route(routed[ordered].tolist(), lengths):
+            with self.lock, torch.inference_mode(), self.routed(batch, routed[ordered].tolist()):
                 features = self.features(batch, reads).cpu()
             if width:
                 computed[which, : features.shape[1]] = features

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from verticals.contract import BadInput, Damaged
+from verticals.contract import BadInput, Damaged, Extent
 
 from .source import EncoderSource
 
@@ -25,17 +26,19 @@ class TokenRows:
     """Tokenised texts.
 
     Args:
-        ids: one int64 array per text, special tokens included.
+        ids: one int64 array per text, special tokens included; a long text's windows stand one after the other.
         second: per text, where the second segment of a pair begins; the length where there is none.
         cut: per text, how many tokens at its end were left out.
         words: per text, where the first piece of each of its words is, -1 for a word left out; `None` where the
             texts were not given as words.
+        windows: of the texts read in several windows, where each window begins in ``ids``.
     """
 
     ids: list[np.ndarray]
     second: np.ndarray
     cut: np.ndarray
     words: list[np.ndarray] | None = None
+    windows: Mapping[int, np.ndarray] = field(default_factory=dict)
 
     @property
     def lengths(self) -> np.ndarray:
@@ -48,7 +51,24 @@ class TokenRows:
     def part(self, which: np.ndarray) -> TokenRows:
         """Only the rows ``which``."""
         words = None if self.words is None else [self.words[at] for at in which]
-        return TokenRows([self.ids[at] for at in which], self.second[which], self.cut[which], words)
+        windows = {place: self.windows[at] for place, at in enumerate(which.tolist()) if at in self.windows}
+        return TokenRows([self.ids[at] for at in which], self.second[which], self.cut[which], words, windows)
+
+    @classmethod
+    def joined(cls, parts: Sequence[TokenRows]) -> TokenRows:
+        """The rows of several, one after the other."""
+        starts = np.cumsum([0, *map(len, parts)]).tolist()
+        return cls(
+            [row for part in parts for row in part.ids],
+            np.concatenate([part.second for part in parts]),
+            np.concatenate([part.cut for part in parts]),
+            [row for part in parts for row in part.words or ()] or None,
+            {start + at: own for start, part in zip(starts, parts, strict=False) for at, own in part.windows.items()},
+        )
+
+    def pieces(self, at: int) -> list[np.ndarray]:
+        """The windows of the text ``at``; of most there is one."""
+        return np.split(self.ids[at], self.windows[at][1:]) if at in self.windows else [self.ids[at]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,21 +126,22 @@ class Tokenizer:
         before, after = self._special
         return len(before), len(after)
 
-    def encode(self, texts: Sequence[Text], max_tokens: int) -> TokenRows:
+    def encode(self, texts: Sequence[Text], extent: Extent) -> TokenRows:
         """Tokenise texts or pairs of texts.
 
         Args:
             texts: each a text or two texts.
-            max_tokens: longer inputs are cut (the longer text of a pair first); never above what the encoder takes.
+            extent: how much of a text is read; pairs are read in one window, the longer text is cut first.
         """
-        limit = min(max_tokens, self.limit)
+        limit = min(extent.max_tokens, self.limit)
         if _all_single(texts):
             # What is cut off anyway is not tokenised: a text of megabytes would keep all others waiting.
-            most = max(_CHARACTERS, 64 * limit)
+            most = self._most_characters(extent)
             kept = [text[:most] for text in texts]
             return self._singles(
                 self._fast.encode_batch_fast(kept, add_special_tokens=False),
                 limit,
+                extent.windows,
                 np.array([max(0, len(text) - most) // 4 for text in texts], dtype=np.int64),
             )
         rows = [self._pair(text, limit) for text in texts]
@@ -129,6 +150,9 @@ class Tokenizer:
             np.array([row[1] for row in rows], dtype=np.int64),
             np.array([row[2] for row in rows], dtype=np.int64),
         )
+
+    def _most_characters(self, extent: Extent) -> int:
+        return max(_CHARACTERS, 64 * min(extent.max_tokens, self.limit) * extent.windows)
 
     def encode_words(self, texts: Sequence[Sequence[str]], max_tokens: int) -> TokenRows:
         """Tokenise texts that come as words; each word's pieces are known to belong to it.
@@ -189,13 +213,20 @@ class Tokenizer:
         ids: list[int] = self._fast.encode(text, add_special_tokens=False).ids
         return ids
 
-    def _singles(self, encoded: Sequence[Any], limit: int, beyond: np.ndarray) -> TokenRows:
-        """Rows of texts; ``beyond`` says how many tokens, about, were left out of each before."""
+    def _singles(self, encoded: Sequence[Any], limit: int, most: int, beyond: np.ndarray) -> TokenRows:
+        """Rows of texts, each in up to ``most`` windows; ``beyond``: tokens, about, left out of each before."""
         first, last = self._special
         room = limit - len(first) - len(last)
-        ids = [np.array([*first, *item.ids[:room], *last], dtype=np.int64) for item in encoded]
-        cut = np.array([max(0, len(item.ids) - room) for item in encoded], dtype=np.int64)
-        return TokenRows(ids, np.array([len(row) for row in ids], dtype=np.int64), cut + beyond)
+        ids, cut, windows = [], [], {}
+        for at, item in enumerate(encoded):
+            parts = _windows(item.ids, room, most)
+            ids.append(np.array([token for part in parts for token in (*first, *part, *last)], dtype=np.int64))
+            cut.append(max(0, len(item.ids) - room * most))
+            if len(parts) > 1:
+                lengths = [len(first) + len(part) + len(last) for part in parts]
+                windows[at] = np.cumsum([0, *lengths[:-1]])
+        second = np.array([len(row) for row in ids], dtype=np.int64)
+        return TokenRows(ids, second, np.array(cut, dtype=np.int64) + beyond, None, windows)
 
     @cached_property
     def _special(self) -> tuple[list[int], list[int]]:
@@ -214,29 +245,34 @@ class Tokenizer:
         begins = whole.type_ids.index(1) if 1 in whole.type_ids else len(ids)
         return ids, begins, max(0, over)
 
-    def words(self, text: Text, max_tokens: int) -> tuple[list[int], int, list[Word], int]:
-        """Tokenise one text or pair, and tell which tokens are which word.
-
-        Returns:
-            The token ids, where the second segment begins, the words in reading order, and how many tokens were cut.
-        """
-        limit = min(max_tokens, self.limit)
+    def words(self, text: Text, extent: Extent) -> tuple[TokenRows, list[Word]]:
+        """Tokenise one text or pair as `encode` does, and tell which tokens are which word, in reading order."""
+        rows = self.encode([text], extent)
         first, second = (text, None) if isinstance(text, str) else text
-        whole = self._fast.encode(first, second, add_special_tokens=True)
-        cut = max(0, len(whole.ids) - limit)
-        if cut:
-            whole = self._cutting(limit).encode(first, second, add_special_tokens=True)
-        pieces: dict[tuple[int, int], list[int]] = {}
-        for at, (part, word) in enumerate(zip(whole.sequence_ids, whole.word_ids, strict=True)):
+        # Where each of the tokenizer's own tokens lies among those that are read.
+        places: Iterable[int]
+        if second is None:
+            whole = self._fast.encode(first[: self._most_characters(extent)], add_special_tokens=False)
+            before, after = self.specials
+            ends = [*rows.windows[0][1:], len(rows.ids[0])] if 0 in rows.windows else [len(rows.ids[0])]
+            places = (at for start, end in pairwise([0, *ends]) for at in range(start + before, end - after))
+        else:
+            whole = self._fast.encode(first, second, add_special_tokens=True)
+            if len(whole.ids) > len(rows.ids[0]):
+                whole = self._cutting(len(rows.ids[0])).encode(first, second, add_special_tokens=True)
+            places = range(len(whole.ids))
+        pieces: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        for place, at in zip(places, range(len(whole.ids)), strict=False):
+            part, word = whole.sequence_ids[at], whole.word_ids[at]
             if part is not None and word is not None:
-                pieces.setdefault((part, word), []).append(at)
+                pieces.setdefault((part, word), []).append((place, at))
         words = []
         for (part, _), tokens in pieces.items():
             own = first if part == 0 or second is None else second
-            start, end = (edge(whole.offsets[at][side] for at in tokens) for side, edge in ((0, min), (1, max)))
+            start, end = (edge(whole.offsets[at][side] for _, at in tokens) for side, edge in ((0, min), (1, max)))
             start += len(own[start:end]) - len(own[start:end].lstrip())  # some tokenizers count the space before
-            words.append(Word(part, start, end, tuple(tokens)))
-        return whole.ids, whole.type_ids.index(1) if 1 in whole.type_ids else len(whole.ids), words, cut
+            words.append(Word(part, start, end, tuple(place for place, _ in tokens)))
+        return rows, words
 
     @property
     def blank_id(self) -> int:
@@ -259,6 +295,16 @@ def _limit(config: Mapping[str, Any]) -> int:
     """Tokens that the encoder takes: some kinds count positions from behind the padding token's."""
     positions = int(config.get("max_position_embeddings", 512))
     return positions - int(config.get("pad_token_id") or 0) - 1 if config.get("model_type") in _OFFSET else positions
+
+
+def _windows(ids: list[int], room: int, most: int) -> list[list[int]]:
+    """A text's tokens in as few windows as hold them, all of about one length; what is behind ``most`` is left out."""
+    count = min(most, -(-len(ids) // room))
+    if count <= 1:
+        return [ids[:room]]
+    kept = len(ids[: room * count])
+    edges = [kept * at // count for at in range(count + 1)]
+    return [ids[start:end] for start, end in pairwise(edges)]
 
 
 def _all_single(texts: Sequence[Text]) -> bool:

@@ -52,7 +52,8 @@ class Settings:
             of it; 0 trains the head alone, in seconds.
         loaded_memory: megabytes that versions in memory may take beside the shared encoder; the longest unused go
             first.
-        cached_texts: texts whose encodings are kept, so that a repeated text is not computed again; 0 keeps none.
+        cached_texts: texts whose encodings are kept, so that a repeated text is not computed again; a text that is read
+            word by word counts as many; 0 keeps none.
         patience: seconds after which a request that had to wait is given up, unless its client says otherwise.
         trackers: where the curves of runs are sent besides the database: ``tensorboard``, ``wandb`` and ``mlflow``,
             any of them, or ``none``.

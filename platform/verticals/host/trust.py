@@ -39,7 +39,7 @@ def evaluate(
             head.noun,
             examples.splits[split],
             split,
-            loaded.max_tokens,
+            loaded.extent,
             rows=examples.rows[split],
             numbers=examples.numbers[split],
             slices=slices,
@@ -79,7 +79,7 @@ def explain(head: Head, value: Any, label: str, version: str) -> Explanation:
     record = head.record(version)
     with head.vertical.host.engine.using(record.vertical, record.head, record.version) as loaded:
         return take_apart(
-            loaded.head, loaded.encoder, loaded.slot, record.reference, head.noun, value, label, loaded.max_tokens
+            loaded.head, loaded.encoder, loaded.slot, record.reference, head.noun, value, label, loaded.extent
         )
 
 

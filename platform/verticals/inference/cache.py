@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import torch
+
+_BLOCK = 4096  # vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,29 +28,69 @@ class Features:
 class FeatureCache:
     """The features of the texts used last; a repeated text, such as a catalogue's item, is not encoded again.
 
+    The vectors lie together in one piece of memory. Each by itself, among the large and short-lived ones that an
+    encoder makes, would keep that from being used again: five times what the vectors take.
+
     Args:
-        capacity: texts kept, at most; 0 keeps none.
+        capacity: vectors kept, at most: a text's one, or one for each of its words; 0 keeps none.
     """
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
-        self._kept: OrderedDict[Hashable, Features] = OrderedDict()
+        self._kept: OrderedDict[Hashable, tuple[int, list[int], int]] = OrderedDict()  # dimension, rows and tokens cut
+        self._rows: dict[int, _Rows] = {}  # by dimension
+        self._used = 0
         self._lock = threading.Lock()
 
     def get(self, key: Hashable) -> Features | None:
         """The features kept for a key."""
         with self._lock:
-            features = self._kept.get(key)
-            if features is not None:
-                self._kept.move_to_end(key)
-            return features
+            if (found := self._kept.get(key)) is None:
+                return None
+            self._kept.move_to_end(key)
+            dimension, rows, cut = found
+            return Features(self._rows[dimension].read(rows), cut)
 
     def put(self, key: Hashable, features: Features) -> None:
         """Keep features; the longest unused ones make room."""
-        if not self.capacity:
-            return
+        count, dimension = features.vectors.shape
         with self._lock:
-            self._kept[key] = features
-            self._kept.move_to_end(key)
-            if len(self._kept) > self.capacity:
-                self._kept.popitem(last=False)
+            if key in self._kept:
+                self._drop(key)
+            if not 0 < count <= self.capacity:
+                return
+            while self._used + count > self.capacity:
+                self._drop(next(iter(self._kept)))
+            if dimension not in self._rows:
+                self._rows[dimension] = _Rows(dimension)
+            self._kept[key] = dimension, self._rows[dimension].fill(features.vectors), features.cut
+            self._used += count
+
+    def _drop(self, key: Hashable) -> None:
+        dimension, rows, _ = self._kept.pop(key)
+        self._rows[dimension].free += rows
+        self._used -= len(rows)
+
+
+class _Rows:
+    """Memory for vectors of one dimension; it grows by blocks and is filled again when vectors have gone."""
+
+    def __init__(self, dimension: int) -> None:
+        self.free: list[int] = []
+        self._dimension = dimension
+        self._blocks: list[torch.Tensor] = []
+
+    def read(self, rows: Sequence[int]) -> torch.Tensor:
+        """Copies of vectors, [rows, dimension]."""
+        return torch.stack([self._blocks[row // _BLOCK][row % _BLOCK] for row in rows])
+
+    def fill(self, vectors: torch.Tensor) -> list[int]:
+        """Copy vectors into rows that are free: which ones."""
+        while len(self.free) < len(vectors):
+            start = len(self._blocks) * _BLOCK
+            self._blocks.append(torch.empty(_BLOCK, self._dimension))
+            self.free += range(start + _BLOCK - 1, start - 1, -1)
+        rows = [self.free.pop() for _ in vectors]
+        for row, vector in zip(rows, vectors, strict=True):
+            self._blocks[row // _BLOCK][row % _BLOCK] = vector
+        return rows

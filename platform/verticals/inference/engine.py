@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from verticals.contract import PlatformError, Prediction
+from verticals.contract import Extent, PlatformError, Prediction
 from verticals.encoder import Encoder, TokenRows
 from verticals.store import Registry
 
@@ -36,7 +36,7 @@ class Engine:
     Args:
         registry: where versions are.
         encoder: gives the shared encoder; called on first use.
-        cached_texts: how many texts' features are kept.
+        cached_texts: how many texts' features are kept; words count each where they are read one by one.
         other: gives another encoder by the name that a recipe has for it; `None`: there are no others.
         memory: bytes that versions may take beside the shared encoder.
     """
@@ -73,7 +73,7 @@ class Engine:
         """
         with suppress(PlatformError), self.using(vertical, head, version) as loaded:
             if loaded.head.reads == "text":
-                loaded.encoder.encode(loaded.encoder.tokens(["warm up"], loaded.max_tokens), [loaded.slot])
+                loaded.encoder.encode(loaded.encoder.tokens(["warm up"], loaded.extent), [loaded.slot])
 
     def predict(self, vertical: str, head: str, version: str, inputs: Sequence[Any]) -> list[Prediction]:
         """Answer inputs for one version, in their order.
@@ -147,7 +147,7 @@ class Engine:
             (
                 loaded.reference if loaded.slot or loaded.encoder is not shared else "",
                 loaded.head.reads,
-                loaded.max_tokens,
+                loaded.extent,
                 text,
             )
             for loaded, text in wanted
@@ -168,25 +168,17 @@ class Engine:
             rows = _tokens(encoder, [(key[-1], key[-2]) for key in group], reads)
             computed = encoder.encode(rows, [loaded.slot for loaded in loadeds], reads=reads)
             for key, features, cut in zip(group, computed, rows.cut.tolist(), strict=True):
-                # A copy of its own: a view would keep the whole batch in memory.
-                own = features[: len(key[-1])].clone() if reads == "words" else features[None].clone()
-                known[key] = Features(own, cut)
+                known[key] = Features(features[: len(key[-1])] if reads == "words" else features[None], cut)
                 self._cache.put(key, known[key])
         return [known[key] for key in keys]
 
 
-def _tokens(encoder: Encoder, texts: Sequence[tuple[Any, int]], reads: str) -> TokenRows:
-    """Tokenise texts that may have different limits."""
-    limits = {limit for _, limit in texts}
-    if len(limits) == 1:
-        return encoder.tokens([text for text, _ in texts], limits.pop(), reads)
-    rows = [encoder.tokens([text], limit, reads) for text, limit in texts]
-    return TokenRows(
-        [row.ids[0] for row in rows],
-        np.concatenate([row.second for row in rows]),
-        np.concatenate([row.cut for row in rows]),
-        [row.words[0] for row in rows if row.words is not None] or None,
-    )
+def _tokens(encoder: Encoder, texts: Sequence[tuple[Any, Extent]], reads: str) -> TokenRows:
+    """Tokenise texts of which more or less may be read."""
+    extents = {extent for _, extent in texts}
+    if len(extents) == 1:
+        return encoder.tokens([text for text, _ in texts], extents.pop(), reads)
+    return TokenRows.joined([encoder.tokens([text], extent, reads) for text, extent in texts])
 
 
 def _decode(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from verticals.contract import Damaged
+from verticals.contract import Damaged, Extent
 from verticals.encoder import Encoder, LoraAdapter, adapted
 from verticals.encoder.heads import Head, build_head, head_of
 from verticals.store import VersionFolder
@@ -35,9 +35,10 @@ class Loaded:
     users: int = 0
 
     @property
-    def max_tokens(self) -> int:
-        """Longer inputs are cut here, as in training."""
-        return int(self.manifest["recipe"]["max_tokens"])
+    def extent(self) -> Extent:
+        """How much of a text is read, as in training."""
+        recipe = self.manifest["recipe"]
+        return Extent(int(recipe["max_tokens"]), int(recipe.get("windows", 1)))
 
     def unload(self) -> None:
         """Give the adapter's slot back."""

@@ -85,7 +85,7 @@ def adapt(
         raise BadInput(f"The tokenizer of {encoder.source.name} has no mask token.", "Start from another encoder.")
     order = np.random.default_rng(recipe.seed).permutation(len(distinct))
     held = max(1, math.floor(len(distinct) * recipe.validation))
-    rows = encoder.tokens([text.split() for text in distinct], recipe.max_tokens, "words")
+    rows = encoder.tokens([text.split() for text in distinct], recipe.extent, "words")
     body = full_body(encoder, recipe)
     head = MaskedHead(encoder.dimension, body.encoder.word_vectors, masked_weights(encoder.source))
     started, stop = time.monotonic(), stop or threading.Event()

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import torch
 
-from verticals.contract import TaskHead
+from verticals.contract import Extent, TaskHead
 from verticals.encoder import Encoder
 from verticals.encoder.heads import Head
 
@@ -37,8 +37,8 @@ class Resident(Protocol):
         """Of its adapter in the encoder's bank."""
 
     @property
-    def max_tokens(self) -> int:
-        """Longer inputs are cut here."""
+    def extent(self) -> Extent:
+        """How much of a text is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ def compare(
         BadInput: there are no rows.
     """
     started = time.monotonic()
-    both = [answer(one.head, one.encoder, one.slot, noun, examples, split, one.max_tokens) for one in (first, second)]
+    both = [answer(one.head, one.encoder, one.slot, noun, examples, split, one.extent) for one in (first, second)]
     with torch.inference_mode():
         figures = _differences(both[0], both[1], resamples, seed)
     metric = both[0].objective.metric

@@ -62,7 +62,7 @@ class Continuation:
         """Set the penalty on moving what the version needs, where the recipe has one."""
         rows = self.start.examples.get("train")
         if self.recipe.elastic and rows:
-            old = self.objective.prepare(rows, "train", self.encoder, self.recipe.max_tokens)
+            old = self.objective.prepare(rows, "train", self.encoder, self.recipe.extent)
             elastic_penalty(work, old, self.recipe.elastic, self.recipe.seed)
 
     def end(self, body: Body, head: Head) -> tuple[str, dict[str, float]]:
@@ -97,13 +97,13 @@ class Continuation:
         """Rows that the version did not learn from and that are not learned from now either, if there are any."""
         own, rows = (list(self.start.examples.get(split, ())) for split in ("validation", "train"))
         if own:
-            return self.objective.prepare(own, "validation", self.encoder, self.recipe.max_tokens)
+            return self.objective.prepare(own, "validation", self.encoder, self.recipe.extent)
         if held_out.old:  # the same rows are held out as then
             return held_out.part(np.arange(len(held_out) - held_out.old, len(held_out)))
         if not rows:
             return None
         before = self.start.manifest["recipe"]
-        data = self.objective.prepare(rows, "train", self.encoder, self.recipe.max_tokens)
+        data = self.objective.prepare(rows, "train", self.encoder, self.recipe.extent)
         fields = (*self.objective.inputs, self.objective.target)
         _, held = hold_out(data.targets, before["validation"], by_content(rows, fields, before["seed"]))
         return data.part(held) if len(held) else None

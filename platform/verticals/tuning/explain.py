@@ -11,9 +11,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from verticals.contract import BadInput, TaskHead
-from verticals.encoder import Encoder
-from verticals.encoder.batches import TokenBatch
+from verticals.contract import BadInput, Extent, TaskHead
+from verticals.encoder import Encoder, TokenRows
 from verticals.encoder.heads import Head
 from verticals.encoder.tokens import Word
 
@@ -81,7 +80,7 @@ def explain(
     noun: TaskHead,
     value: Any,
     label: str = "",
-    max_tokens: int = 128,
+    extent: Extent = Extent(128),  # noqa: B008 - never changed
 ) -> Explanation:
     """Take one prediction of a loaded version apart by words.
 
@@ -95,7 +94,7 @@ def explain(
         noun: the head's declaration.
         value: an input, as `predict` takes it.
         label: to explain; the answered one when empty.
-        max_tokens: longer inputs are cut here, as in training.
+        extent: how much of a text is read, as in training.
 
     Raises:
         BadInput: the input does not fit the head, there is no such label, or the objective cannot be explained so.
@@ -107,8 +106,8 @@ def explain(
         objective.explained(head, torch.zeros(1, 1, head.dimension), label)
         raise BadInput(f"Answers of the objective {noun.objective!r} cannot be taken apart by words.")
     exact = encoder.computing_in("fp32")
-    ids, second, words, cut = exact.tokenizer.words(texts[0], max_tokens)
-    path = _Path(exact, slot, objective, head, np.array(ids, dtype=np.int64), second, words)
+    rows, words = exact.tokenizer.words(texts[0], extent)
+    path = _Path(exact, slot, objective, head, rows, words)
     label, measure = path.choose(label)
     for steps in _STEPS:
         weights, ends = path.integrate(label, steps)
@@ -121,6 +120,7 @@ def explain(
                    float(weights[list(word.tokens)].sum()))
         for word in words
     )  # fmt: skip
+    cut = int(rows.cut[0])
     rest = float(weights.sum()) - sum(word.weight for word in found)
     return Explanation(version, tuple(parts), label, measure, ends[1], ends[0], found, rest, abs(error), steps, cut)
 
@@ -130,18 +130,16 @@ class _Path:
 
     Args:
         encoder, slot, objective, head: what answers.
-        ids: of the tokens, [length].
-        second: where the second text begins.
+        rows: the text's tokens.
         words: whose pieces are blanked.
     """
 
     def __init__(
-        self, encoder: Encoder, slot: int, objective: Objective, head: Head, ids: np.ndarray, second: int,
-        words: Sequence[Word],
-    ) -> None:  # fmt: skip
+        self, encoder: Encoder, slot: int, objective: Objective, head: Head, rows: TokenRows, words: Sequence[Word]
+    ) -> None:
         self._encoder, self._slot, self._objective, self._head = encoder, slot, objective, head
         self._device = encoder.precision.device
-        self._ids, self._second = torch.from_numpy(ids).to(self._device), second
+        self._rows, self._ids = rows, torch.from_numpy(rows.ids[0]).to(self._device)
         self._table = word_vectors(encoder.model)
         blank = self._ids.clone()
         blank[[at for word in words for at in word.tokens]] = encoder.tokenizer.blank_id
@@ -172,12 +170,12 @@ class _Path:
         return (total * way).sum(dim=-1).double().cpu(), (low, high)
 
     def _outputs(self, vectors: torch.Tensor, label: str) -> tuple[torch.Tensor, str, str]:
-        """What the head makes of word vectors [rows, length, width]."""
-        rows = len(vectors)
-        length = torch.full((rows,), len(self._ids), device=self._device)
-        batch = TokenBatch(self._ids.expand(rows, -1), length, torch.full_like(length, self._second))
-        encoder = self._encoder
-        with encoder.lock, encoder.bank.route([self._slot] * rows), _giving(self._table, vectors):
+        """What the head makes of word vectors [rows, tokens, width]."""
+        rows, encoder = len(vectors), self._encoder
+        batch = encoder.batch(self._rows, [0] * rows)
+        places = batch.places(torch.arange(rows, device=self._device) * len(self._ids))
+        given = vectors.flatten(0, 1)[places.clamp_max(rows * len(self._ids) - 1)]  # what pads is masked
+        with encoder.lock, encoder.routed(batch, [self._slot] * rows), _giving(self._table, given):
             features = encoder.features(batch)
         return self._objective.explained(self._head, features.cpu()[:, None], label)
 

@@ -96,7 +96,7 @@ def save(task: Task, trained: Trained, workshop: Workshop, seconds: float) -> Fi
     if record is None:
         manifest = _manifest(task, trained, workshop.provenance)
         manifest["notes"], manifest["seconds"] = task.notes, round(seconds, 1)
-        manifest["max_tokens"] = task.objective.room(task.encoder, job.recipe.max_tokens)
+        manifest["max_tokens"] = task.objective.room(task.encoder, job.recipe.extent)
         manifest["rows"] = {"train": len(task.data), "held_out": len(task.held_out)}
         if trained.answers is not None:
             manifest |= card_facts(job, trained.answers)

@@ -118,7 +118,7 @@ def find_label_errors(
     examples = [row.example for row in kept]
     objective = objective_of(noun.objective)(noun.inputs, noun.target)
     objective.learn(examples, ())
-    prepared = objective.prepare(examples, "all", encoder, recipe.max_tokens)
+    prepared = objective.prepare(examples, "all", encoder, recipe.extent)
     done = _telling(progress, "encoding", len(prepared) * objective.views, "texts")
     with torch.inference_mode():
         features = prepared.encode(encoder, done)

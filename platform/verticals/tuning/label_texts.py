@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch.nn import functional
 
-from verticals.contract import BadInput
+from verticals.contract import BadInput, Extent
 from verticals.encoder import Encoder
 
 _FIELD = "{label}"
@@ -50,6 +50,6 @@ def label_vectors(
             raise BadInput(f"recipe: the template {template!r} has no {_FIELD}.", f"Write {_FIELD} where it belongs.")
     several = [alternatives(label, texts) for label in labels]
     written = [template.replace(_FIELD, text) for own in several for text in own for template in templates]
-    directions = functional.normalize(encoder.encode(encoder.tokens(written, _MAX_TOKENS)), dim=-1)
+    directions = functional.normalize(encoder.encode(encoder.tokens(written, Extent(_MAX_TOKENS))), dim=-1)
     sizes = [len(own) * len(templates) for own in several]
     return functional.normalize(torch.stack([part.mean(dim=0) for part in directions.split(sizes)]), dim=-1)

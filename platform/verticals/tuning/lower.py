@@ -28,11 +28,9 @@ class Lower:
 
     def batch(self, which: np.ndarray, batch: TokenBatch) -> torch.Tensor:
         """Of the texts ``which``, padded as their ``batch`` is, [rows, length, width]."""
-        positions = torch.arange(batch.ids.shape[1], device=batch.ids.device)
-        starts = torch.from_numpy(self.starts[which]).to(batch.ids.device)
         # What stands in for padding is masked in every layer, so another text's vectors do no harm.
-        places = (starts[:, None] + positions).clamp_max(len(self.vectors) - 1)
-        return self.vectors[places]
+        places = batch.places(torch.from_numpy(self.starts[which]).to(batch.ids.device))
+        return self.vectors[places.clamp_max(len(self.vectors) - 1)]
 
 
 def through_lower(
@@ -46,8 +44,7 @@ def through_lower(
         batch = encoder.batch(rows, which)
         with encoder.lock, torch.inference_mode(), encoder.precision.autocast():
             hidden = encoder.model(batch, last=layers).float()
-        for at, row in enumerate(which):
-            vectors[starts[row] : starts[row] + lengths[row]] = hidden[at, : lengths[row]]
+        vectors[batch.places(torch.from_numpy(starts[which]).to(hidden.device))[batch.mask]] = hidden[batch.mask]
         if progress is not None:
             progress(len(which))
     return Lower(layers, vectors, starts)

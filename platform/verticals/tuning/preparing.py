@@ -107,7 +107,7 @@ def read(job: FitJob, objective: Objective, encoder: Encoder) -> Reading:
         continuation = Continuation(job.start, objective, encoder, recipe)
         rows, old = continuation.rows(rows)
         notes.append(f"goes on from {job.start.reference} with {len(rows) - old} new rows")
-    data = objective.prepare(rows, "train", encoder, recipe.max_tokens)
+    data = objective.prepare(rows, "train", encoder, recipe.extent)
     if continuation is not None:
         data.old = old
     if recipe.fairness:
@@ -160,7 +160,7 @@ def parted(reading: Reading, chosen: Chosen, folder: Path, stop: threading.Event
             )
         held_rows = [rows[at] for at in held]
         notes.append(f"{len(held)} of {len(rows)} training rows were held out: the data set has no validation rows")
-    held_out = whole.part(held) if lent else objective.prepare(held_rows, "validation", encoder, recipe.max_tokens)
+    held_out = whole.part(held) if lent else objective.prepare(held_rows, "validation", encoder, recipe.extent)
     report = job.progress or (lambda progress: None)
     task = Task(
         job, dataclasses.replace(recipe, epochs=epochs), objective, encoder, whole.part(kept), held_out,
@@ -172,8 +172,8 @@ def parted(reading: Reading, chosen: Chosen, folder: Path, stop: threading.Event
         notes.append(f"{recipe.augment} changed copies of each training row were learned from too")
     if task.data.cut:
         texts = f"{task.data.cut} of {text_count(task.data)} training texts"
-        room = objective.room(encoder, recipe.max_tokens)
-        most = f"{room} tokens" if room == recipe.max_tokens else f"the {room} tokens that the encoder takes"
+        room = objective.room(encoder, recipe.extent)
+        most = f"the {room} tokens that the encoder takes" if room % recipe.max_tokens else f"{room} tokens"
         notes.append(f"{texts} were longer than {most} and were cut{_words_cut(task.data)}")
     fits = fitting(task.held_out, encoder)
     if fits < len(task.held_out):
@@ -186,7 +186,7 @@ def parted(reading: Reading, chosen: Chosen, folder: Path, stop: threading.Event
 def with_rows(task: Task, more: Sequence[Example]) -> Task:
     """The task with further training rows."""
     rows = [*task.rows, *more]
-    data = task.objective.prepare(rows, "train", task.encoder, task.recipe.max_tokens)
+    data = task.objective.prepare(rows, "train", task.encoder, task.recipe.extent)
     if task.recipe.fairness:
         data.groups = _groups(rows, task.recipe.fairness_by)
     return dataclasses.replace(task, rows=rows, data=data)

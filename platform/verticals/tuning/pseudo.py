@@ -55,7 +55,7 @@ def with_pseudo_labels(task: Task, fitted: Fitted) -> Task:
 def _answers(task: Task, fitted: Fitted, examples: Sequence[Example]) -> list[Prediction]:
     head = fitted.head
     texts = [text for several in of_each(examples, "train (unlabelled)", head.texts) for text in several]
-    rows = task.encoder.tokens(texts, task.recipe.max_tokens, head.reads)
+    rows = task.encoder.tokens(texts, task.recipe.extent, head.reads)
     data = Prepared(rows, torch.zeros(len(examples), dtype=torch.long), len(texts) // len(examples), head.reads)
     features = fitted.body.encode(data, counter(task.report, "labelling", len(texts), task.stop))
     with torch.inference_mode():

@@ -40,7 +40,7 @@ def register_datasets():
 
 @hookimpl
 def register_heads():
-    recipe = Recipe(method="lora", epochs=2, learning_rate=5e-3, patience=0, max_tokens=16)
+    recipe = Recipe(method="lora", epochs=2, learning_rate=5e-3, patience=0, max_tokens=16, windows=1)
     yield TaskHead(name="topic", dataset="chats", recipe=recipe)
 '''
 SPACE = {"learning_rate": "1e-6..2e-2", "lora_rank": "2,4"}

@@ -31,7 +31,7 @@ def engine(registry, encoder):
 def save(registry, encoder):
     """Saves a version of ``shop/<name>``, of a kind and method, with weights of its own."""
 
-    def make(name, seed=0, objective="classify", method="head", max_tokens=32, fields=("text",), **changes):
+    def make(name, seed=0, objective="classify", method="head", max_tokens=32, windows=1, fields=("text",), **changes):
         generator = torch.Generator().manual_seed(seed)
         labels = ([f"{name}-{letter}" for letter in "abcd"],) if objective == "classify" else ()
         head = OBJECTIVES[objective](encoder.dimension, *labels, fields=fields)
@@ -47,7 +47,7 @@ def save(registry, encoder):
         source = encoder.source
         manifest = {
             "vertical": "shop", "head": name, "objective": objective, "config": head.config(),
-            "recipe": {"max_tokens": max_tokens}, "tokenizer_sha256": source.tokenizer_sha256,
+            "recipe": {"max_tokens": max_tokens, "windows": windows}, "tokenizer_sha256": source.tokenizer_sha256,
             "encoder": {"name": source.name, "sha256": source.sha256, "pooling": source.pooling}, **changes,
         }  # fmt: skip
 

@@ -7,10 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from verticals.contract import BadInput, Damaged, NotFound, PlatformError, Prediction, Unavailable
 from verticals.inference import Engine
-from verticals.inference.cache import FeatureCache
+from verticals.inference.cache import FeatureCache, Features
 from verticals.inference.engine import Request
 
 TEXTS = ["where is my parcel", "no", "a longer text about nothing much, really", "my card was charged twice"]
@@ -72,6 +74,15 @@ def test_cut_tokens_are_reported_and_remembered(engine, save):
     for _ in range(2):
         long, brief = engine.predict("shop", "short", "v1", ["a b c d e", "a b"])
         assert (long.tokens_cut, brief.tokens_cut) == (2, 0)
+
+
+def test_a_long_text_is_read_to_the_end_of_its_last_window(engine, save):
+    save("long", max_tokens=5, windows=3)
+    read = engine.predict("shop", "long", "v1", ["a b c d e", "a b c", "a b c d e f g " * 3, "a b c d e"])
+    assert [one.tokens_cut for one in read] == [0, 0, 12, 0]
+    assert read[0].confidence != read[1].confidence
+    near(read[0], read[3])
+    near(read[0], engine.predict("shop", "long", "v1", ["a b c d e"])[0])
 
 
 @pytest.mark.parametrize(
@@ -269,17 +280,45 @@ def test_heads_on_the_bare_encoder_share_features(engine, encoder, save, monkeyp
     assert encoded == [1, 1]
 
 
+def features(*values, cut=0):
+    return Features(torch.tensor([[float(value), -value] for value in values]), cut)
+
+
 def test_the_feature_cache_is_bounded_and_keeps_what_was_used_last():
     cache = FeatureCache(3)
-    for key in "abc":
-        cache.put(key, torch.tensor([float(ord(key))]))
+    for number, key in enumerate("abc"):
+        cache.put(key, features(number, cut=number))
     assert cache.get("a") is not None
-    cache.put("d", torch.zeros(1))
+    cache.put("d", features(7))
     assert [cache.get(key) is not None for key in "abcd"] == [True, False, True, True]
-    assert cache.get("a").item() == ord("a")
+    for key, number in (("a", 0), ("c", 2)):
+        kept = cache.get(key)
+        assert kept.cut == number
+        assert kept.vectors.equal(features(number).vectors)
     nothing = FeatureCache(0)
-    nothing.put("a", torch.zeros(1))
+    nothing.put("a", features(1))
     assert nothing.get("a") is None
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 6), st.sampled_from([2, 3])), max_size=60), st.integers(0, 12)
+)
+def test_what_the_feature_cache_gives_is_what_was_put(puts, capacity):
+    cache, last = FeatureCache(capacity), {}
+    told = None
+    for number, (key, words, dimension) in enumerate(puts):
+        vectors = torch.full((words, dimension), float(number))
+        vectors[:, 0] = torch.arange(words)
+        before = None if told is None else told.clone()
+        cache.put(key, Features(vectors, number))
+        assert told is None or told.equal(before), "what was given stays as it was"
+        last[key] = vectors
+        found = {one: cache.get(one) for one in last}
+        assert sum(len(one.vectors) for one in found.values() if one is not None) <= capacity
+        assert all(one is None or one.vectors.equal(last[name]) for name, one in found.items())
+        if 0 < words <= capacity:
+            told = found[key].vectors
+            assert found[key].cut == number
 
 
 def test_the_engine_keeps_no_more_texts_than_told(registry, encoder, save):

@@ -55,7 +55,7 @@ def job():
             examples = {"train": make_utterances(150), "validation": make_utterances(60, seed=1)}
         if not isinstance(examples, dict):
             examples = {"train": examples}
-        recipe = Recipe(**{"epochs": 3, "max_tokens": 24, **changes})
+        recipe = Recipe(**{"epochs": 3, "max_tokens": 24, "windows": 1, **changes})
         labels = own.pop("labels", tuple(WORDS) if own.get("objective", "classify") == "classify" else ())
         usual = {"vertical": "shop", "head": "topic", "objective": "classify", "dataset_version": "v1", "run": "run-1"}
         return FitJob(**{**usual, "examples": examples, "labels": labels, "recipe": recipe, **own})

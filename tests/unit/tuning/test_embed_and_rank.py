@@ -93,7 +93,7 @@ def test_trained_vectors_find_more(job, workshop, encoder, utterances):
     assert query @ right > query @ wrong
     loaded = engine.load("shop", "topic", report.version)
     noun = TaskHead("topic", "chats", "embed", target="positive")
-    figures = evaluate(loaded.head, encoder, loaded.slot, "v1", noun, held_out, "validation", loaded.max_tokens)
+    figures = evaluate(loaded.head, encoder, loaded.slot, "v1", noun, held_out, "validation", loaded.extent)
     assert figures.metrics["ndcg@10"] == pytest.approx(report.metrics["ndcg@10"])
 
 
@@ -171,7 +171,7 @@ def test_a_trained_head_ranks(job, workshop, encoder, utterances, towers, kind):
     assert sum(right) / len(right) == pytest.approx(report.metrics["hit_rate@1"], abs=0.11)
     noun = TaskHead("topic", "chats", "rank", ("query",), "item")
     held_out = examples["validation"]
-    figures = evaluate(loaded.head, loaded.encoder, loaded.slot, "v1", noun, held_out, "validation", loaded.max_tokens)
+    figures = evaluate(loaded.head, loaded.encoder, loaded.slot, "v1", noun, held_out, "validation", loaded.extent)
     assert figures.metrics["mrr"] == pytest.approx(report.metrics["mrr"], abs=1e-4)
 
 

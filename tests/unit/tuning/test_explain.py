@@ -2,7 +2,7 @@
 
 import pytest
 
-from verticals.contract import BadInput, Recipe, TaskHead
+from verticals.contract import BadInput, Extent, Recipe, TaskHead
 from verticals.inference import Engine
 from verticals.tuning import explain, fit
 
@@ -15,7 +15,7 @@ def loaded(workshop, version="v1"):
 
 
 def taken_apart(one, value, label="", noun=NOUN, tokens=24):
-    return explain(one.head, one.encoder, one.slot, one.reference, noun, value, label, tokens)
+    return explain(one.head, one.encoder, one.slot, one.reference, noun, value, label, Extent(tokens))
 
 
 def test_the_words_sum_to_the_answer_and_the_telling_word_weighs_most(workshop, job):
@@ -46,7 +46,7 @@ def test_the_adapter_of_the_version_answers_and_the_encoder_is_left_as_it_was(wo
     before = one.encoder.encode(rows)
     adapted = taken_apart(one, "my card", "payment")
     if one.slot:
-        bare = explain(one.head, one.encoder, 0, "bare", NOUN, "my card", "payment", 24)
+        bare = explain(one.head, one.encoder, 0, "bare", NOUN, "my card", "payment", Extent(24))
         assert bare.value != pytest.approx(adapted.value)
     assert one.encoder.encode(rows).equal(before), "no hook is left behind"
 

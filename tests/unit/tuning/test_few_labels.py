@@ -209,5 +209,7 @@ def test_a_zero_shot_head_is_evaluated_like_any_other(workshop, job, utterances)
     fit(job({"train": []}, label_texts=TEXTS), workshop)
     loaded = Engine(workshop.registry, lambda: workshop.encoder).load("shop", "topic", "v1")
     rows = utterances(30)
-    measured = evaluate(loaded.head, loaded.encoder, loaded.slot, "v1", TaskHead("topic", "chats"), rows, "test", 24)
+    measured = evaluate(
+        loaded.head, loaded.encoder, loaded.slot, "v1", TaskHead("topic", "chats"), rows, "test", loaded.extent
+    )
     assert measured.metrics["accuracy"] == pytest.approx(accuracy(workshop, rows))

@@ -63,7 +63,7 @@ def test_every_method_learns_and_the_same_seed_gives_the_same_weights(workshop, 
     assert sum(not answer.abstained for answer in answers) / len(rows) >= given.recipe.coverage - 1e-9
     loaded = engine.load("shop", "topic", "v1")
     noun = TaskHead(name="topic", dataset="chats")
-    measured = evaluate(loaded.head, loaded.encoder, loaded.slot, "v1", noun, rows, "validation", 24)
+    measured = evaluate(loaded.head, loaded.encoder, loaded.slot, "v1", noun, rows, "validation", loaded.extent)
     assert measured.metrics["accuracy"] == pytest.approx(right)
     assert measured.metrics["log_loss"] == pytest.approx(first.metrics["log_loss"], rel=1e-4)
     assert sum(support for *_, support in measured.per_label) == measured.rows == len(rows)
@@ -123,7 +123,7 @@ def test_the_manifest_and_the_card_say_how_the_version_was_made(workshop, job):
     assert (manifest["inputs"], manifest["target"], manifest["run"]) == (["text"], "label", "run-1")
     assert manifest["encoder"]["sha256"] == workshop.encoder.source.sha256
     assert manifest["tokenizer_sha256"] == workshop.encoder.source.tokenizer_sha256
-    assert Recipe(**manifest["recipe"]) == Recipe(method="head", epochs=3, seed=7, max_tokens=6)
+    assert Recipe(**manifest["recipe"]) == Recipe(method="head", epochs=3, seed=7, max_tokens=6, windows=1)
     assert manifest["temperature"] > 0
     assert -1 <= manifest["thresholds"]["familiarity"] <= 1
     assert manifest["rows"] == {"train": 150, "held_out": 60}
@@ -131,7 +131,7 @@ def test_the_manifest_and_the_card_say_how_the_version_was_made(workshop, job):
     card = (folder.path / "README.md").read_text(encoding="utf-8")
     for told in ("# shop/topic", "data set version `v1`", "seed 7", f"| accuracy | {report.metrics['accuracy']:.4f} |",
                  "60 held-out rows", "`delivery`, `payment`, `account`", "were cut", "platform train shop/topic",
-                 "--data-version v1", "--set seed=7", "--set max_tokens=6"):  # fmt: skip
+                 "--data-version v1", "--set seed=7", "--set max_tokens=6", "--set windows=1"):  # fmt: skip
         assert told in card, told
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from verticals.contract import BadInput, Damaged
+from verticals.contract import BadInput, Damaged, Extent
 from verticals.encoder.decoding import Sampling, decode
 from verticals.encoder.language import Language, keeps_apart, load_model
 from verticals.inference import Engine
@@ -85,7 +85,7 @@ def prepared(folder, recipe):
     objective = Generate(("text",), "answer")
     objective.learn(ROWS, ())
     objective.begin(dataclasses.replace(recipe, encoder=folder))
-    return objective, objective.prepare(ROWS, "train", None, 40)
+    return objective, objective.prepare(ROWS, "train", None, Extent(40))
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "llama"])

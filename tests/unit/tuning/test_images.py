@@ -82,7 +82,7 @@ def test_a_network_from_scratch_learns_and_serves_what_was_measured(workshop, im
     assert sum(not one.abstained for one in answers) / len(rows) >= given.recipe.coverage - 1e-9
     loaded = engine.load("shop", "topic", "v1")
     noun = TaskHead(name="topic", dataset="d", objective="classify_image", inputs=("image",))
-    measured = evaluate(loaded.head, loaded.encoder, loaded.slot, "v1", noun, rows, "validation", 24)
+    measured = evaluate(loaded.head, loaded.encoder, loaded.slot, "v1", noun, rows, "validation", loaded.extent)
     assert measured.metrics["accuracy"] == pytest.approx(right)
     assert measured.metric == "auc"
 

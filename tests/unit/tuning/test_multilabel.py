@@ -169,6 +169,6 @@ def test_a_trained_head_says_all_that_applies(job, workshop, encoder, utterances
     assert list(loaded.manifest["thresholds"]["labels"]) == ["account", "delivery", "payment"]
     noun = TaskHead("topic", "chats", "multilabel", target="topics")
     held_out = examples["validation"]
-    figures = evaluate(loaded.head, encoder, loaded.slot, "v1", noun, held_out, "validation", loaded.max_tokens)
+    figures = evaluate(loaded.head, encoder, loaded.slot, "v1", noun, held_out, "validation", loaded.extent)
     assert figures.metrics["micro_f1"] == pytest.approx(report.metrics["micro_f1"])
     assert sum(row[4] for row in figures.per_label) == sum(len(row["topics"]) for row in held_out)

@@ -47,7 +47,7 @@ def make_task(encoder, folder, train_rows, held_rows, **changes):
                        "head_learning_rate": 3e-2, **changes})  # fmt: skip
     objective = Classify(("text",), "label")
     objective.learn(train_rows, ())
-    data, held = (objective.prepare(rows, "train", encoder, recipe.max_tokens) for rows in (train_rows, held_rows))
+    data, held = (objective.prepare(rows, "train", encoder, recipe.extent) for rows in (train_rows, held_rows))
     job = FitJob("shop", "topic", "classify", {}, (), recipe, "v1", "run-1")
     checkpoint = folder / "checkpoint.pt"
     return Task(job, recipe, objective, encoder, data, held, train_rows, held_rows, False, checkpoint,

@@ -371,7 +371,7 @@ def test_a_trained_head_finds_spans(job_of, workshop, encoder, method, casing):
     assert loaded.manifest["labels"] == ["person", "place"]
     noun = TaskHead("topic", "chats", "tag", ("words",), "tags")
     held_out = make_tagged(40, seed=1)
-    figures = evaluate(loaded.head, loaded.encoder, loaded.slot, "v1", noun, held_out, "validation", loaded.max_tokens)
+    figures = evaluate(loaded.head, loaded.encoder, loaded.slot, "v1", noun, held_out, "validation", loaded.extent)
     assert figures.metrics["f1"] == pytest.approx(report.metrics["f1"])
     assert [row[0] for row in figures.per_label] == ["person", "place"]
 

@@ -13,7 +13,7 @@ from verticals.tuning import fit_together
 NAMES = ["shop/topic", "shop/short", "shop/worth"]
 QUICK = {
     "method": "lora", "epochs": 4, "learning_rate": 1e-2, "head_learning_rate": 2e-2, "max_tokens": 24, "patience": 0,
-    "together": ",".join(NAMES),
+    "windows": 1, "together": ",".join(NAMES),
 }  # fmt: skip
 
 

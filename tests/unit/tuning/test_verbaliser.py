@@ -90,7 +90,9 @@ def test_a_few_rows_tune_it(prompted, workshop, job, utterances, monkeypatch):
     assert right == pytest.approx(report.metrics["accuracy"])
     assert right > 0.5, "a guess is right in 1/3"
     loaded = Engine(workshop.registry, lambda: workshop.encoder).load("shop", "topic", "v1")
-    measured = evaluate(loaded.head, loaded.encoder, loaded.slot, "v1", TaskHead("topic", "chats"), rows, "test", 24)
+    measured = evaluate(
+        loaded.head, loaded.encoder, loaded.slot, "v1", TaskHead("topic", "chats"), rows, "test", loaded.extent
+    )
     assert measured.metrics["accuracy"] == pytest.approx(right)
     assert sum(count for *_, count in measured.confusions) == round((1 - right) * len(rows))
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from verticals.contract import BadInput, TaskHead
+from verticals.contract import BadInput, Extent, TaskHead
 from verticals.encoder import Encoder
 from verticals.encoder.heads import Head
 from verticals.tuning.objectives import Objective, objective_of
@@ -61,7 +61,7 @@ class Answers:
 
 
 def answer(
-    head: Head, encoder: Encoder, slot: int, noun: TaskHead, examples: Sequence[Example], split: str, max_tokens: int
+    head: Head, encoder: Encoder, slot: int, noun: TaskHead, examples: Sequence[Example], split: str, extent: Extent
 ) -> Answers:
     """Ask a loaded version about rows; see `evaluate` for the arguments.
 
@@ -72,7 +72,7 @@ def answer(
         raise BadInput(f"There are no rows in the split {split!r}.", "Choose another split, or import some rows.")
     objective = objective_of(noun.objective)(noun.inputs, noun.target)
     objective.adopt(head)
-    prepared = objective.prepare(examples, split, encoder, max_tokens)
+    prepared = objective.prepare(examples, split, encoder, extent)
     with torch.inference_mode():
         features = prepared.encode(encoder, slot=slot)
         outcomes = objective.outcomes(head, features, prepared.targets)
@@ -87,7 +87,7 @@ def evaluate(
     noun: TaskHead,
     examples: Sequence[Example],
     split: str,
-    max_tokens: int,
+    extent: Extent,
     *,
     rows: Sequence[Example] | None = None,
     numbers: Sequence[int | None] | None = None,
@@ -106,7 +106,7 @@ def evaluate(
         noun: the head's declaration: its objective, fields and target.
         examples: the rows to measure on.
         split: their name, for the record.
-        max_tokens: longer inputs are cut here, as in training.
+        extent: how much of a text is read, as in training.
         rows: all columns of the examples, in the same order, for slices; the examples themselves by default.
         numbers: the examples' row numbers in their data set version.
         slices: columns to measure group by group.
@@ -119,7 +119,7 @@ def evaluate(
     """
     started = time.monotonic()
     groups = {column: group_names(rows or examples, column, noun.inputs) for column in dict.fromkeys(slices)}
-    answers = answer(head, encoder, slot, noun, examples, split, max_tokens)
+    answers = answer(head, encoder, slot, noun, examples, split, extent)
     outcomes, objective = answers.outcomes, answers.objective
     with torch.inference_mode():
         metrics = answers.metrics()
@@ -131,7 +131,7 @@ def evaluate(
         wrong = wrong_rows(outcomes)
         neighbours: Sequence[Any] = [()] * len(wrong)
         if train and wrong and nearest and (mine := objective.vectors(answers.features)) is not None:
-            known = objective.prepare(train, "train", encoder, max_tokens)
+            known = objective.prepare(train, "train", encoder, extent)
             # In parts, for the features of rows that are read word by word are many times larger than their vectors.
             parts = np.array_split(np.arange(len(known)), -(-len(known) // _AT_ONCE))
             each = (objective.vectors(known.part(which).encode(encoder, slot=slot)) for which in parts)

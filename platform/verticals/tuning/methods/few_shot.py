@@ -61,7 +61,7 @@ class FewShot(Method):
         if not isinstance(objective, Classify):
             raise BadInput(f"The method 'few_shot' does not fit the objective {task.job.objective!r}.", "Use another.")
         rows = [*task.rows, *_named(task)]
-        data = objective.prepare(rows, "train", task.encoder, task.recipe.max_tokens)
+        data = objective.prepare(rows, "train", task.encoder, task.recipe.extent)
         recipe = _recipe(task, len(data))
         body = lora_body(task.encoder, recipe)
         head = objective.head(task.encoder.dimension, recipe)

@@ -75,7 +75,7 @@ def _ask(
         )
     objective = copy.copy(plain)
     objective.ask_by(template)
-    limit = task.recipe.max_tokens
+    limit = task.recipe.extent
     data = objective.prepare(task.rows, "train", task.encoder, limit)
     held_out = objective.prepare(task.held_rows, "validation", task.encoder, limit)
     head = _head(task, objective, words, template)

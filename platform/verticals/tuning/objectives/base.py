@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 
 import torch
 
-from verticals.contract import BadInput, Recipe
+from verticals.contract import BadInput, Extent, Recipe
 from verticals.encoder import Encoder
 from verticals.encoder.heads import Head
 from verticals.tuning.outcomes import Outcomes
@@ -69,9 +69,14 @@ class Objective(ABC):
         """
         return
 
-    def room(self, encoder: Encoder, max_tokens: int) -> int:
-        """Tokens that an example may have: ``max_tokens``, or as many as are taken at all."""
-        return min(max_tokens, encoder.tokenizer.limit)
+    @property
+    def windowed(self) -> bool:
+        """Whether long texts are read in windows: pairs of texts are not."""
+        return self.reads == "text" and len(self.inputs) == 1
+
+    def room(self, encoder: Encoder, extent: Extent) -> int:
+        """Tokens that an example may have: those of all windows, or as many as are taken at all."""
+        return min(extent.max_tokens, encoder.tokenizer.limit) * (extent.windows if self.windowed else 1)
 
     def rate(self, recipe: Recipe) -> float:
         """Usual peak learning rate of a head's own network, where it has one."""
@@ -151,7 +156,7 @@ class Objective(ABC):
         """
         raise NotImplementedError
 
-    def prepare(self, examples: Sequence[Example], split: str, encoder: Encoder, max_tokens: int) -> Data:
+    def prepare(self, examples: Sequence[Example], split: str, encoder: Encoder, extent: Extent) -> Data:
         """Make the examples of a split ready.
 
         Raises:
@@ -159,7 +164,7 @@ class Objective(ABC):
         """
         texts = [text for several in of_each(examples, split, self.texts) for text in several]
         targets = torch.tensor(of_each(examples, split, self.target_of))
-        return Prepared(encoder.tokens(texts, max_tokens, self.reads), targets, self.views, self.reads)
+        return Prepared(encoder.tokens(texts, extent, self.reads), targets, self.views, self.reads)
 
 
 def figures_of(right: int, said: int, actual: int) -> tuple[float, float, float]:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from verticals.contract import BadInput, Recipe
+from verticals.contract import BadInput, Extent, Recipe
 from verticals.data.images import resized
 from verticals.encoder import Encoder, vision
 from verticals.encoder.heads import ClassifyImageHead
@@ -104,7 +104,7 @@ class ClassifyImage(Classify):
         with torch.no_grad():
             head.linear.bias += (biases * head.temperature).to(head.linear.bias)
 
-    def prepare(self, examples: Sequence[Example], split: str, encoder: Encoder, max_tokens: int) -> PreparedImages:
+    def prepare(self, examples: Sequence[Example], split: str, encoder: Encoder, extent: Extent) -> PreparedImages:
         """See `Objective.prepare`."""
         size, channels = int(str(self._network["size"])), int(str(self._network["channels"]))
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from verticals.contract import BadInput, Recipe
+from verticals.contract import BadInput, Extent, Recipe
 from verticals.encoder import Encoder
 from verticals.encoder.heads import EmbedHead, texts_of
 from verticals.encoder.tokens import Text
@@ -65,13 +65,13 @@ class Embed(Objective):
         partner = str(example[self.target])
         return [self._numbers.setdefault(text, len(self._numbers)) for text in (partner, _negative(example) or partner)]
 
-    def prepare(self, examples: Sequence[Example], split: str, encoder: Encoder, max_tokens: int) -> Prepared:
+    def prepare(self, examples: Sequence[Example], split: str, encoder: Encoder, extent: Extent) -> Prepared:
         """See `Objective.prepare`."""
         views = 3 if any(_negative(example) for example in examples) else 2
         every = of_each(examples, split, self.texts)
         texts = [text for texts in every for text in (texts if len(texts) == views else [*texts, texts[1]])]
         targets = torch.tensor(of_each(examples, split, self.target_of))
-        return Prepared(encoder.tokens(texts, max_tokens), targets, views)
+        return Prepared(encoder.tokens(texts, extent), targets, views)
 
     def losses(self, head: EmbedHead, features: torch.Tensor, targets: torch.Tensor, recipe: Recipe) -> torch.Tensor:
         """Multiple negatives ranking loss, both ways."""

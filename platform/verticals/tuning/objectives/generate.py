@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from verticals.contract import BadInput, Recipe
+from verticals.contract import BadInput, Extent, Recipe
 from verticals.encoder import Encoder
 from verticals.encoder.heads import GenerateHead
 from verticals.encoder.heads.base import check_text
@@ -90,18 +90,18 @@ class Generate(Objective):
         """The answer."""
         return self._pair(example)[1]
 
-    def room(self, encoder: Encoder, max_tokens: int) -> int:
+    def room(self, encoder: Encoder, extent: Extent) -> int:
         """See `Objective.room`: as the language model has it."""
-        return min(max_tokens, self._known_language().limit)
+        return min(extent.max_tokens, self._known_language().limit)
 
     def _known_language(self) -> Language:
         if self._language is None:
             raise RuntimeError("prepare comes after begin or adopt")
         return self._language
 
-    def prepare(self, examples: Sequence[Example], split: str, encoder: Encoder, max_tokens: int) -> PreparedAnswers:
+    def prepare(self, examples: Sequence[Example], split: str, encoder: Encoder, extent: Extent) -> PreparedAnswers:
         """See `Objective.prepare`."""
-        language, room = self._known_language(), self.room(encoder, max_tokens)
+        language, room = self._known_language(), self.room(encoder, extent)
         rows = [language.example(prompt, answer, room) for prompt, answer in of_each(examples, split, self._pair)]
         starts = np.array([start for _, start, _ in rows], dtype=np.int64)
         ids = [np.array(tokens, dtype=np.int64) for tokens, _, _ in rows]

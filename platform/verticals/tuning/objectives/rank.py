@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from verticals.contract import BadInput, Recipe
+from verticals.contract import BadInput, Extent, Recipe
 from verticals.encoder import Encoder
 from verticals.encoder.heads import CrossHead, Head, RankHead, texts_of
 from verticals.encoder.tokens import Text
@@ -80,13 +80,18 @@ class Rank(Objective):
         """A number for each distinct candidate text."""
         return self._candidates.setdefault(str(example[self.target]), len(self._candidates))
 
+    @property
+    def windowed(self) -> bool:
+        """See `Objective.windowed`: one tower reads pairs."""
+        return not self._one and super().windowed
+
     def _query(self, example: Example) -> Text:
         return texts_of(example, self.inputs)
 
     def _candidate(self, example: Example) -> Text:
         return texts_of(example, (self.target,))
 
-    def prepare(self, examples: Sequence[Example], split: str, encoder: Encoder, max_tokens: int) -> Prepared:
+    def prepare(self, examples: Sequence[Example], split: str, encoder: Encoder, extent: Extent) -> Prepared:
         """See `Objective.prepare`."""
         queries, candidates = of_each(examples, split, self._query), of_each(examples, split, self._candidate)
         right = np.array(of_each(examples, split, self.target_of))
@@ -106,7 +111,7 @@ class Rank(Objective):
             ]
         views = numbers.shape[1] + (not self._one)
         targets = torch.from_numpy(numbers)
-        return Prepared(encoder.tokens(rows, max_tokens), targets if wanted else targets[:, 0], views)
+        return Prepared(encoder.tokens(rows, extent), targets if wanted else targets[:, 0], views)
 
     def losses(self, head: Any, features: torch.Tensor, targets: torch.Tensor, recipe: Recipe) -> torch.Tensor:
         """Contrastive loss; with two towers both ways."""

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from verticals.contract import BadInput, Recipe, suggest
+from verticals.contract import BadInput, Extent, Recipe, suggest
 from verticals.encoder import Encoder
 from verticals.encoder.heads import TagHead
 from verticals.encoder.heads.bio import OUTSIDE, entities, label_of, tags_of
@@ -130,11 +130,11 @@ class Tag(Objective):
             )
         return start, end, label
 
-    def prepare(self, examples: Sequence[Example], split: str, encoder: Encoder, max_tokens: int) -> Prepared:
+    def prepare(self, examples: Sequence[Example], split: str, encoder: Encoder, extent: Extent) -> Prepared:
         """See `Objective.prepare`."""
         words = [texts[0] for texts in of_each(examples, split, self.texts)]
         tagged = of_each(examples, split, self.target_of)
-        rows = encoder.tokenizer.encode_words(words, max_tokens)
+        rows = encoder.tokenizer.encode_words(words, extent.max_tokens)
         targets = torch.full((len(words), max(map(len, words))), _PADDING)
         for at, tags in enumerate(tagged):
             targets[at, : len(tags)] = torch.tensor(tags)
