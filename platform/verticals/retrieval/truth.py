@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from verticals.contract import Document, Unavailable
 
-from .filters import attributes, restriction
+from .filters import attributes, matching
 from .schema import connect, create_or_check, explained
 
 Rows = npt.NDArray[np.int64]
@@ -156,8 +156,11 @@ class Reading:
         Raises:
             BadInput: a key or value that no filter can have.
         """
-        query, parameters = restriction(where)
-        return np.fromiter((row for (row,) in self._connection.execute(query, parameters)), np.int64)
+        return matching(where, self._rows)
+
+    def _rows(self, query: str, parameters: Sequence[Any]) -> Rows:
+        found = self._connection.execute(f"SELECT row FROM ({query}) ORDER BY row", parameters)  # noqa: S608
+        return np.fromiter((row for (row,) in found), np.int64)
 
     def texts_after(self, change: int) -> Iterator[tuple[int, str, str]]:
         """``(row, title, text)`` of what was written after ``change`` and is still there, rows ascending."""
@@ -177,8 +180,7 @@ class Reading:
 
     def removed_after(self, change: int) -> Rows:
         """The rows that were given up after ``change``, ascending."""
-        query = "SELECT row FROM removed WHERE change > ? ORDER BY row"
-        return np.fromiter((row for (row,) in self._connection.execute(query, (change,))), np.int64)
+        return self._rows("SELECT row FROM removed WHERE change > ?", (change,))
 
     def texts_without_new_vector(self, limit: int) -> list[tuple[int, str, str]]:
         """``(row, title, text)`` of documents that a re-embedding under way has yet to do."""
