@@ -86,6 +86,9 @@ class Hit:
         similarity: cosine of query and document vectors, -1 to 1; `None` in a search by words only.
         dense_rank, lexical_rank: place in either list, from 1; `None` where it was not in it.
         span: ``(start, end)`` in ``document.text`` of the passage that matches best.
+        marks: ``(start, end)`` of the query's words in that passage.
+        relevance: what a head that re-ranks said of it; `None` where none was asked.
+        duplicates: ids of documents with the same title and text, which were left out in its favour.
     """
 
     document: Document
@@ -94,6 +97,9 @@ class Hit:
     dense_rank: int | None = None
     lexical_rank: int | None = None
     span: tuple[int, int] | None = None
+    marks: tuple[tuple[int, int], ...] = ()
+    relevance: float | None = None
+    duplicates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,58 @@
-"""One ranking from several."""
+"""One ranking from several, and one of which the members differ from each other."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from .truth import Vectors
+
 # The constant of the paper; it decides how much the very first places count against the next ones.
 _CONSTANT = 60
 
 
-def reciprocal_rank_fusion(rankings: Sequence[Sequence[int]]) -> list[tuple[int, float]]:
+def reciprocal_rank_fusion(
+    rankings: Sequence[Sequence[int]], weights: Sequence[float] | None = None
+) -> list[tuple[int, float]]:
     """Items of all ``rankings`` as ``(item, score)``, best first; equal scores in order of the item.
 
-    An item scores ``1 / (60 + rank)`` for each ranking it is in, with ranks from 1. Source: Cormack, Clarke and
+    An item scores ``weight / (60 + rank)`` for each ranking it is in, with ranks from 1. Source: Cormack, Clarke and
     Buettcher, "Reciprocal rank fusion outperforms Condorcet and individual rank learning methods", SIGIR 2009.
+
+    Args:
+        rankings: each the items of one ranking, best first.
+        weights: how much each counts, 0 for not at all; all alike by default.
     """
     scores: dict[int, float] = {}
-    for ranking in rankings:
-        for rank, item in enumerate(ranking, start=1):
-            scores[item] = scores.get(item, 0.0) + 1 / (_CONSTANT + rank)
+    for ranking, weight in zip(rankings, weights or [1.0] * len(rankings), strict=True):
+        for rank, item in enumerate(ranking if weight else (), start=1):
+            scores[item] = scores.get(item, 0.0) + weight / (_CONSTANT + rank)
     return sorted(scores.items(), key=lambda entry: (-entry[1], entry[0]))
+
+
+def maximal_marginal_relevance(relevance: Sequence[float], vectors: Vectors, diversity: float, count: int) -> list[int]:
+    """Places of ``count`` items, in the order in which each is relevant and unlike those before it.
+
+    Source: Carbonell and Goldstein, "The use of MMR, diversity-based reranking", SIGIR 1998. The relevance is scaled to
+    0 to 1 first, so that it may come from any ranking.
+
+    Args:
+        relevance: of each item, higher is better.
+        vectors: of each item, [items, dimension], of length 1.
+        diversity: how much being unlike counts, 0 to 1; 0 keeps the order of relevance.
+        count: how many to choose, at most.
+    """
+    scores = np.asarray(relevance, np.float64)
+    span = float(np.ptp(scores)) if len(scores) else 0.0
+    scaled = (scores - scores.min()) / span if span else np.ones(len(scores))
+    nearest = np.zeros(len(scores))
+    left = np.ones(len(scores), bool)
+    chosen: list[int] = []
+    while len(chosen) < min(count, len(scores)):
+        value = np.where(left, (1 - diversity) * scaled - diversity * nearest, -np.inf)
+        best = int(value.argmax())
+        chosen.append(best)
+        left[best] = False
+        nearest = np.maximum(nearest, vectors @ vectors[best])
+    return chosen

@@ -11,21 +11,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from verticals.contract import BadInput, Conflict, Document, Hit, NotFound, StorageError, suggest
+from verticals.contract import BadInput, Conflict, Document, Hit, NotFound, StorageError
 from verticals.files import FileLock
 from verticals.files.atomic import explained
 
 from .embedding import Embed, Embedder, digest, embedded_text
 from .filters import encode_metadata
-from .fusion import reciprocal_rank_fusion
 from .libraries import load_faiss, load_tantivy
 from .replica import Replica
 from .schema import no_index
-from .spans import best_span
+from .search import Rerank, Search
 from .truth import Truth
 
 _LOG = logging.getLogger(__name__)
-_MODES = ("hybrid", "dense", "lexical")
 
 # One commit takes so many documents or characters, whichever comes first.
 _BATCH = 512
@@ -33,8 +31,6 @@ _BATCH_CHARACTERS = 4_000_000
 # Searches replay what is new, so single changes cost one commit; after so many the writer replays by itself, lest a
 # search has to wait for all of a long upsert.
 _REPLAY_EVERY = 1_000
-# So many candidates of each ranking are fused, and at least twice as many as are asked for.
-_CANDIDATES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,63 +198,39 @@ class DocumentIndex:
         text: str,
         *,
         k: int = 10,
+        offset: int = 0,
         where: Mapping[str, Any] | None = None,
         mode: str = "hybrid",
         minimum_similarity: float | None = None,
+        weights: tuple[float, float] = (1.0, 1.0),
+        diversity: float = 0.0,
+        fold: bool = False,
+        rerank: Rerank | None = None,
     ) -> list[Hit]:
         """The ``k`` documents that answer ``text`` best, best first; fewer where there are fewer.
 
         Args:
             text: the query, any text: it has no syntax. An empty one finds nothing.
             k: how many hits at most.
-            where: metadata that hits must have, ``{"topic": "returns"}`` or ``{"topic": ["returns", "refunds"]}``;
-                the search is among these documents only.
+            offset: how many of the best to pass over, to turn pages.
+            where: metadata that hits must have, ``{"topic": "returns"}`` or ``{"year": {"$gte": 2025}}``; the search is
+                among these documents only. See `verticals.retrieval.filters` for what can be said.
             mode: ``hybrid`` fuses both rankings; ``dense`` is by meaning only, ``lexical`` by words only.
             minimum_similarity: leave out hits whose cosine with the query is lower.
+            weights: how much meaning and words count in a hybrid search.
+            diversity: from 0 (the best) to 1: how much hits are to differ from those before them.
+            fold: give only the best of documents with the same title and text, and name the others in it.
+            rerank: says how well each of the best 50 answers the query, and so orders them anew.
 
         Raises:
             BadInput: a parameter cannot be used.
             Conflict: a writer replaced the embedding since this index was opened.
         """
-        _check_search(text, k, mode, minimum_similarity)
-        text = _valid_unicode(text)
-        if not text.strip():
-            return []
-        with self._truth.reading() as reading:
-            self._embedder.check(reading)
-            dimension = reading.dimension
-        query = self._embedder([text], dimension)[0] if mode != "lexical" else None
-        candidates = max(_CANDIDATES, 2 * k)
-        with self._replica.current() as (reading, dense, lexical):
-            self._embedder.check(reading)
-            allowed = reading.matching(where) if where else None
-            words = lexical.words(text)
-            by_meaning = dict(dense.search(query, candidates, allowed)) if query is not None else {}
-            by_words = dict(lexical.search(words, candidates, allowed)) if mode != "dense" else {}
-            ranking = reciprocal_rank_fusion([list(by_meaning), list(by_words)])
-            similarities = by_meaning
-            if query is not None:
-                ranking = ranking if minimum_similarity is not None else ranking[:k]
-                others = reading.vectors_in([row for row, _ in ranking if row not in by_meaning])
-                similarities = by_meaning | {row: float(vector @ query) for row, vector in others.items()}
-            if minimum_similarity is not None:
-                ranking = [(row, score) for row, score in ranking if similarities[row] >= minimum_similarity]
-            ranking = ranking[:k]
-            documents = reading.documents_in([row for row, _ in ranking])
-        weights = lexical.weights(words)
-        dense_ranks = {row: rank for rank, row in enumerate(by_meaning, start=1)}
-        lexical_ranks = {row: rank for rank, row in enumerate(by_words, start=1)}
-        return [
-            Hit(
-                document=documents[row],
-                score=score,
-                similarity=max(-1.0, min(1.0, similarities[row])) if row in similarities else None,
-                dense_rank=dense_ranks.get(row),
-                lexical_rank=lexical_ranks.get(row),
-                span=best_span(documents[row].text, weights, lexical.tokens.different),
-            )
-            for row, score in ranking
-        ]
+        search = Search(
+            text=text, k=k, offset=offset, where=where, mode=mode, minimum_similarity=minimum_similarity,
+            weights=weights, diversity=diversity, fold=fold, rerank=rerank,
+        )  # fmt: skip
+        return search.run(self._truth, self._replica, self._embedder)
 
     def snapshot(self) -> None:
         """Save the derived parts as they are now, so that the next start has nothing to replay.
@@ -344,14 +316,3 @@ def _check_document(number: int, document: Document) -> None:
 def _valid_unicode(text: str) -> str:
     """JSON can carry half a surrogate pair, which neither database can be asked for."""
     return text.encode("utf-8", "replace").decode()
-
-
-def _check_search(text: str, k: int, mode: str, minimum_similarity: float | None) -> None:
-    if not isinstance(text, str):
-        raise BadInput(f"The query is not a string but {text!r}.")
-    if not isinstance(k, int) or k < 1:
-        raise BadInput(f"k is {k!r}.", "Give a whole number of at least 1.")
-    if mode not in _MODES:
-        raise BadInput(f"There is no search mode {mode!r}.", suggest(str(mode), _MODES))
-    if minimum_similarity is not None and mode == "lexical":
-        raise BadInput("A lexical search has no similarity to ask a minimum of.", "Use the mode hybrid or dense.")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from verticals.contract import BadInput
@@ -32,6 +34,7 @@ _UNSPACED = re.compile(
 )
 # Between spaces and ASCII punctuation, which no word contains.
 _PIECE = re.compile(r"[^\s!-/:-@\[-`{-~]+")
+_SCRIPTS = re.compile(f"{_UNSPACED.pattern}|(?:(?!{_UNSPACED.pattern}).)+", re.DOTALL)
 _LONGEST = 128
 _LONGEST_REMEMBERED = 32
 
@@ -78,6 +81,45 @@ class Tokens:
         for piece in _PIECE.findall(text):
             words.update(_remembered(self.language, piece) if len(piece) <= _LONGEST_REMEMBERED else self(piece))
         return words
+
+    def marks(self, text: str, words: AbstractSet[str], start: int, end: int) -> list[tuple[int, int]]:
+        """Where ``words``, as this analyser gives them, stand in ``text[start:end]``: places in ``text``.
+
+        Of unspaced scripts the stretches of characters that two and two are among the words.
+        """
+        found: list[tuple[int, int]] = []
+        for piece in _PIECE.finditer(text, start, end):
+            for part in _SCRIPTS.finditer(text, *piece.span()):
+                if _UNSPACED.match(part[0]):
+                    found += _stretches(part[0], part.start(), words)
+                elif not words.isdisjoint(self.different(part[0])):
+                    found.append(_trimmed(text, *part.span()))
+        return found
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    """Without the quotation marks and the like around a word."""
+    while unicodedata.category(text[start])[0] in "PS":
+        start += 1
+    while unicodedata.category(text[end - 1])[0] in "PS":
+        end -= 1
+    return start, end
+
+
+def _stretches(run: str, start: int, words: AbstractSet[str]) -> Iterator[tuple[int, int]]:
+    marked = [False] * len(run)
+    for at in range(len(run)):
+        if run[at : at + 2] in words and len(run) > at + 1:
+            marked[at] = marked[at + 1] = True
+        elif len(run) == 1 and run in words:
+            marked[at] = True
+    begin = None
+    for at, is_marked in enumerate([*marked, False]):
+        if is_marked and begin is None:
+            begin = at
+        elif not is_marked and begin is not None:
+            yield start + begin, start + at
+            begin = None
 
 
 @functools.lru_cache(maxsize=16_384)

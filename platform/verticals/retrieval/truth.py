@@ -135,6 +135,12 @@ class Reading:
         query = f"SELECT row, {_DOCUMENT} FROM documents WHERE row IN (SELECT value FROM json_each(?))"  # noqa: S608
         return {row: _document(*found) for row, *found in self._connection.execute(query, (json.dumps(rows),))}
 
+    def contents_in(self, rows: Sequence[int]) -> dict[int, tuple[str, bytes]]:
+        """Id, and digest of title and text, of the documents in these rows."""
+        query = "SELECT row, id, digest FROM documents WHERE row IN (SELECT value FROM json_each(?))"
+        found = self._connection.execute(query, (json.dumps(list(rows)),))
+        return {row: (identity, digest) for row, identity, digest in found}
+
     def vectors_in(self, rows: Sequence[int]) -> dict[int, Vectors]:
         """The vectors in these rows, each [dimension]."""
         query = "SELECT row, vector FROM vectors WHERE row IN (SELECT value FROM json_each(?))"

@@ -1,0 +1,187 @@
+"""One search: both rankings, fused and refined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from verticals.contract import BadInput, Document, Hit, suggest
+
+from .dense import Dense
+from .embedding import Embedder
+from .fusion import maximal_marginal_relevance, reciprocal_rank_fusion
+from .lexical import LexicalView
+from .replica import Replica
+from .spans import best_span
+from .truth import Reading, Truth, Vectors
+
+#: Says how well each of several documents answers a query, higher is better.
+Rerank = Callable[[str, Sequence[Document]], Sequence[float]]
+
+_MODES = ("hybrid", "dense", "lexical")
+# So many of each ranking are fused. A few steps, so that the pages of one search are of one ranking.
+_CANDIDATES = (100, 1_000, 10_000)
+_RERANKED = 50
+
+Ranking = list[tuple[int, float]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """What is looked for; see `DocumentIndex.search` for the arguments."""
+
+    text: str
+    k: int = 10
+    offset: int = 0
+    where: Mapping[str, Any] | None = None
+    mode: str = "hybrid"
+    minimum_similarity: float | None = None
+    weights: tuple[float, float] = (1.0, 1.0)
+    diversity: float = 0.0
+    fold: bool = False
+    rerank: Rerank | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str):
+            raise BadInput(f"The query is not a string but {self.text!r}.")
+        for name, value, least in (("k", self.k, 1), ("offset", self.offset, 0)):
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise BadInput(f"{name} is {value!r}.", f"Give a whole number of at least {least}.")
+        if self.mode not in _MODES:
+            raise BadInput(f"There is no search mode {self.mode!r}.", suggest(str(self.mode), _MODES))
+        if self.minimum_similarity is not None and self.mode == "lexical":
+            raise BadInput("A lexical search has no similarity to ask a minimum of.", "Use the mode hybrid or dense.")
+        if len(self.weights) != 2 or not all(0 <= weight < float("inf") for weight in self.weights):
+            raise BadInput(f"weights is {self.weights!r}.", "Give two numbers from 0 up: of meaning and of words.")
+        if not any(self.weights):
+            raise BadInput("Both weights are 0.", "Give one of them, or both, above 0.")
+        if not 0 <= self.diversity <= 1:
+            raise BadInput(f"diversity is {self.diversity!r}.", "Give a number from 0 to 1.")
+
+    @property
+    def wanted(self) -> int:
+        """How many hits are ranked, those before the page among them."""
+        return self.offset + self.k
+
+    @property
+    def candidates(self) -> int:
+        """How many of each ranking are looked at."""
+        return next((step for step in _CANDIDATES if step >= 2 * self.wanted), 2 * self.wanted)
+
+    def run(self, truth: Truth, replica: Replica, embedder: Embedder) -> list[Hit]:
+        """The hits, best first."""
+        # JSON can carry half a surrogate pair, which neither part can be asked for.
+        text = self.text.encode("utf-8", "replace").decode()
+        if not text.strip():
+            return []
+        with truth.reading() as reading:
+            embedder.check(reading)
+            dimension = reading.dimension
+        query = embedder([text], dimension)[0] if self.mode != "lexical" else None
+        with replica.current() as (reading, dense, lexical):
+            embedder.check(reading)
+            return _Hits(self, text, query, reading, dense, lexical).page()
+
+
+class _Hits:
+    """The hits of one search in one state of the index."""
+
+    def __init__(
+        self, search: Search, text: str, query: Vectors | None, reading: Reading, dense: Dense, lexical: LexicalView
+    ) -> None:
+        self._search, self._text, self._query, self._reading, self._lexical = search, text, query, reading, lexical
+        self._words = lexical.words(text)
+        allowed = reading.matching(search.where) if search.where else None
+        by_meaning = dict(dense.search(query, search.candidates, allowed)) if query is not None else {}
+        by_words = {}
+        if search.mode != "dense":
+            by_words = dict(lexical.search(self._words, search.candidates, allowed))
+        self._similarities = by_meaning
+        self._dense_ranks = {row: rank for rank, row in enumerate(by_meaning, start=1)}
+        self._lexical_ranks = {row: rank for rank, row in enumerate(by_words, start=1)}
+        weights = search.weights if search.mode == "hybrid" else None
+        self._ranking = reciprocal_rank_fusion([list(by_meaning), list(by_words)], weights)
+        self._duplicates: dict[int, tuple[str, ...]] = {}
+        self._relevance: dict[int, float] = {}
+
+    def page(self) -> list[Hit]:
+        """The hits that are asked for."""
+        search = self._search
+        if search.minimum_similarity is not None:
+            self._measure(row for row, _ in self._ranking)
+            least = search.minimum_similarity
+            self._ranking = [(row, score) for row, score in self._ranking if self._similarities[row] >= least]
+        if search.fold:
+            self._fold()
+        if search.rerank is not None:
+            self._rerank(search.rerank)
+        if search.diversity:
+            self._diversify()
+        rows = [row for row, _ in self._ranking[search.offset : search.wanted]]
+        self._measure(rows)
+        documents = self._reading.documents_in(rows)
+        weights = self._lexical.weights(self._words)
+        scores = dict(self._ranking)
+        return [self._hit(row, scores[row], documents[row], weights) for row in rows]
+
+    def _hit(self, row: int, score: float, document: Document, weights: Mapping[str, float]) -> Hit:
+        tokens = self._lexical.tokens
+        span = best_span(document.text, weights, tokens.different)
+        similarity = self._similarities.get(row)
+        return Hit(
+            document=document,
+            score=score,
+            similarity=None if similarity is None else max(-1.0, min(1.0, similarity)),
+            dense_rank=self._dense_ranks.get(row),
+            lexical_rank=self._lexical_ranks.get(row),
+            span=span,
+            marks=tuple(tokens.marks(document.text, weights.keys(), *span)) if span else (),
+            relevance=self._relevance.get(row),
+            duplicates=self._duplicates.get(row, ()),
+        )
+
+    def _measure(self, rows: Iterable[int]) -> None:
+        """Take the cosine, in a search by meaning, also of what only its words have found."""
+        if (query := self._query) is None:
+            return
+        found = self._reading.vectors_in([row for row in rows if row not in self._similarities])
+        self._similarities = self._similarities | {row: float(vector @ query) for row, vector in found.items()}
+
+    def _fold(self) -> None:
+        """Keep the best of documents with the same title and text."""
+        contents = self._reading.contents_in([row for row, _ in self._ranking])
+        first: dict[bytes, int] = {}
+        kept: Ranking = []
+        for row, score in self._ranking:
+            identity, digest = contents[row]
+            if digest in first:
+                self._duplicates[first[digest]] = (*self._duplicates.get(first[digest], ()), identity)
+            else:
+                first[digest] = row
+                kept.append((row, score))
+        self._ranking = kept
+
+    def _rerank(self, rerank: Rerank) -> None:
+        """Let another judge order the best; what it does not see stays behind them."""
+        best = self._ranking[: max(_RERANKED, self._search.wanted)]
+        rest = self._ranking[len(best) :]
+        documents = self._reading.documents_in([row for row, _ in best])
+        said = rerank(self._text, [documents[row] for row, _ in best])
+        self._relevance = {row: float(value) for (row, _), value in zip(best, said, strict=True)}
+        self._ranking = sorted(best, key=lambda hit: -self._relevance[hit[0]]) + rest
+
+    def _diversify(self) -> None:
+        """Put what says the same as a better hit further back."""
+        best = self._ranking[: self._search.candidates]
+        rows = [row for row, _ in best]
+        vectors = self._reading.vectors_in(rows)
+        relevance = [self._relevance.get(row, score) for row, score in best]
+        if self._relevance:
+            rows = rows[: len(self._relevance)]
+            relevance = relevance[: len(rows)]
+        stacked = np.stack([vectors[row] for row in rows]) if rows else np.empty((0, 0), np.float32)
+        order = maximal_marginal_relevance(relevance, stacked, self._search.diversity, self._search.wanted)
+        self._ranking = [best[at] for at in order]
