@@ -93,6 +93,8 @@ class Index:
         language: ISO 639-1 code that chooses the stemmer of the lexical part.
         head: a head of the objective ``embed`` whose live version makes the vectors, from when the index is opened;
             empty: the shared encoder makes them.
+        reranker: a head of the objective ``rank``, or ``score`` with two inputs (query, document), whose live version
+            orders the best hits anew where a search asks for it.
     """
 
     name: str
@@ -100,6 +102,7 @@ class Index:
     description: str = ""
     language: str = "en"
     head: str = ""
+    reranker: str = ""
 
     def __post_init__(self) -> None:
         check_name(self.name, "index name")

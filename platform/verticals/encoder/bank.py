@@ -133,9 +133,9 @@ class Bank:
             raise Unavailable(
                 f"The bank takes adapters up to rank {self.rank}; this one's is {adapter.rank}.", "Train a smaller one."
             )
-        for name in adapter.layers:
-            down, up = adapter.matrices(name)
-            if self.shapes.get(name) != (down.shape[1], up.shape[0]):
+        shapes, matrices = self.shapes, {name: adapter.matrices(name) for name in adapter.layers}
+        for name, (down, up) in matrices.items():
+            if shapes.get(name) != (down.shape[1], up.shape[0]):
                 raise Damaged(f"The adapter's layer {name!r} does not fit the encoder.", "Train it on this encoder.")
         slot, shelf = next(self._numbers), next(shelf for shelf in self._shelves if shelf.rank >= adapter.rank)
         if not shelf.free:
@@ -143,8 +143,7 @@ class Bank:
         self._taken[slot] = shelf, shelf.free.pop()
         with torch.no_grad():
             rest = self._taken[slot][1]
-            for name in adapter.layers:
-                down, up = adapter.matrices(name)
+            for name, (down, up) in matrices.items():
                 update = []
                 for matrix in (down.T, up.T * adapter.scale):
                     own, rest = rest[: matrix.numel()].view(matrix.shape), rest[matrix.numel() :]

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from verticals.contract import Conflict, Document, Hit, Index, NotFound, PlatformError, PluginError, resolve
+from verticals.contract import BadInput, Conflict, Document, Hit, Index, NotFound, PlatformError, PluginError, resolve
 
 if TYPE_CHECKING:
     from verticals.retrieval import Changes, DocumentIndex
@@ -42,10 +42,48 @@ class IndexHandle:
             return self._opened
 
     def search(
-        self, text: str, *, k: int = 10, where: Mapping[str, Any] | None = None, mode: str = "hybrid", **options: Any
+        self,
+        text: str,
+        *,
+        k: int = 10,
+        where: Mapping[str, Any] | None = None,
+        mode: str = "hybrid",
+        rerank: bool = False,
+        **options: Any,
     ) -> list[Hit]:
-        """The best ``k`` hits, best first; see `verticals.retrieval.DocumentIndex.search`."""
-        return self.opened.search(text, k=k, where=where, mode=mode, **options)
+        """The best ``k`` hits, best first; see `verticals.retrieval.DocumentIndex.search`.
+
+        Args:
+            text, k, where, mode, options: see there.
+            rerank: let the live version of the index's ``reranker`` order the best hits anew.
+
+        Raises:
+            BadInput: it is to be re-ranked, and the index names no head for it.
+            NotFound: that head has no live version.
+        """
+        judge = self._judge() if rerank else None
+        return self.opened.search(text, k=k, where=where, mode=mode, rerank=judge, **options)
+
+    def _judge(self) -> Callable[[str, Sequence[Document]], list[float]]:
+        if not self.noun.reranker:
+            raise BadInput(
+                f"{self.vertical.name}/{self.name} has no head that re-ranks.",
+                "Name one in its declaration: Index(…, reranker=…).",
+            )
+        from verticals.retrieval.embedding import embedded_text
+
+        head = self.vertical.head(self.noun.reranker)
+
+        def judge(query: str, documents: Sequence[Document]) -> list[float]:
+            texts = [embedded_text(one.title, one.text) for one in documents]
+            if head.noun.objective == "score":
+                pairs = [dict(zip(head.noun.inputs, (query, text), strict=True)) for text in texts]
+                return [answer.value or 0.0 for answer in head.predict(pairs)]
+            candidates = {str(number): text for number, text in enumerate(texts)}
+            found = dict(head.predict({"query": query, "candidates": candidates})[0].ranking) if texts else {}
+            return [found[name] for name in candidates]
+
+        return judge
 
     def get(self, id: str) -> Document:  # noqa: A002 - the field's own name
         """One document.

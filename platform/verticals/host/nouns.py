@@ -69,17 +69,32 @@ def collect(call: Callable[[str], list[Any]]) -> Nouns:
         _check_head(head, datasets)
     for index in indexes.values():
         _check_reference(f"documents of index {index.name!r}", index.documents)
-        if index.head and (index.head not in heads or heads[index.head].objective != "embed"):
-            raise PluginError(
-                f"Index {index.name!r} takes its vectors from {index.head!r}, which is no head that embeds.",
-                suggest(index.head, [name for name, head in heads.items() if head.objective == "embed"]),
-            )
+        _check_index(index, heads)
     for endpoint in endpoints:
         _check_reference("router of its endpoints", endpoint.router, callable_=False)
     _check_pages(pages)
     for command in commands.values():
         _check_reference(f"command {command.name!r}", command.command)
     return Nouns(_settings(call), datasets, heads, indexes, kinds, endpoints, pages, commands)
+
+
+def _check_index(index: Index, heads: Mapping[str, TaskHead]) -> None:
+    fitting = {
+        "head": [name for name, head in heads.items() if head.objective == "embed"],
+        "reranker": [
+            name
+            for name, head in heads.items()
+            if head.objective == "rank" or (head.objective == "score" and len(head.inputs) == 2)
+        ],
+    }
+    does = {
+        "head": "takes its vectors from {!r}, which is no head that embeds",
+        "reranker": "is re-ranked by {!r}, which is no head that ranks, or scores two inputs",
+    }
+    for kind, names in fitting.items():
+        wanted = getattr(index, kind)
+        if wanted and wanted not in names:
+            raise PluginError(f"Index {index.name!r} {does[kind].format(wanted)}.", suggest(wanted, names))
 
 
 def check_hook_names(plugin: Any) -> None:
