@@ -136,7 +136,7 @@ def test_thirty_two_clients_with_two_workers_against_one_process(
     monkeypatch.setenv("PLATFORM_CACHED_TEXTS", "0")
     rates: dict[str, list[float]] = {}
     for _ in range(ROUNDS):
-        for name, options in (("one process", ()), ("two workers", ("--workers", "2"))):
+        for name, options in (("one process", ("--no-pages",)), ("two workers", ("--no-pages", "--workers", "2"))):
             server = serve(home, ["customer-service"], *options)
             address = f"{server.url}/v1/platform/heads/{HEAD}/predict"
             load(address, texts[:320], CLIENTS, 2)

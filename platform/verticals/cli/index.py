@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import click
+
+from verticals.contract import Hit
 
 from .conditions import conditions
 from .numbers import Whole
 from .output import count, duration, json_option, next_steps, note, print_json, table
 from .session import Session, pass_session
 from .targets import find, target_argument
+
+_LONGEST_PASSAGE = 100  # characters shown
 
 
 @click.group()
@@ -46,6 +51,7 @@ def build(session: Session, target: str, as_json: bool) -> None:
 @target_argument("index")
 @click.argument("text")
 @click.option("--k", type=Whole(1), default=10, show_default=True, help="How many hits.")
+@click.option("--offset", type=Whole(0), default=0, help="How many of the best to pass over.")
 @click.option(
     "--mode",
     type=click.Choice(["hybrid", "dense", "lexical"]),
@@ -59,9 +65,17 @@ def build(session: Session, target: str, as_json: bool) -> None:
     metavar="KEY=VALUE",
     help="Only documents with this metadata; also != < <= > >=. Repeatable.",
 )
+@click.option("--least", type=float, help="Leave out hits whose similarity is lower.")
+@click.option("--diversity", type=click.FloatRange(0, 1), default=0.0, help="How much hits are to differ, 0 to 1.")
+@click.option("--fold", is_flag=True, help="Show only the best of documents with the same title and text.")
+@click.option("--rerank", is_flag=True, help="Let the index's head order the best hits anew.")
+@click.option("--explain", is_flag=True, help="Show each hit's place in both rankings and its scores.")
 @json_option
 @pass_session
-def search(session: Session, target: str, text: str, k: int, mode: str, where: tuple[str, ...], as_json: bool) -> None:
+def search(
+    session: Session, /, target: str, text: str, where: tuple[str, ...], least: float | None, explain: bool,
+    as_json: bool, **options: Any,
+) -> None:  # fmt: skip
     """Search an index for TEXT.
 
     \b
@@ -71,15 +85,28 @@ def search(session: Session, target: str, text: str, k: int, mode: str, where: t
       platform index search shop/articles "refund" --where "year>=2025" --where topic=returns --where topic=payment
     """
     chosen = find(session.host(), target, "index")
-    hits = chosen.vertical.index(chosen.name).search(text, k=k, mode=mode, where=conditions(where, "--where"))
+    documents = chosen.vertical.index(chosen.name)
+    hits = documents.search(text, where=conditions(where, "--where"), minimum_similarity=least, **options)
     if as_json:
         print_json(hits)
         return
     if not hits:
         note("Nothing was found.")
         return
-    rows = [
-        [place, hit.document.id, hit.document.title, "–" if hit.similarity is None else f"{hit.similarity:.3f}"]
-        for place, hit in enumerate(hits, 1)
-    ]
-    table(["#", "document", "title", "similarity"], rows)
+    headings, rows = ["#", "document", "title", "passage"], []
+    for place, hit in enumerate(hits, options["offset"] + 1):
+        rows.append([place, hit.document.id, hit.document.title, _passage(hit), _shown(hit.similarity)])
+        if explain:
+            rows[-1] += [hit.dense_rank, hit.lexical_rank, f"{hit.score:.4f}", _shown(hit.relevance)]
+    table([*headings, "similarity", *(("by meaning", "by words", "fused", "relevance") if explain else ())], rows)
+
+
+def _passage(hit: Hit) -> str:
+    """The passage that answers best, on one line."""
+    start, end = hit.span or (0, _LONGEST_PASSAGE)
+    passage = " ".join(hit.document.text[start:end].split())
+    return passage if len(passage) <= _LONGEST_PASSAGE else f"{passage[:_LONGEST_PASSAGE]}…"
+
+
+def _shown(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
