@@ -82,7 +82,7 @@ class Hit:
 
     Args:
         document: what was found.
-        score: fused score, higher is better; comparable within one search only.
+        score: what it is ranked by, fused of both rankings; higher is better, comparable within one search only.
         similarity: cosine of query and document vectors, -1 to 1; `None` in a search by words only.
         dense_rank, lexical_rank: place in either list, from 1; `None` where it was not in it.
         span: ``(start, end)`` in ``document.text`` of the passage that matches best.

@@ -202,7 +202,8 @@ class DocumentIndex:
         where: Mapping[str, Any] | None = None,
         mode: str = "hybrid",
         minimum_similarity: float | None = None,
-        weights: tuple[float, float] = (1.0, 1.0),
+        fusion: str = "scores",
+        weights: tuple[float, float] | None = None,
         diversity: float = 0.0,
         fold: bool = False,
         rerank: Rerank | None = None,
@@ -216,8 +217,9 @@ class DocumentIndex:
             where: metadata that hits must have, ``{"topic": "returns"}`` or ``{"year": {"$gte": 2025}}``; the search is
                 among these documents only. See `verticals.retrieval.filters` for what can be said.
             mode: ``hybrid`` fuses both rankings; ``dense`` is by meaning only, ``lexical`` by words only.
+            fusion: of a hybrid search: ``scores`` (cosine and BM25, weighted) or ``ranks`` (reciprocal rank fusion).
             minimum_similarity: leave out hits whose cosine with the query is lower.
-            weights: how much meaning and words count in a hybrid search.
+            weights: how much meaning and words count in it; 0.6 and 0.4 by default, of ranks 1 and 1.
             diversity: from 0 (the best) to 1: how much hits are to differ from those before them.
             fold: give only the best of documents with the same title and text, and name the others in it.
             rerank: says how well each of the best 50 answers the query, and so orders them anew.
@@ -227,8 +229,8 @@ class DocumentIndex:
             Conflict: a writer replaced the embedding since this index was opened.
         """
         search = Search(
-            text=text, k=k, offset=offset, where=where, mode=mode, minimum_similarity=minimum_similarity,
-            weights=weights, diversity=diversity, fold=fold, rerank=rerank,
+            text=text, k=k, offset=offset, where=where, mode=mode, fusion=fusion,
+            minimum_similarity=minimum_similarity, weights=weights, diversity=diversity, fold=fold, rerank=rerank,
         )  # fmt: skip
         return search.run(self._truth, self._replica, self._embedder)
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from verticals import BadInput, Document
-from verticals.retrieval.fusion import maximal_marginal_relevance, reciprocal_rank_fusion
+from verticals.retrieval.fusion import convex_combination, maximal_marginal_relevance, reciprocal_rank_fusion
 from verticals.retrieval.tokens import Tokens
 
 
@@ -38,7 +38,9 @@ def test_weights_lean_towards_meaning_or_words(shelf):
     assert dense != lexical
     assert ids(shelf.search("red book", k=20, weights=(1, 0))) == dense
     assert ids(shelf.search("red book", k=20, weights=(0, 1))) == lexical
-    assert ids(shelf.search("red book", k=20, weights=(1000, 1)))[:5] == dense[:5]
+    assert ids(shelf.search("red book", k=20, weights=(1000, 1), fusion="ranks"))[:5] == dense[:5]
+    best = [hit.similarity for hit in shelf.search("red book", k=5, weights=(1000, 1))]
+    assert best == pytest.approx([hit.similarity for hit in shelf.search("red book", k=5, mode="dense")], abs=1e-3)
     assert ids(shelf.search("red book", k=20, weights=(0, 1), mode="dense")) == dense, "one ranking needs no weights"
 
 
@@ -101,6 +103,7 @@ def test_hits_differ_where_that_is_asked_for(index):
         ({"weights": (-1, 1)}, "weights is"),
         ({"weights": (float("inf"), 1)}, "weights is"),
         ({"diversity": 1.5}, "diversity is 1.5"),
+        ({"fusion": "rank"}, "Did you mean 'ranks'"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(index, arguments, message):
@@ -158,6 +161,26 @@ def test_marginal_relevance_weighs_likeness_against_relevance():
     vectors = np.array([[1, 0], [1, 0], [0, 1]], np.float32)
     assert maximal_marginal_relevance([1.0, 0.9, 0.5], vectors, 0.0, 3) == [0, 1, 2]
     assert maximal_marginal_relevance([1.0, 0.9, 0.5], vectors, 0.5, 3) == [0, 2, 1]
+
+
+def test_scores_are_the_weighted_mean_of_cosine_and_share_of_the_best_words():
+    found = dict(convex_combination({1: 0.5, 2: 0.1}, {2: 8.0, 3: 4.0}, (3.0, 1.0)))
+    assert found == pytest.approx({1: 0.375, 2: 0.325, 3: 0.125})
+    assert [item for item, _ in convex_combination({1: 0.5, 2: 0.1}, {2: 8.0, 3: 4.0}, (1.0, 1.0))] == [2, 1, 3]
+    assert convex_combination({4: 0.2, 3: 0.2}, {}, (1.0, 1.0)) == [(3, 0.1), (4, 0.1)]
+    assert convex_combination({}, {}, (1.0, 1.0)) == []
+
+
+def test_every_hit_of_a_hybrid_search_has_the_score_that_its_own_cosine_and_words_give(shelf):
+    meaning = {hit.document.id: hit.similarity for hit in shelf.search("red book", mode="dense", k=120)}
+    words = {hit.document.id: hit.score for hit in shelf.search("red book", mode="lexical", k=120)}
+    expected = {name: 0.6 * meaning[name] + 0.4 * words.get(name, 0) / max(words.values()) for name in meaning}
+    for hit in shelf.search("red book", k=40):  # of a hundred of each ranking
+        assert hit.score == pytest.approx(expected[hit.document.id], abs=1e-5)
+    best = sorted(expected, key=expected.get, reverse=True)[:10]
+    assert {hit.document.id for hit in shelf.search("red book", k=10)} <= {
+        name for name in expected if expected[name] >= expected[best[-1]] - 1e-5
+    }
 
 
 def test_weights_count_in_fusion():
