@@ -10,6 +10,7 @@ import click
 from verticals.contract import Hit
 
 from .conditions import conditions
+from .index_import import import_
 from .numbers import Whole
 from .output import count, duration, json_option, next_steps, note, print_json, table
 from .session import Session, pass_session
@@ -21,6 +22,9 @@ _LONGEST_PASSAGE = 100  # characters shown
 @click.group()
 def index() -> None:
     """Build and search an index of documents."""
+
+
+index.add_command(import_)
 
 
 @index.command()

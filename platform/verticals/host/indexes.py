@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 from verticals.contract import BadInput, Conflict, Document, Hit, Index, NotFound, PlatformError, PluginError, resolve
 
 if TYPE_CHECKING:
+    from verticals.contract import Progress
     from verticals.retrieval import Changes, DocumentIndex
+    from verticals.retrieval.reading import ImportSummary
 
     from .vertical import Vertical
 
@@ -105,6 +107,27 @@ class IndexHandle:
         if (elsewhere := self.vertical.host.elsewhere) is not None:
             return int(elsewhere.call("delete", self.vertical.name, self.name, list(ids)))
         return self.opened.delete(ids)
+
+    def import_files(
+        self,
+        paths: Iterable[Path | str],
+        *,
+        name: str = "",
+        size: int = 1_000,
+        encoding: str | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> ImportSummary:
+        """Bring the index up to what files and folders hold; see `verticals.retrieval.reading.import_files`."""
+        from verticals.retrieval.reading import import_files
+
+        try:
+            self.delete([])
+        except Conflict as error:
+            raise Conflict(
+                f"The index {self.vertical.name}/{self.name} is written by another process.",
+                "Stop what serves it, import, and start it again.",
+            ) from error
+        return import_files(self, paths, name=name, size=size, encoding=encoding, progress=progress)
 
     def documents(self, after: str = "", limit: int = 100) -> list[Document]:
         """Up to ``limit`` documents in the order of their ids, from the first one behind the id ``after``."""

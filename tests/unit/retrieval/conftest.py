@@ -140,3 +140,52 @@ def process():
     yield start
     for one in started:
         one.kill()
+
+
+def pdf_bytes(pages, title=""):
+    """A PDF by hand: one page per text, its lines below each other."""
+    escaped = [
+        [line.replace("\\", r"\\").replace("(", r"\(").replace(")", r"\)") for line in page.split("\n")]
+        for page in pages
+    ]
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [%s] /Count %d >>"
+        % (b" ".join(b"%d 0 R" % (5 + 2 * at) for at in range(len(pages))), len(pages)),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
+        b"<< /Title (%s) >>" % title.encode("cp1252"),
+    ]
+    for at, lines in enumerate(escaped):
+        drawn = " ".join(f"({line}) Tj T*" for line in lines).encode("cp1252")
+        content = b"BT /F1 12 Tf 14 TL 50 750 Td " + drawn + b" ET"
+        objects += [
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents %d 0 R "
+            b"/Resources << /Font << /F1 3 0 R >> >> >>" % (6 + 2 * at),
+            b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content),
+        ]
+    written, places = b"%PDF-1.4\n", []
+    for number, content in enumerate(objects, 1):
+        places.append(len(written))
+        written += b"%d 0 obj\n%s\nendobj\n" % (number, content)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    end = b"trailer << /Size %d /Root 1 0 R /Info 4 0 R >>\nstartxref\n%d\n%%%%EOF\n"
+    head = b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    return written + head + table + end % (len(objects) + 1, len(written))
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write a file below the folder `kb` of this test, and give its path."""
+
+    def write(name, content):
+        path = tmp_path / "kb" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+@pytest.fixture
+def pdf():
+    return pdf_bytes
