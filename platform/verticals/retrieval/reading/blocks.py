@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
+class Unreadable(Exception):
+    """What is wrong with a file as a whole, half a sentence that goes on from "cannot be read:"."""
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """What the author of a file should know of how it was read, in sentences that begin with its path.

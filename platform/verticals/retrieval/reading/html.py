@@ -10,7 +10,7 @@ from typing import Any
 from verticals.contract import BadInput
 from verticals.data.encodings import check_text
 
-from .blocks import Block, Headings, TableRows, Told
+from .blocks import Block, Headings, TableRows, Told, Unreadable
 from .encodings import decoded
 
 _LEFT_OUT = {
@@ -71,7 +71,11 @@ def _tree(markup: str) -> Any:
 
     # As bytes, because lxml refuses strings that declare an encoding of their own.
     parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, huge_tree=True, no_network=True)
-    return etree.fromstring(markup.encode("utf-8", "replace"), parser) if markup.strip() else None
+    root = etree.fromstring(markup.encode("utf-8", "replace"), parser) if markup.strip() else None
+    # Small faults are mended; after a fatal one the rest of the page is missing.
+    if fatal := [each for each in parser.error_log if each.level_name == "FATAL"]:
+        raise Unreadable(f"line {fatal[0].line}: {fatal[0].message.partition(',')[0]}")
+    return root
 
 
 def _walk(element: Any) -> Iterator[tuple[str, Any]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from verticals.contract import BadInput, PlatformError, Unavailable, resolve
 
-from .blocks import Block, Told
+from .blocks import Block, Told, Unreadable
 
 # Ending: what such files are called in metadata, and what reads them, imported when the first one comes.
 KINDS = {
@@ -62,7 +62,11 @@ def read_blocks(path: Path, encoding: str | None, told: Told) -> Iterator[Block]
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror or error}.", "Check its owner and mode.") from error
     except Exception as error:
-        said = f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(":. ")
+        said = (
+            str(error)
+            if isinstance(error, Unreadable)
+            else f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(":. ")
+        )
         raise BadInput(f"{path} cannot be read: {said}.", "It may be damaged; write it again.") from error
     if not found:
         raise BadInput(f"{path}: there is no text in it.", "Fill it, or leave it out.")

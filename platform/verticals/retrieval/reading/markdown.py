@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _FRONT_MATTER = re.compile(r"\A---[^\S\n]*\n(?=[\w-]+[^\S\n]*:).*?\n(?:---|\.\.\.)[^\S\n]*(?:\n|\Z)", re.DOTALL)
 _TITLE = re.compile(r"^title:[^\S\n]*(.+)$", re.MULTILINE)
 # Markup within longer ones is left as it stands: some of it takes the parser time that grows with the square.
-_LONGEST_PARSED = 100_000
+_LONGEST_PARSED = 20_000
 _NESTING = 100
 
 
