@@ -14,7 +14,7 @@ import pytest
 
 HEAVY = {
     "torch", "transformers", "peft", "faiss", "tantivy", "fastapi", "nicegui", "uvicorn", "sqlalchemy", "pyarrow",
-    "rich",
+    "rich", "lxml", "markdown_it", "pypdf", "docx",
 }  # fmt: skip
 SECONDS = 0.4
 # Other work may share the machine that tests run on; the true budget is measured by `make bench`.
