@@ -100,7 +100,7 @@ def import_files(
         index: where to.
         paths: files, and folders with all that is below them.
         name: what to call the folder in ids and in the metadata; otherwise its own name.
-        size: characters that a passage has at most; 1,000 are about 250 words of tokens that an encoder reads at once.
+        size: characters that a passage has at most; 1,000 are about the 256 tokens that the default encoder reads.
         encoding: of text files that are not UTF-8; otherwise it is found for each.
         progress: called with a `Progress` in files.
 

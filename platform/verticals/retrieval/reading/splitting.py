@@ -17,6 +17,10 @@ SMALLEST = 100
 _SENTENCE_END = re.compile(
     r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?=\s++[^\sa-zà-öø-ÿ])|[。！？｡؟।]++[”’」』）]*+", re.UNICODE
 )  # fmt: skip
+# Characters of scripts without spaces are tokens of their own, of which an encoder reads only so many.
+_UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff]")
+_UNSPACED_SHARE = 0.3
+_SAMPLE = 2_000
 # Where a passage may end before it is full, so that a change early in a long text leaves the later passages alone.
 _ENDS_ONE_IN = 4
 
@@ -42,7 +46,7 @@ class Passage:
 
 
 def split(blocks: Iterable[Block], size: int = SIZE) -> Iterator[Passage]:
-    """Passages of at most ``size`` characters, in their order.
+    """Passages of at most ``size`` characters, in their order; of a quarter as many in Chinese and the like.
 
     Blocks below one heading and on one page are joined as long as they fit. A longer one is cut between sentences; a
     sentence that is longer itself, at the end of a line, else at a space. Headings are in the titles of what stands
@@ -64,8 +68,9 @@ def split(blocks: Iterable[Block], size: int = SIZE) -> Iterator[Passage]:
         if block.is_heading:
             lonely = block, start
             continue
-        for first, last in _parts(block.text, size):
-            if building and start + last - building.start > size:
+        room = _room(block.text, size)
+        for first, last in _parts(block.text, room):
+            if building and start + last - building.start > room:
                 yield building.passage()
                 building = None
             part = block.text[first:last]
@@ -74,7 +79,7 @@ def split(blocks: Iterable[Block], size: int = SIZE) -> Iterator[Passage]:
             else:
                 building.text += (block.before if first == 0 else block.text[building.read : first]) + part
             building.read = last
-            if len(building.text) >= size // 2 and zlib.crc32(part.encode()) % _ENDS_ONE_IN == 0:
+            if len(building.text) >= room // 2 and zlib.crc32(part.encode()) % _ENDS_ONE_IN == 0:
                 yield building.passage()
                 building = None
     if building:
@@ -85,7 +90,7 @@ def split(blocks: Iterable[Block], size: int = SIZE) -> Iterator[Passage]:
 
 def split_alone(block: Block, start: int, size: int) -> Iterator[Passage]:
     """The passages of a block that is joined with no other."""
-    for first, last in _parts(block.text, size):
+    for first, last in _parts(block.text, _room(block.text, size)):
         yield _Building(block, start + first, block.text[first:last]).passage()
 
 
@@ -107,6 +112,12 @@ class _Building:
         return Passage(
             self.text, self.start, end, block.title, block.heading, block.page, block.key, block.metadata
         )  # fmt: skip
+
+
+def _room(text: str, size: int) -> int:
+    """How many characters of such a text a passage may have."""
+    sample = text[:_SAMPLE]
+    return size // 4 if len(_UNSPACED.findall(sample)) > _UNSPACED_SHARE * len(sample) else size
 
 
 def _parts(text: str, size: int) -> Iterator[tuple[int, int]]:
