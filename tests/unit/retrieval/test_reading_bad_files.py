@@ -7,6 +7,7 @@ import zipfile
 
 import docx
 import pypdf
+import pypdf.errors
 import pytest
 
 from verticals import BadInput
@@ -36,6 +37,14 @@ def test_an_encrypted_pdf_asks_for_a_copy_without_password(write, pdf):
     )
     (block,) = read_blocks(write("b.pdf", encrypted(pdf(["Only printing is forbidden"]), "")), None, Told())
     assert block.text == "Only printing is forbidden"
+
+
+def test_a_cipher_that_takes_a_library_more_is_named(write, pdf, monkeypatch):
+    def missing(*_):
+        raise pypdf.errors.DependencyError("cryptography>=3.1 is required for AES algorithm")
+
+    monkeypatch.setattr(pypdf.PdfReader, "decrypt", missing)
+    assert "encrypted with AES" in refused(write("a.pdf", encrypted(pdf(["Secret"]), "")))
 
 
 @pytest.mark.parametrize("content", [b"%PDF-1.4\nrubbish", b"no pdf at all", b"%PDF-1.7" + bytes(1000)])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from verticals import BadInput, Conflict, Document, NotFound
-from verticals.retrieval import DocumentIndex
+from verticals.retrieval import Changes, DocumentIndex
 from verticals.retrieval.reading import import_files, importing, plain_text
 
 
@@ -149,6 +149,21 @@ def test_equal_passages_of_a_file_are_documents_of_their_own(index, write):
     first, second, third = sorted(state(index).values(), key=lambda document: document.metadata["start"])
     assert (second.id, third.id) == (f"{first.id}#2", f"{first.id}#3")
     assert figures(import_files(index, [path])) == (0, 0, 3, 0)
+
+
+def test_thousands_of_equal_passages_have_ids_of_their_own(index, write):
+    path = write("a.txt", "word " * 60_000)
+
+    ids = set()
+
+    class Counting:
+        documents, delete = index.documents, index.delete
+
+        def upsert(self, documents):
+            ids.update(document.id for document in documents)
+            return Changes(added=len(documents))
+
+    assert import_files(Counting(), [path], size=100).added == len(ids) > 2_000
 
 
 def test_hidden_files_and_unknown_kinds_are_told(index, kb, write):

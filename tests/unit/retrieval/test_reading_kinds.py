@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import docx
+import docx.enum.style
 import pytest
 
 from verticals.retrieval.reading import KINDS, Told, plain_text, read_blocks, split
@@ -95,7 +96,9 @@ def test_a_word_document_is_read_with_insertions_and_content_controls(write, rea
     document = docx.Document()
     document.add_heading("Warranty", 0)
     document.add_paragraph("Two years.")
-    document.add_heading("Claims", 1)
+    mine = document.styles.add_style("House heading", docx.enum.style.WD_STYLE_TYPE.PARAGRAPH)
+    mine.base_style = document.styles["Heading 1"]
+    document.add_paragraph("Claims", style="House heading")
     inserted = document.add_paragraph("Send ")
     inserted._p.append(_xml('<w:ins><w:r><w:t xml:space="preserve">the receipt</w:t></w:r></w:ins>'))
     inserted._p.append(_xml("<w:del><w:r><w:delText>nothing</w:delText></w:r></w:del>"))

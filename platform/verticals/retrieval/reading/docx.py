@@ -26,7 +26,7 @@ def read(path: Path, encoding: str | None, told: Told) -> Iterator[Block]:
         BadInput: it is damaged, needs a password, is no Word document, or is far larger unpacked than it seems.
     """
     document = _opened(path)
-    styles = {style.style_id: style.name or "" for style in document.styles}
+    styles = {style.style_id: _named(style) for style in document.styles}
     paragraphs = [(each, _style(each, styles)) for each in document.element.body.iter(_PARAGRAPH)]
     by_style = {style: _text(each) for each, style in reversed(paragraphs) if style in ("Title", "Heading 1")}
     title = by_style.get("Title") or document.core_properties.title or by_style.get("Heading 1") or path.stem
@@ -100,6 +100,18 @@ class _Walk:
             yield from table.row(cells, is_header=is_header)
         yield from table.end()
         self._in_list = False
+
+
+def _named(style: Any) -> str:
+    """The name of a style, or of the heading or list that it is based on."""
+    each = style
+    for _ in range(20):  # a damaged document can have a circle
+        if each is None:
+            break
+        if (each.name or "").startswith(("Heading ", "Title", "List")):
+            return str(each.name)
+        each = getattr(each, "base_style", None)
+    return str(style.name or "")
 
 
 def _own(element: Any, tag: str) -> Iterator[Any]:

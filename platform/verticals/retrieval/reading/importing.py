@@ -161,7 +161,7 @@ class _Import:
         self._whole.append((found, ids))
 
     def _documents(self, found: Found) -> Iterator[Document]:
-        taken: set[str] = set()
+        taken: dict[str, int] = {}
         told = Told()
         try:
             for passage in split(read_blocks(found.file, self._encoding, told), self._size):
@@ -207,20 +207,20 @@ class _Unreadable(Exception):
     """A file that cannot be read to its end; it has been told."""
 
 
-def as_document(found: Found, passage: Passage, taken: set[str]) -> Document:
+def as_document(found: Found, passage: Passage, taken: dict[str, int]) -> Document:
     """A passage as a document.
 
     Args:
         found: the file that it is of.
         passage: the passage.
-        taken: the ends of the ids that the file has given out; that of this one is added.
+        taken: the ends of the ids that the file has given out, each with how often it was wanted; this one's is added.
     """
     name = passage.key or hashlib.blake2b(passage.text.encode(), digest_size=6).hexdigest()
-    end, number = name, 1
+    end = name
     while end in taken:
-        number += 1
-        end = f"{name}#{number}"
-    taken.add(end)
+        taken[name] += 1
+        end = f"{name}#{taken[name]}"
+    taken[end] = 1
     metadata = {
         **passage.metadata,
         "path": found.path,

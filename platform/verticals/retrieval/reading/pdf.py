@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # A line shorter than this part of the longest one on its page was ended on purpose, not by the margin.
 _FULL = 0.7
 _HYPHEN = re.compile(r"(?<=[^\W\d_])(?:-|\u00ad)\n(?=[^\W\d_])")
-_ITEM = re.compile(r"(?:[-–—•▪◦*·]|\d{1,3}[.)]|[a-z]\))\s")
+_ITEM = re.compile(r"(?:[-–—•▪◦*·]|\d{1,3}[.)]|\d{1,3}(?:\.\d{1,3})+\.?|[a-z]\))\s")
 _SHOWN_PAGES = 10
 
 
@@ -36,15 +36,14 @@ def read(path: Path, encoding: str | None, told: Told) -> Iterator[Block]:
 
         try:
             reader = PdfReader(file)
-            locked = reader.is_encrypted and not _opened(reader)
-            pages = 0 if locked else len(reader.pages)
-            title = "" if locked else str((reader.metadata and reader.metadata.title) or "").strip()
+            if reader.is_encrypted:
+                _open(path, reader)
+            pages = len(reader.pages)
+            title = str((reader.metadata and reader.metadata.title) or "").strip()
+        except BadInput:
+            raise
         except Exception as error:
             raise _damaged(path, error) from error
-        if locked:
-            raise BadInput(
-                f"{path} is encrypted and needs a password.", "Save a copy without password, and import that."
-            )
         empty: list[int] = []
         unreadable: list[int] = []
         for number in range(1, pages + 1):
@@ -63,14 +62,20 @@ def read(path: Path, encoding: str | None, told: Told) -> Iterator[Block]:
     _tell_pages(path, pages, empty, unreadable, told)
 
 
-def _opened(reader: PdfReader) -> bool:
-    """Whether an encrypted file opens without a password, as one does that only forbids printing."""
+def _open(path: Path, reader: PdfReader) -> None:
+    """Open an encrypted file that needs no password, as one that only forbids printing."""
     from pypdf.errors import DependencyError
 
     try:
-        return bool(reader.decrypt(""))
-    except DependencyError:  # a cipher that takes a library more
-        return False
+        if not reader.decrypt(""):
+            raise BadInput(
+                f"{path} is encrypted and needs a password.", "Save a copy without password, and import that."
+            )
+    except DependencyError as error:
+        raise BadInput(
+            f"{path} is encrypted with AES, which is not read here.",
+            "Save a copy without password, and import that; or install what reads it: pip install 'pypdf[crypto]'.",
+        ) from error
 
 
 def _flowing(text: str) -> str:

@@ -69,6 +69,8 @@ class _Rows:
         key = str(row.values.get(values.get("id", ""), "") or "").strip()
         if key and self._seen.setdefault(key, row.number) != row.number:
             return RowProblem(row.number, "id", f"is that of row {self._seen[key]} too", key)
+        if "\0" in key:
+            return RowProblem(row.number, "id", "contains a NUL byte; remove it", key)
         metadata = {
             f"row_{name}" if name in _RESERVED else name: value
             for name, value in row.values.items()

@@ -61,19 +61,20 @@ def walk(paths: Iterable[Path | str], name: str = "") -> Walk:
     if not given:
         raise BadInput("There is no file to import.", "Name files or folders.")
     shown = {Path(os.path.abspath(path)): Path(path) for path in paths}  # noqa: PTH100
+    whole = {path for path in given if path.is_dir()}
     found = Walk()
     owners: dict[str, Path] = {}
     for path in given:
-        if any(other in path.parents and other.is_dir() for other in given):
+        if not whole.isdisjoint(path.parents):
             continue
-        folder = path if path.is_dir() else path.parent
+        folder = path if path in whole else path.parent
         called = name or folder.name or "files"
         if owners.setdefault(called, folder) != folder:
             raise BadInput(
                 f"{shown[path]} and what is in {owners[called]} would both be called {called!r}.",
                 "Import them one after the other, each with a name of its own, or import the folder above both.",
             )
-        if path.is_dir():
+        if path in whole:
             _look_into(path, shown[path], called, found)
         else:
             _take(path, shown[path], called, path.name, found, asked=True)
