@@ -64,3 +64,10 @@ def test_a_huge_text_takes_no_time():
     started = time.perf_counter()
     best_span("Some words in a sentence. " * 100_000, {"words": 1.0}, words)
     assert time.perf_counter() - started < 0.5
+
+
+def test_a_line_of_dots_takes_no_time():
+    text = "." * 50_000 + "\nend. \"quoted.\" x"
+    began = time.perf_counter()
+    assert shown(text)[-3:] == ["end.", '"quoted."', "x"]
+    assert time.perf_counter() - began < 1
