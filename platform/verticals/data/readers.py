@@ -45,13 +45,16 @@ class Table:
 
 
 @contextlib.contextmanager
-def open_table(path: Path, encoding: str | None = None, text: str | None = None) -> Iterator[Table]:
+def open_table(
+    path: Path, encoding: str | None = None, text: str | None = None, longest: int | None = None
+) -> Iterator[Table]:
     """Open a file of rows by its extension.
 
     Args:
         path: of the file.
         encoding: of its text; UTF-8 when not given.
         text: a bare text among JSON's rows is the value of this field; when not given, rows must be objects.
+        longest: characters that a line of JSON may have; a longer one is a problem, and never held as a whole.
 
     Raises:
         BadInput: no such file, not readable, unknown extension, wrong encoding, empty, or broken as a whole.
@@ -68,7 +71,7 @@ def open_table(path: Path, encoding: str | None = None, text: str | None = None)
             return
         with path.open(encoding=check_text(path, encoding), newline="") as file:
             if kind == ".jsonl":
-                yield Table(None, _json_lines(file, text))
+                yield Table(None, _json_lines(file, text, longest))
             elif kind == ".json":
                 yield Table(None, _json_list(path, file, text))
             else:
@@ -159,16 +162,32 @@ def _cells(
         record = next(others, None)
 
 
-def _json_lines(file: TextIO, text: str | None) -> Iterator[RawRow | RowProblem]:
-    for number, line in enumerate(file, 1):
-        if not line.strip():
-            continue
-        try:
-            yield _object(number, json.loads(line), text)
-        except json.JSONDecodeError as error:
-            yield RowProblem(number, "", f"is not JSON: {error.msg} at column {error.colno}", line[:200].strip())
-        except (ValueError, RecursionError) as error:
-            yield RowProblem(number, "", f"cannot be read as JSON: {error}", line[:200].strip())
+def _json_lines(file: TextIO, text: str | None, longest: int | None) -> Iterator[RawRow | RowProblem]:
+    for number, line in enumerate(file if longest is None else _bounded(file, longest), 1):
+        if line is None:
+            yield RowProblem(number, "", f"has more than {longest:,} characters")
+        elif line.strip():
+            yield json_row(number, line, text)
+
+
+def _bounded(file: TextIO, longest: int) -> Iterator[str | None]:
+    """The lines of a file; `None` in the place of one that is longer."""
+    while line := file.readline(longest + 1):
+        whole = len(line) <= longest or line.endswith(("\n", "\r"))
+        yield line if whole else None
+        while not whole:
+            line = file.readline(longest)
+            whole = not line or line.endswith(("\n", "\r"))
+
+
+def json_row(number: int, line: str, text: str | None = None) -> RawRow | RowProblem:
+    """One line of JSON lines as a row; ``text`` as `open_table` has it."""
+    try:
+        return _object(number, json.loads(line), text)
+    except json.JSONDecodeError as error:
+        return RowProblem(number, "", f"is not JSON: {error.msg} at column {error.colno}", line[:200].strip())
+    except (ValueError, RecursionError) as error:
+        return RowProblem(number, "", f"cannot be read as JSON: {error}", line[:200].strip())
 
 
 def _json_list(path: Path, file: TextIO, text: str | None) -> Iterator[RawRow | RowProblem]:

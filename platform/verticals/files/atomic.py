@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from verticals.contract import StorageError
 
@@ -81,12 +82,23 @@ def write_file(path: Path, content: bytes) -> None:
     Raises:
         StorageError: the disk is full or not writable.
     """
+    with replacing(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A new file to write, which takes the place of ``path`` in one step once the block has ended well.
+
+    Raises:
+        StorageError: the disk is full or not writable.
+    """
     with explained(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".new-{os.getpid()}-", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(content)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             Path(name).replace(path)

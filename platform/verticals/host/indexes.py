@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,12 +15,13 @@ from verticals.contract import BadInput, Conflict, Document, Hit, Index, NotFoun
 
 if TYPE_CHECKING:
     from verticals.contract import Progress
-    from verticals.retrieval import Changes, DocumentIndex
+    from verticals.retrieval import Changes, DocumentIndex, IndexFacts, LineLoader, Loaded
     from verticals.retrieval.reading import ImportSummary
 
     from .vertical import Vertical
 
 _STARTER = "starter.json"
+_PAGE = 100
 
 
 class IndexHandle:
@@ -132,6 +134,46 @@ class IndexHandle:
     def documents(self, after: str = "", limit: int = 100) -> list[Document]:
         """Up to ``limit`` documents in the order of their ids, from the first one behind the id ``after``."""
         return self.opened.documents(after, limit)
+
+    def every(self, after: str = "") -> Iterator[Document]:
+        """All documents behind the id ``after`` in the order of their ids, few in memory at a time.
+
+        One that is there all the while comes exactly once, whatever is written meanwhile.
+        """
+        while page := self.documents(after, _PAGE):
+            yield from page
+            after = page[-1].id
+
+    def export(self, path: Path) -> int:
+        """Write all documents to a ``.jsonl`` or ``.parquet`` file, whole or not at all; how many there were.
+
+        Raises:
+            BadInput: the path cannot be that of such a file.
+            StorageError: the file cannot be written.
+        """
+        from verticals.retrieval import export_file
+
+        return export_file(self.every(), path)
+
+    def load(
+        self, path: Path, *, encoding: str | None = None, progress: Callable[[Progress], None] | None = None
+    ) -> Loaded:
+        """Store the documents of a file that `export` wrote, or one like it; see `verticals.retrieval.load_file`."""
+        from verticals.retrieval import load_file
+
+        self.upsert([])  # where it cannot be written to, that is to be known before a long file is read
+        return load_file(path, self.upsert, encoding=encoding, progress=progress)
+
+    def line_loader(self) -> LineLoader:
+        """What stores JSON lines as they come in."""
+        from verticals.retrieval import LineLoader
+
+        return LineLoader(self.upsert)
+
+    def facts(self) -> IndexFacts:
+        """How many documents there are, at which change, and what makes their vectors."""
+        facts = self.opened.facts()
+        return facts if self.vertical.host.elsewhere is None else replace(facts, writable=True)
 
     def snapshot(self) -> None:
         """Write what was derived from the documents to the disk, so that the next start has nothing to catch up on."""

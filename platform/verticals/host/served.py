@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from verticals.contract import Recipe
     from verticals.inference import Queue, RemoteQueue
-    from verticals.retrieval import Changes
+    from verticals.retrieval import Changes, IndexFacts, Loaded
     from verticals.store import VersionRecord
 
     from .events import VerticalEvents
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _POLL_SECONDS = 0.5
 _FRESH_SECONDS = 0.1
+_PIECE_BYTES = 1 << 20
+_PAGE = 100
 
 
 async def in_thread(call: Callable[..., T], *arguments: Any, **options: Any) -> T:
@@ -243,6 +245,49 @@ class ServedIndex:
     async def count(self) -> int:
         """How many documents there are."""
         return await in_thread(self._index.count)
+
+    async def facts(self) -> IndexFacts:
+        """How many documents there are, at which change, and what makes their vectors."""
+        return await in_thread(self._index.facts)
+
+    async def documents(self, after: str = "", limit: int = 100) -> list[Document]:
+        """Up to ``limit`` documents in the order of their ids, from the first one behind the id ``after``."""
+        return await in_thread(self._index.documents, after, limit)
+
+    async def lines(self, after: str = "") -> AsyncIterator[bytes]:
+        """All documents behind the id ``after`` as JSON lines, some at a time.
+
+        One that is there all the while comes exactly once, whatever is written meanwhile.
+        """
+        from verticals.retrieval import json_line
+
+        def page() -> tuple[bytes, str]:
+            documents = self._index.documents(after, _PAGE)
+            return "".join(map(json_line, documents)).encode(), documents[-1].id if documents else ""
+
+        while True:
+            found, after = await in_thread(page)
+            if not found:
+                return
+            yield found
+
+    async def load_lines(self, pieces: AsyncIterable[bytes]) -> Loaded:
+        """Store documents that come as JSON lines, batch by batch; bad lines are counted and told.
+
+        Raises:
+            Conflict: another process writes to the index.
+            StorageError: the disk is full; the message tells what is stored.
+        """
+        loader = self._index.line_loader()
+        await in_thread(self._index.upsert, [])  # refused before much was sent, where it cannot be written to
+        held = bytearray()
+        async for piece in pieces:
+            held += piece
+            if len(held) >= _PIECE_BYTES:
+                await in_thread(loader.take, bytes(held))
+                held.clear()
+        await in_thread(loader.take, bytes(held))
+        return await in_thread(loader.end)
 
 
 class ServedEvents:

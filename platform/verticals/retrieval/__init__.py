@@ -7,6 +7,11 @@ The libraries are imported when an index opens.
 """
 
 from .embedding import Embed
+from .facts import IndexFacts
 from .index import Changes, DocumentIndex
+from .loading import LineLoader, Loaded, load_file
+from .transfer import export_file, json_line
 
-__all__ = ["Changes", "DocumentIndex", "Embed"]
+__all__ = [
+    "Changes", "DocumentIndex", "Embed", "IndexFacts", "LineLoader", "Loaded", "export_file", "json_line", "load_file",
+]  # fmt: skip

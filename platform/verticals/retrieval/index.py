@@ -16,6 +16,7 @@ from verticals.files import FileLock
 from verticals.files.atomic import explained
 
 from .embedding import Embed, Embedder, digest, embedded_text
+from .facts import IndexFacts
 from .filters import encode_metadata
 from .libraries import load_faiss, load_tantivy
 from .replica import Replica
@@ -187,6 +188,17 @@ class DocumentIndex:
         """How many documents there are."""
         with self._truth.reading() as reading:
             return reading.count()
+
+    def facts(self) -> IndexFacts:
+        """What there is to know about the index as it is now."""
+        with self._truth.reading() as reading:
+            return IndexFacts(
+                documents=reading.count(),
+                change=reading.change,
+                embedding=reading.embedding,
+                dimension=reading.dimension,
+                writable=self._lock is not None,
+            )
 
     def documents(self, after: str = "", limit: int = 100) -> list[Document]:
         """Up to ``limit`` documents in the order of their ids, from the first one behind the id ``after``."""

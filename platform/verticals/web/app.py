@@ -22,7 +22,9 @@ from .waiting import Waiting
 if TYPE_CHECKING:
     from verticals.host import Host
 
-RESERVED = frozenset({"v1", "platform", "docs", "runs", "healthz", "readyz", "metrics", "openapi.json", "favicon.ico"})
+RESERVED = frozenset(
+    {"v1", "platform", "docs", "runs", "indexes", "healthz", "readyz", "metrics", "openapi.json", "favicon.ico"}
+)
 _PROBLEM = {"content": {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
 
 

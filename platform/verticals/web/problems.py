@@ -1,8 +1,8 @@
 """Every error as `application/problem+json` (RFC 9457), with a type that stays the same.
 
 A problem carries ``type`` (``urn:verticals:problem:<slug>``), ``title``, ``status`` and ``detail``, and where they
-help ``remedy`` (what to do), ``errors`` (one entry per bad field or row) and ``trace_id`` (the word to look for in
-the log).
+help ``remedy`` (what to do), ``errors`` (one entry per bad field or row), ``stored`` (what was done all the same) and
+``trace_id`` (the word to look for in the log).
 """
 
 from __future__ import annotations
@@ -57,6 +57,9 @@ class Problem(BaseModel):
     detail: str = Field("", examples=["There is no head 'intnet'."])
     remedy: str | None = Field(None, examples=["Did you mean 'intent'?"])
     errors: list[FieldProblem] | None = None
+    stored: dict[str, int] | None = Field(
+        None, description="What was stored all the same: documents added, updated and unchanged"
+    )
     trace_id: str | None = Field(None, description="Find the cause in the server's log by it")
 
 

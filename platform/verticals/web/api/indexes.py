@@ -1,0 +1,140 @@
+"""Indexes: what is in them, and what a search finds."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Body
+from pydantic import BaseModel, ConfigDict, Field
+
+from verticals.contract import BadInput, Hit, NotFound, suggest
+from verticals.web.site import CurrentSite, Site
+
+router = APIRouter()
+
+Mode = Literal["hybrid", "dense", "lexical"]
+MOST_HITS = 1000
+
+
+class IndexSummary(BaseModel):
+    """One index, as it is now."""
+
+    vertical: str
+    index: str = Field(examples=["knowledge"])
+    description: str
+    language: str = Field(examples=["en"], description="ISO 639-1 code that chooses the stemmer")
+    documents: int
+    change: int = Field(description="Number of the last commit that changed it")
+    embedding: str = Field(description="Names what made its vectors")
+    embedding_kind: Literal["encoder", "head"] = Field(description="The shared encoder, or a version of a head")
+    dimension: int | None = Field(description="Of the vectors; none while there are none", examples=[384])
+    writable: bool = Field(description="False while another process writes to it; then a change is a 409")
+
+
+class SearchOrder(BaseModel):
+    """What to look for. Whatever else the index's own search takes may be given beside these fields."""
+
+    model_config = ConfigDict(extra="allow")
+
+    text: str = Field(max_length=100_000, description="Any text: it has no syntax. An empty one finds nothing")
+    k: int = Field(10, ge=1, le=MOST_HITS, description="How many hits at most")
+    mode: Mode = Field("hybrid", description="By words and meaning, by meaning (dense) or by words (lexical)")
+    where: dict[str, Any] | None = Field(
+        None, description="Metadata that hits must have: one value, or a list of those allowed, per key"
+    )
+    minimum_similarity: float | None = Field(
+        None, ge=-1, le=1, description="Leave out hits whose cosine with the query is lower"
+    )
+
+
+class SearchAnswer(BaseModel):
+    """Hits, best first."""
+
+    hits: Sequence[Hit]
+
+
+_EXAMPLES: dict[str, Any] = {
+    "question": {"summary": "A question", "value": {"text": "how long do refunds take", "k": 3}},
+    "filter": {
+        "summary": "Among some documents, by words only",
+        "value": {"text": "refund", "mode": "lexical", "where": {"topic": ["returns", "refunds"]}},
+    },
+}
+
+
+@router.get("/indexes", summary="All indexes, with what is in them")
+async def list_indexes(site: CurrentSite, vertical: str | None = None) -> list[IndexSummary]:
+    """Every index of the served verticals, or of one."""
+    chosen = site.verticals if vertical is None else [site.vertical(vertical)]
+    return [await summarise(site, one.name, index) for one in chosen for index in one.indexes]
+
+
+@router.get("/indexes/{vertical}/{index}", summary="One index")
+async def get_index(vertical: str, index: str, site: CurrentSite) -> IndexSummary:
+    """How many documents it holds, at which change, and what makes their vectors."""
+    return await summarise(site, vertical, index)
+
+
+@router.post("/indexes/{vertical}/{index}/search", summary="Search an index")
+async def search(
+    vertical: str,
+    index: str,
+    site: CurrentSite,
+    body: Annotated[SearchOrder, Body(openapi_examples=_EXAMPLES)],
+) -> SearchAnswer:
+    """The best documents, each with its place in either list and the passage that matches best.
+
+    `score` orders the hits of one search and means nothing beyond it; `similarity` is the cosine of query and document,
+    absent in a search by words only; `dense_rank` and `lexical_rank` are the places by meaning and by words, from 1;
+    `span` is where in the document's text the best passage begins and ends.
+    """
+    return SearchAnswer(hits=await found(site, vertical, index, body))
+
+
+async def found(site: Site, vertical: str, index: str, order: SearchOrder) -> list[Hit]:
+    """The hits of one search; the one place where what was asked becomes what an index is asked.
+
+    Raises:
+        NotFound: no such vertical, or it has no such index.
+        BadInput: an option that the search does not take, or a value that it cannot use.
+    """
+    options = order.model_dump(exclude={"text"}, exclude_unset=True)
+    _check_options(options)
+    return await site.running(vertical).index(index).search(order.text, **options)
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    from verticals.retrieval import DocumentIndex
+
+    known = [name for name in inspect.signature(DocumentIndex.search).parameters if name not in ("self", "text")]
+    for name in options:
+        if name not in known:
+            raise BadInput(f"A search has no option {name!r}.", suggest(name, known))
+
+
+async def summarise(site: Site, vertical: str, index: str) -> IndexSummary:
+    """One index, as lists show it.
+
+    Raises:
+        NotFound: no such vertical, or it has no such index.
+    """
+    declared = site.vertical(vertical).indexes
+    if index not in declared:
+        raise NotFound.named("index", index, declared, of=vertical)
+    noun = declared[index]
+    facts = await site.running(vertical).index(index).facts()
+    by_head = bool(noun.head) and facts.embedding.startswith(f"{vertical}/{noun.head}@")
+    return IndexSummary(
+        vertical=vertical,
+        index=index,
+        description=noun.description,
+        language=noun.language,
+        documents=facts.documents,
+        change=facts.change,
+        embedding=facts.embedding,
+        embedding_kind="head" if by_head else "encoder",
+        dimension=facts.dimension,
+        writable=facts.writable,
+    )
