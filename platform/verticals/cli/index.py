@@ -9,6 +9,7 @@ import click
 
 from verticals.contract import Hit
 
+from . import index_documents
 from .conditions import conditions
 from .index_import import import_
 from .numbers import Whole
@@ -21,10 +22,11 @@ _LONGEST_PASSAGE = 100  # characters shown
 
 @click.group()
 def index() -> None:
-    """Build and search an index of documents."""
+    """Build, search, list, change, export and load an index of documents."""
 
 
-index.add_command(import_)
+for _command in (import_, *index_documents.COMMANDS):
+    index.add_command(_command)
 
 
 @index.command()

@@ -29,7 +29,7 @@ SECTIONS: dict[str, dict[str, Entry]] = {
         "predict": Entry("verticals.cli.predict:predict", "Ask a head about texts or a file of them"),
         "explain": Entry("verticals.cli.explain:explain", "Show which words an answer rests on"),
         "models": Entry("verticals.cli.models:models", "List, show, promote and roll back versions"),
-        "index": Entry("verticals.cli.index:index", "Build and search an index of documents"),
+        "index": Entry("verticals.cli.index:index", "Build, search, change, export and load an index of documents"),
     },
     "Plugins": {
         "plugins": Entry("verticals.cli.plugins:plugins", "List plugins and their state"),

@@ -288,22 +288,25 @@ def test_what_was_stored_before_the_disk_was_full_is_told(client, library, monke
 
 
 def test_writing_while_another_process_writes_is_a_conflict_and_reading_goes_on(library, tmp_path):
-    index = library["library"].index("articles")
-    index.count()
-    index.close()
-    with DocumentIndex.open(tmp_path / "home" / "indexes" / "library" / "articles", *index._embedding()[:1],
-                            embedding=index._embedding()[1]) as other:  # fmt: skip
-        with TestClient(create_app(library, ["library"], pages=False)) as client:
-            answers = [
-                client.post(f"{HERE}/documents", json={"documents": [{"id": "a", "text": "x"}]}),
-                client.post(f"{HERE}/import", content=line(id="a", text="x")),
-                client.delete(f"{HERE}/documents/shipping"),
-            ]
-            assert [one.status_code for one in answers] == [409] * 3
-            assert not client.get(HERE).json()["writable"]
-            other.upsert([Document("fresh", "Just written.")])
-            hits = client.post(f"{HERE}/search", json={"text": "written", "mode": "lexical"}).json()["hits"]
-            assert [hit["document"]["id"] for hit in hits] == ["fresh"]
+    handle = library["library"].index("articles")
+    handle.count()
+    handle.close()
+    embed, embedding = handle._embedding()
+    folder = tmp_path / "home" / "indexes" / "library" / "articles"
+    with (
+        DocumentIndex.open(folder, embed, embedding=embedding) as other,
+        TestClient(create_app(library, ["library"], pages=False)) as client,
+    ):
+        answers = [
+            client.post(f"{HERE}/documents", json={"documents": [{"id": "a", "text": "x"}]}),
+            client.post(f"{HERE}/import", content=line(id="a", text="x")),
+            client.delete(f"{HERE}/documents/shipping"),
+        ]
+        assert [one.status_code for one in answers] == [409] * 3
+        assert not client.get(HERE).json()["writable"]
+        other.upsert([Document("fresh", "Just written.")])
+        hits = client.post(f"{HERE}/search", json={"text": "written", "mode": "lexical"}).json()["hits"]
+        assert [hit["document"]["id"] for hit in hits] == ["fresh"]
 
 
 def test_nothing_is_asked_of_a_vertical_that_does_not_run(library):
