@@ -44,6 +44,8 @@ def frame(site: Site, path: str, vertical: str) -> Iterator[ui.element]:
                     _link(one.title, page_path(one.name, one.pages[0].path), current=one.name == vertical)
         with html.div().classes("p-tools"):
             _link("Runs", "/runs", current=path == "/runs")
+            if any(one.indexes for one in site.verticals):
+                _link("Indexes", "/indexes", current=path.split("/")[1] == "indexes")
             _link("API", "/docs", current=path == "/docs")
             _theme_button()
     if vertical:

@@ -82,7 +82,10 @@ def _card(one: VerticalSummary, *, ready: bool) -> None:
             html.h3(one.title)
             badge("serving" if ready else "starting", "success" if ready else "info")
         html.p(one.summary)
-        html.p(_counts(one)).classes("p-muted")
+        with html.p(_counts(one)).classes("p-muted"):
+            if one.indexes:
+                where = f"/{one.name}/{one.indexes[0]}" if len(one.indexes) == 1 else ""
+                html.a(_count(len(one.indexes), "index", "indexes"), href=f"/indexes{where}")
         with html.footer():
             for place, page in enumerate(one.pages):
                 html.a(page.title, href=page.path).classes("p-quiet-link" if place else "p-button")
@@ -93,9 +96,9 @@ def _counts(one: VerticalSummary) -> str:
     counted = (
         (len(one.heads), "head", "heads"),
         (len(one.datasets), "data set", "data sets"),
-        (len(one.indexes), "index", "indexes"),
     )
-    return " · ".join(_count(*one) for one in counted if one[0])
+    told = "".join(f"{_count(*one)} · " for one in counted if one[0])
+    return told if one.indexes else told.removesuffix(" · ")
 
 
 def _count(count: int, one: str, many: str) -> str:

@@ -10,6 +10,7 @@ import inspect
 import logging
 import uuid
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,12 @@ from verticals.web import problems
 from verticals.web.api.verticals import page_path
 from verticals.web.site import Site
 
-from . import frame, home, reference, runs
+from . import frame, home, indexes, reference, runs
 
 STATIC = Path(__file__).parent.parent / "static"
 _SITE, _APP = "verticals.site", "verticals.app"
 _API = ("/v1/", "/v1", "/healthz", "/readyz", "/metrics", "/openapi.json", "/_static")
+_OWN = ("/", "/docs", "/runs", "/indexes", "/indexes/{vertical}/{index}")
 _RESPONSE_SECONDS = 30.0
 _log = logging.getLogger("verticals.web")
 
@@ -50,7 +52,7 @@ def mount(app: FastAPI, site: Site) -> None:
         dark_page="var(--paper)",
     )
     nicegui_app.add_exception_handler(404, _not_found)
-    for path in ("/", "/docs", "/runs", *(page_path(v.name, page.path) for v in site.verticals for page in v.pages)):
+    for path in (*_OWN, *(page_path(v.name, page.path) for v in site.verticals for page in v.pages)):
         ui.page(path, response_timeout=_RESPONSE_SECONDS)(_show)
     app.mount("/_static", StaticFiles(directory=STATIC))
     ui.run_with(
@@ -95,6 +97,14 @@ async def _show(request: Request) -> None:
     if path == "/runs":
         asked = request.query_params
         await _framed(site, path, "Runs", lambda: runs.render(site, asked.getlist("run"), trials="trials" in asked))
+        return
+    if path == "/indexes":
+        await _framed(site, path, "Indexes", lambda: indexes.render_all(site))
+        return
+    if path.startswith("/indexes/"):
+        place, wanted = request.path_params, indexes.Asked.of(request.query_params)
+        build = partial(indexes.render, site, place["vertical"], place["index"], wanted)
+        await _framed(site, path, place["index"], build)
         return
     vertical, page = _find(site, path)
     await _framed(site, path, page.title, lambda: resolve(page.render)(site.running(vertical)), vertical)
