@@ -69,7 +69,8 @@ def open_table(
         if kind == ".parquet":
             yield _parquet(path)
             return
-        with path.open(encoding=check_text(path, encoding), newline="") as file:
+        newline = None if kind == ".jsonl" else ""  # a cell of CSV may hold line ends, which are then kept as they are
+        with path.open(encoding=check_text(path, encoding), newline=newline) as file:
             if kind == ".jsonl":
                 yield Table(None, _json_lines(file, text, longest))
             elif kind == ".json":
@@ -173,11 +174,11 @@ def _json_lines(file: TextIO, text: str | None, longest: int | None) -> Iterator
 def _bounded(file: TextIO, longest: int) -> Iterator[str | None]:
     """The lines of a file; `None` in the place of one that is longer."""
     while line := file.readline(longest + 1):
-        whole = len(line) <= longest or line.endswith(("\n", "\r"))
+        whole = len(line) <= longest or line.endswith("\n")
         yield line if whole else None
         while not whole:
             line = file.readline(longest)
-            whole = not line or line.endswith(("\n", "\r"))
+            whole = not line or line.endswith("\n")
 
 
 def json_row(number: int, line: str, text: str | None = None) -> RawRow | RowProblem:

@@ -1,7 +1,6 @@
 """Documents as files and as lines that come in."""
 
 import json
-import math
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -59,7 +58,7 @@ def test_what_was_written_is_read_back(tmp_path, name):
 def test_an_index_without_documents_is_a_file_without_rows(tmp_path, ending, memory):
     path = tmp_path / f"none{ending}"
     assert export_file([], path) == 0
-    with pytest.raises(BadInput, match="no row|is empty"):
+    with pytest.raises(BadInput, match=r"no row|is empty"):
         load_file(path, memory.upsert)
 
 
@@ -219,10 +218,9 @@ def test_a_line_without_an_end_is_not_held_beyond_the_limit(memory, monkeypatch)
     assert (loaded.rows, loaded.added) == (2, 1)
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, 10**5000])
-def test_numbers_that_json_has_no_word_for_are_refused(memory, value):
+@pytest.mark.parametrize("written", ["NaN", "-Infinity", "1" + "0" * 5000], ids=["nan", "infinite", "huge"])
+def test_numbers_that_no_metadata_can_have_are_refused(memory, written):
     loader = LineLoader(memory.upsert)
-    written = "1" + "0" * 5000 if value == 10**5000 else json.dumps(value)
     loader.take(f'{{"id": "a", "text": "x", "metadata": {{"n": {written}}}}}\n'.encode())
     assert loader.end().bad == 1
 

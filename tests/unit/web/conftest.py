@@ -64,3 +64,11 @@ def browser(host):
     """A client that asks for pages."""
     with TestClient(create_app(host, ["shop"]), headers={"accept": "text/html"}) as client:
         yield client
+
+
+@pytest.fixture
+def library(tmp_path, tiny_encoder):
+    """A host whose vertical has two indexes, on the tiny encoder."""
+    settings = {"encoder": str(tiny_encoder), "device": "cpu", "precision": "fp32", "threads": 1}
+    with Host.open(tmp_path / "home", plugins_dir=PLUGINS, settings=settings) as host:
+        yield host

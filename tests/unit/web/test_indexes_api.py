@@ -2,25 +2,15 @@
 
 import json
 import math
-from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
-from verticals import Document, Host, StorageError
+from verticals import Document, StorageError
 from verticals.retrieval import DocumentIndex, loading, transfer
 from verticals.web.app import create_app
 
-PLUGINS = Path(__file__).parent / "plugins"
 HERE = "/v1/platform/indexes/library/articles"
-
-
-@pytest.fixture
-def library(tmp_path, tiny_encoder):
-    """A host whose vertical has two indexes."""
-    settings = {"encoder": str(tiny_encoder), "device": "cpu", "precision": "fp32", "threads": 1}
-    with Host.open(tmp_path / "home", plugins_dir=PLUGINS, settings=settings) as host:
-        yield host
 
 
 @pytest.fixture

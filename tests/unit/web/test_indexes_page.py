@@ -10,13 +10,11 @@ from verticals.web.app import create_app
 from verticals.web.pages.hits import excerpt
 from verticals.web.pages.indexes import Asked
 
-from .test_indexes_api import library  # noqa: F401 - a fixture
-
 HERE = "/indexes/library/articles"
 
 
 @pytest.fixture
-def pages(library):  # noqa: F811
+def pages(library):
     with TestClient(create_app(library, ["library", "quiet"]), headers={"accept": "text/html"}) as client:
         yield lambda path, **asked: client.get(path, params=asked)
 
@@ -42,7 +40,7 @@ def test_a_site_without_indexes_does_not_offer_them(host):
 
 def test_documents_are_listed_where_nothing_is_asked(pages):
     page = shown(pages(HERE))
-    for one in ("help/returns", "How to return an item", "shipping", "退货", "<b>中文</b>"[:0] or "Delivery times"):
+    for one in ("help/returns", "How to return an item", "shipping", "退货", "Delivery times"):
         assert one in page, one
     rest = shown(pages(HERE, after="help/returns"))
     assert "How to return an item" not in rest
