@@ -24,7 +24,7 @@ _After = Annotated[str, Query(description="Only documents behind this id")]
 _Id = Annotated[str, Path(description="Its id; one with slashes may be written as it is")]
 
 
-class DocumentPage(BaseModel):
+class StoredDocuments(BaseModel):
     """Some documents in the order of their ids."""
 
     documents: list[Document]
@@ -85,11 +85,11 @@ async def list_documents(
     site: CurrentSite,
     after: _After = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-) -> DocumentPage:
+) -> StoredDocuments:
     """In the order of their ids."""
     documents = await site.running(vertical).index(index).documents(after, limit + 1)
     more = len(documents) > limit
-    return DocumentPage(documents=documents[:limit], next=documents[limit - 1].id if more else None)
+    return StoredDocuments(documents=documents[:limit], next=documents[limit - 1].id if more else None)
 
 
 @router.post("/documents", summary="Add or replace documents")
