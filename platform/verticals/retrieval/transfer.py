@@ -6,6 +6,7 @@ text. A file that is written appears whole or not at all; of one that is read, a
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ ENDINGS = (".jsonl", ".parquet")
 #: So many characters may a line of a file have, and so many bytes a line that comes over the network.
 LONGEST_LINE = 10 * 1024 * 1024
 
+_NAME = 64  # characters of a wrong field's name that are told
 _ROWS_AT_ONCE = 1_000
 _CHARACTERS_AT_ONCE = 16_000_000
 
@@ -86,9 +88,7 @@ def read_file(path: Path, encoding: str | None = None) -> Iterator[Document | Ro
 def document_of(row: RawRow) -> Document | list[RowProblem]:
     """The document of a row, or all that is wrong with the row."""
     problems = [
-        RowProblem(row.number, name, f"is no field of a document: {suggest(name, FIELDS)}")
-        for name in row.values
-        if name not in FIELDS
+        RowProblem(row.number, name[:_NAME], _not_a_field(name[:_NAME])) for name in row.values if name not in FIELDS
     ]
     texts: dict[str, str] = {}
     for name in FIELDS[:-1]:
@@ -107,6 +107,11 @@ def document_of(row: RawRow) -> Document | list[RowProblem]:
         except BadInput as error:
             problems.append(RowProblem(row.number, "metadata", error.message.partition(": metadata ")[2].rstrip(".")))
     return problems or Document(**texts, metadata=metadata)
+
+
+@functools.lru_cache(maxsize=256)
+def _not_a_field(name: str) -> str:
+    return f"is no field of a document: {suggest(name, FIELDS)}"
 
 
 def _text_problem(name: str, value: Any, *, needed: bool) -> str:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from verticals.contract import StorageError
-from verticals.files import explained, numbered_folders, publish_folder, remove_abandoned, write_file
+from verticals.files import explained, numbered_folders, publish_folder, remove_abandoned, replacing, write_file
 
 
 def publish(parent, content="x", **options):
@@ -178,3 +178,22 @@ def test_a_process_number_of_this_process_counts_as_living(tmp_path):
     (tmp_path / f".new-{os.getpid()}-x").write_text("")
     (tmp_path / ".new-999999999-x").write_text("")
     assert remove_abandoned(tmp_path) == 1
+
+
+def test_a_file_that_is_written_piece_by_piece_takes_its_place_at_the_end(tmp_path):
+    path = tmp_path / "new" / "file"
+    with replacing(path) as file:
+        file.write(b"one ")
+        assert not path.exists()
+        file.write(b"two")
+    assert path.read_bytes() == b"one two"
+
+    def break_off():
+        with replacing(path) as file:
+            file.write(b"three")
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(StorageError, match="is full"):
+        break_off()
+    assert path.read_bytes() == b"one two"
+    assert [one.name for one in path.parent.iterdir()] == ["file"]

@@ -62,7 +62,7 @@ def test_the_reference_page_shows_every_operation(browser):
         assert path in page.text
 
 
-@pytest.mark.parametrize("path", ["/", "/docs", "/shop", "/nowhere"])
+@pytest.mark.parametrize("path", ["/", "/docs", "/indexes", "/shop", "/nowhere"])
 def test_pages_load_nothing_from_elsewhere(browser, path):
     loaded = re.findall(r"""(?:src|href)=["'](?:https?:)?//[^"']+""", browser.get(path).text)
     assert loaded == []
