@@ -60,6 +60,7 @@ def test_a_search_tells_places_similarity_and_passage(client):
     words = client.post(f"{HERE}/search", json={"text": "parcel", "mode": "lexical"}).json()["hits"]
     assert {hit["similarity"] for hit in words} == {None}
     assert client.post(f"{HERE}/search", json={"text": "  "}).json() == {"hits": []}
+    assert client.post(f"{HERE}/search", json={"text": "refunds", "where": None, "fusion": None}).status_code == 200
     nothing = client.post("/v1/platform/indexes/library/empty/search", json={"text": "parcel"})
     assert nothing.json() == {"hits": []}
 
@@ -80,6 +81,11 @@ def test_a_filter_restricts_the_search(client):
         ({"text": "a", "k": 1001}, "body.k"),
         ({"text": "a", "k": "many"}, "body.k"),
         ({"text": "a", "mode": "magic"}, "body.mode"),
+        ({"text": "a", "offset": -1}, "body.offset"),
+        ({"text": "a", "weights": [1]}, "body.weights"),
+        ({"text": "a", "weights": [1, -1]}, "body.weights"),
+        ({"text": "a", "diversity": "much"}, "body.diversity"),
+        ({"text": "a", "rerank": "often"}, "body.rerank"),
         ({"text": "a", "minimum_similarity": 2}, "body.minimum_similarity"),
         ({"text": "a", "where": "topic=returns"}, "body.where"),
         ({"text": "a", "where": {"topic": {"like": {"a": 1}}}}, "topic"),
@@ -105,13 +111,13 @@ def test_options_that_only_the_index_knows_reach_it(client, monkeypatch):
     asked = {}
     own = DocumentIndex.search
 
-    def search(self, text, *, k=10, where=None, mode="hybrid", minimum_similarity=None, fold=None):
-        asked.update(k=k, fold=fold)
+    def search(self, text, *, k=10, where=None, mode="hybrid", minimum_similarity=None, novelty=None):
+        asked.update(k=k, novelty=novelty)
         return own(self, text, k=k)
 
     monkeypatch.setattr(DocumentIndex, "search", search)
-    assert client.post(f"{HERE}/search", json={"text": "parcel", "fold": "year"}).status_code == 200
-    assert asked == {"k": 10, "fold": "year"}
+    assert client.post(f"{HERE}/search", json={"text": "parcel", "novelty": 2}).status_code == 200
+    assert asked == {"k": 10, "novelty": 2}
 
 
 def test_documents_come_by_page_in_the_order_of_their_ids(client):

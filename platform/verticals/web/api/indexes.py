@@ -16,6 +16,8 @@ router = APIRouter()
 
 Mode = Literal["hybrid", "dense", "lexical"]
 MOST_HITS = 1000
+MOST_OFFSET = 10_000
+_Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class IndexSummary(BaseModel):
@@ -34,12 +36,14 @@ class IndexSummary(BaseModel):
 
 
 class SearchOrder(BaseModel):
-    """What to look for. Whatever else the index's own search takes may be given beside these fields."""
+    """What to look for. Only what is given reaches the index, so its own defaults hold for the rest."""
 
+    # Not "forbid": an option that the index does not take is answered with the nearest one that it does.
     model_config = ConfigDict(extra="allow")
 
     text: str = Field(max_length=100_000, description="Any text: it has no syntax. An empty one finds nothing")
     k: int = Field(10, ge=1, le=MOST_HITS, description="How many hits at most")
+    offset: int = Field(0, ge=0, le=MOST_OFFSET, description="How many of the best to pass over, to turn pages")
     mode: Mode = Field("hybrid", description="By words and meaning, by meaning (dense) or by words (lexical)")
     where: dict[str, Any] | None = Field(
         None, description="Metadata that hits must have: one value, or a list of those allowed, per key"
@@ -47,6 +51,13 @@ class SearchOrder(BaseModel):
     minimum_similarity: float | None = Field(
         None, ge=-1, le=1, description="Leave out hits whose cosine with the query is lower"
     )
+    fusion: Literal["scores", "ranks"] | None = Field(None, description="What a hybrid search joins the two lists by")
+    weights: tuple[_Weight, _Weight] | None = Field(
+        None, description="How much meaning and words count in a hybrid search", examples=[[0.6, 0.4]]
+    )
+    diversity: float = Field(0.0, ge=0, le=1, description="How much hits are to differ from those before them")
+    fold: bool = Field(False, description="Only the best of documents with the same title and text")
+    rerank: bool = Field(False, description="Let the index's head order the best hits anew")
 
 
 class SearchAnswer(BaseModel):
@@ -100,7 +111,8 @@ async def found(site: Site, vertical: str, index: str, order: SearchOrder) -> li
         NotFound: no such vertical, or it has no such index.
         BadInput: an option that the search does not take, or a value that it cannot use.
     """
-    options = order.model_dump(exclude={"text"}, exclude_unset=True)
+    given = order.model_dump(exclude={"text"}, exclude_unset=True)
+    options = {name: value for name, value in given.items() if value is not None}
     _check_options(options)
     return await site.running(vertical).index(index).search(order.text, **options)
 
