@@ -111,7 +111,7 @@ def test_options_that_only_the_index_knows_reach_it(client, monkeypatch):
     asked = {}
     own = DocumentIndex.search
 
-    def search(self, text, *, k=10, where=None, mode="hybrid", minimum_similarity=None, novelty=None):
+    def search(self, text, *, k=10, where=None, mode="hybrid", minimum_similarity=None, novelty=None, **others):
         asked.update(k=k, novelty=novelty)
         return own(self, text, k=k)
 
