@@ -95,6 +95,8 @@ class Index:
             empty: the shared encoder makes them.
         reranker: a head of the objective ``rank``, or ``score`` with two inputs (query, document), whose live version
             orders the best hits anew where a search asks for it.
+        kind: how the vectors are kept: ``auto`` by their number (exact up to 50,000, then ``ivf-sq8``), ``exact``,
+            ``ivf-sq8`` (lists, 8 bits a number), ``ivf-pq`` (lists, 2 bits a number) or ``hnsw`` (a graph, 8 bits).
     """
 
     name: str
@@ -103,6 +105,7 @@ class Index:
     language: str = "en"
     head: str = ""
     reranker: str = ""
+    kind: str = "auto"
 
     def __post_init__(self) -> None:
         check_name(self.name, "index name")

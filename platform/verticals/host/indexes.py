@@ -196,7 +196,10 @@ class IndexHandle:
         host = self.vertical.host
         folder = host.home / "indexes" / self.vertical.name / self.name
         embed, embedding = self._embedding()
-        open_index = partial(DocumentIndex.open, folder, embed, language=self.noun.language, embedding=embedding)
+        noun = self.noun
+        open_index = partial(
+            DocumentIndex.open, folder, embed, language=noun.language, embedding=embedding, kind=noun.kind
+        )
         try:
             index = open_index()
         except Conflict:

@@ -10,8 +10,10 @@ from .embedding import Embed
 from .facts import IndexFacts
 from .index import Changes, DocumentIndex
 from .loading import LineLoader, Loaded, load_file
+from .probing import Probe, Tuning
 from .transfer import export_file, json_line
 
 __all__ = [
-    "Changes", "DocumentIndex", "Embed", "IndexFacts", "LineLoader", "Loaded", "export_file", "json_line", "load_file",
+    "Changes", "DocumentIndex", "Embed", "IndexFacts", "LineLoader", "Loaded", "Probe", "Tuning", "export_file",
+    "json_line", "load_file",
 ]  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -15,10 +15,13 @@ from verticals.contract import BadInput, Conflict, Document, Hit, NotFound, Stor
 from verticals.files import FileLock
 from verticals.files.atomic import explained
 
+from . import kinds, probing
+from .calibration import QUERIES
 from .embedding import Embed, Embedder, digest, embedded_text
 from .facts import IndexFacts
 from .filters import encode_metadata
 from .libraries import load_faiss, load_tantivy
+from .probing import Probe, Tuning
 from .replica import Replica
 from .schema import no_index
 from .search import Rerank, Search
@@ -61,7 +64,14 @@ class DocumentIndex:
 
     @classmethod
     def open(
-        cls, folder: Path, embed: Embed, *, language: str = "en", embedding: str = "", writable: bool = True
+        cls,
+        folder: Path,
+        embed: Embed,
+        *,
+        language: str = "en",
+        embedding: str = "",
+        kind: str = kinds.AUTO,
+        writable: bool = True,
     ) -> DocumentIndex:
         """Open the index in ``folder``; for writing, create it where there is none.
 
@@ -71,9 +81,12 @@ class DocumentIndex:
             language: ISO 639-1 code that chooses the stemmer of the lexical part.
             embedding: names what ``embed`` computes. Where the stored vectors have another name, a writer computes
                 them all again before this returns; killed meanwhile, the next one goes on where it stopped.
+            kind: how the vectors are kept: ``auto`` by their number, ``exact``, ``ivf-sq8``, ``ivf-pq`` or ``hnsw``;
+                another one than before is built while searches go on with the present one.
             writable: whether to write or only to read.
 
         Raises:
+            BadInput: there is no such kind.
             Conflict: another process writes to it, a newer release wrote it, or, for a reader, its vectors are of
                 another embedding.
             NotFound: there is nothing to read yet.
@@ -81,6 +94,7 @@ class DocumentIndex:
             StorageError: the folder cannot be written, or the disk is full.
             Unavailable: FAISS or tantivy is not installed.
         """
+        kinds.checked(kind)
         load_faiss()
         load_tantivy()
         path = folder / "documents.db"
@@ -98,7 +112,7 @@ class DocumentIndex:
                 embedder.take_over(truth)
             with truth.reading() as reading:
                 embedder.check(reading)
-            replica = Replica(folder, truth, language)
+            replica = Replica(folder, truth, language, kind, writable=writable)
             opened.pop_all()
         return cls(folder, truth, replica, embedder, lock)
 
@@ -249,13 +263,49 @@ class DocumentIndex:
     def snapshot(self) -> None:
         """Save the derived parts as they are now, so that the next start has nothing to replay.
 
-        Happens by itself when the index is closed, and when much has changed.
+        Happens by itself when the index is closed, and when much has changed. Waits where the vectors are being put
+        into another kind of index.
 
         Raises:
             StorageError: the disk is full or not writable; no document is lost.
         """
         self._check_writable()
+        self._replica.finish()
         self._replica.snapshot()
+
+    def probe(self, texts: Sequence[str] = (), *, queries: int = QUERIES) -> Probe:
+        """Compare searches by meaning with exact search: recall@10, time of single queries, memory.
+
+        Args:
+            texts: queries to ask; without any, stored vectors that were changed a little.
+            queries: how many of those.
+
+        Raises:
+            NotFound: the index is empty.
+        """
+        with self._replica.current() as (reading, dense, _):
+            self._embedder.check(reading)
+            asked = self._embedder(list(texts), reading.dimension) if texts else None
+            return probing.probe(dense, reading, asked, queries, self.folder.name)
+
+    def tune(self, recall: float = 0.95) -> Tuning:
+        """Find how much of the index a search must look at for this recall@10, and keep to it from now on.
+
+        Builds of another kind that come later are measured for the same recall. Readers in other processes take it
+        over when they open the index again.
+
+        Raises:
+            BadInput: the recall is not above 0 and at most 1.
+            NotFound: the index is empty.
+            Conflict: it is open for reading only.
+        """
+        probing.check_recall(recall)
+        self._check_writable()
+        self._replica.finish()
+        with self._replica.current() as (reading, dense, _):
+            tuning = probing.tune(dense, reading, recall, self.folder.name)
+        self._replica.tune(tuning.settled)
+        return tuning
 
     def close(self) -> None:
         """Save what a restart would have to replay, and let the next writer in; harmless when it is closed."""

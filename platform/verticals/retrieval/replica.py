@@ -5,18 +5,24 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from . import dense, snapshots, tokens
+from . import dense, kinds, snapshots, tokens
+from .building import build
+from .calibration import Tuned
 from .dense import Dense
 from .lexical import Lexical, LexicalView
+from .rebuild import Rebuild
 from .truth import Reading, Truth
 from .workspace import Workspace
 
 _LOG = logging.getLogger(__name__)
 _SAVE_AFTER = 5_000
+# What could not be had is tried again after so many seconds.
+_TRY_AGAIN = 60.0
 
 
 class Replica:
@@ -26,13 +32,26 @@ class Replica:
     snapshot is the same thing from change 0. Writer and readers alike have a replica of their own; only the writer
     saves snapshots.
 
+    Where the dense part should be of another kind, the writer builds it beside the present one, as of the change at
+    which it begins; once it is there it takes the present one's place, and what came since is replayed. A reader
+    takes it from the writer's next snapshot.
+
     Args:
         folder: the index's folder.
         truth: its documents.
         language: ISO 639-1 code that chooses the stemmer.
+        kind: of the dense part, one of `kinds.SETTINGS`.
+        writable: whether this process writes.
     """
 
-    def __init__(self, folder: Path, truth: Truth, language: str) -> None:
+    def __init__(
+        self, folder: Path, truth: Truth, language: str, kind: str = kinds.AUTO, *, writable: bool = True
+    ) -> None:
+        self._folder = folder
+        self._kind = kind
+        self._writable = writable
+        self._rebuild: Rebuild | None = None
+        self._next_try = 0.0
         self._truth = truth
         self._language = language
         self._parts = folder / "snapshots"
@@ -70,6 +89,19 @@ class Replica:
         if self._unsaved_rows > max(_SAVE_AFTER, self._dense.count // 4):
             self.snapshot()
 
+    def finish(self) -> None:
+        """Wait for the dense part to be of the kind it should be, as far as that can be had."""
+        self.refresh()
+        while (rebuild := self._rebuild) is not None:
+            rebuild.take()
+            self.refresh()
+
+    def tune(self, tuned: Tuned) -> None:
+        """Search with another effort from now on, and remember it."""
+        with self._lock:
+            tuned.write(self._folder)
+            self._dense = tuned.applied(self._dense)
+
     def snapshot(self) -> None:
         """Save both parts as they are now; nothing where that was done already.
 
@@ -90,10 +122,13 @@ class Replica:
             return any(change != reading.change for change in self._saved.values())
 
     def close(self) -> None:
-        """Remove the working copy."""
+        """Give up what is being built, and remove the working copy."""
+        if self._rebuild is not None:
+            self._rebuild.cancel()
         self._workspace.close()
 
     def _replay(self, reading: Reading) -> None:
+        self._take_rebuilt()
         since = self._dense.change
         if since < reading.change:
             removed = reading.removed_after(since)
@@ -103,6 +138,39 @@ class Replica:
         since = self._lexical.view.change
         if since < reading.change:
             self._lexical.advance(reading.change, reading.removed_after(since), reading.texts_after(since))
+        self._begin_rebuild()
+
+    def _begin_rebuild(self) -> None:
+        present = self._dense
+        if self._rebuild is not None or time.monotonic() < self._next_try:
+            return
+        if kinds.due(self._kind, present.kind, present.count, present.removed.size):
+            self._next_try = time.monotonic() + _TRY_AGAIN
+            self._rebuild = Rebuild(self._build if self._writable else self._load)
+
+    def _take_rebuilt(self) -> None:
+        if self._rebuild is None or not self._rebuild.finished:
+            return
+        built, self._rebuild = self._rebuild.take(), None
+        if built is not None:
+            self._dense = built
+            self._next_try = 0.0
+            if self._writable:
+                self._saved["dense"] = -1
+                self._unsaved_rows += built.count
+
+    def _build(self, stop: Callable[[], bool]) -> Dense | None:
+        with self._truth.reading() as reading:
+            name = kinds.wanted(self._kind, reading.count(), self._dense.kind.name)
+            built = build(name, reading, Tuned.read(self._folder).recall, stop)
+        return None if built is None else built[0]
+
+    def _load(self, stop: Callable[[], bool]) -> Dense | None:
+        """The writer's snapshot, if it is not due to be another kind as well."""
+        with self._truth.reading() as reading:
+            saved = self._open_dense(reading)
+        due = kinds.due(self._kind, saved.kind, saved.count, saved.removed.size)
+        return None if due or stop() or saved.change == 0 else saved
 
     def _save(self, name: str, facts: dict[str, Any], part: Dense | Lexical) -> None:
         change = part.change if isinstance(part, Dense) else part.view.change
@@ -111,7 +179,7 @@ class Replica:
             self._saved[name] = change
 
     def _dense_facts(self, reading: Reading) -> dict[str, Any]:
-        return {"kind": dense.KIND, "identity": reading.identity, "embedding_number": reading.embedding_number}
+        return {"kind": dense.FORMAT, "identity": reading.identity, "embedding_number": reading.embedding_number}
 
     def _lexical_facts(self, reading: Reading) -> dict[str, Any]:
         return {"kind": f"words-{tokens.VERSION}-{self._language}", "identity": reading.identity}
@@ -120,8 +188,8 @@ class Replica:
         found = snapshots.newest(self._parts / "dense", self._dense_facts(reading))
         if found is not None and found[1] <= reading.change:
             try:
-                return Dense.load(*found)
-            except RuntimeError as error:
+                return Tuned.read(self._folder).applied(Dense.load(*found))
+            except (RuntimeError, OSError, ValueError, TypeError) as error:
                 _LOG.warning("%s cannot be read and is built again: %s", found[0], error)
         return Dense()
 

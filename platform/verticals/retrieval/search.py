@@ -102,7 +102,9 @@ class _Hits:
         self._search, self._text, self._query, self._reading, self._lexical = search, text, query, reading, lexical
         self._words = lexical.words(text)
         allowed = reading.matching(search.where) if search.where else None
-        by_meaning = dict(dense.search(query, search.candidates, allowed)) if query is not None else {}
+        by_meaning: dict[int, float] = {}
+        if query is not None:
+            by_meaning = dict(dense.search(query, search.candidates, allowed, reading.vectors_in))
         by_words: dict[int, float] = {}
         if search.mode != "dense":
             by_words = dict(lexical.search(self._words, search.candidates, allowed))

@@ -184,6 +184,18 @@ class Reading:
         vectors = np.frombuffer(joined, np.float32).reshape(len(rows), self.dimension or 0)
         return np.array(rows, np.int64), vectors
 
+    def rows(self) -> Rows:
+        """The rows of all documents, ascending."""
+        query = "SELECT row FROM documents INDEXED BY documents_by_change"
+        return np.sort(np.fromiter((row for (row,) in self._connection.execute(query)), np.int64))
+
+    def vector_batches(self, size: int = 8192) -> Iterator[tuple[Rows, Vectors]]:
+        """All rows and their vectors, ascending, ``size`` at a time, so that they need not be in memory together."""
+        found = self._connection.execute("SELECT row, vector FROM vectors ORDER BY row")
+        while batch := found.fetchmany(size):
+            rows, vectors = zip(*batch, strict=True)
+            yield np.array(rows, np.int64), np.frombuffer(b"".join(vectors), np.float32).reshape(len(rows), -1)
+
     def removed_after(self, change: int) -> Rows:
         """The rows that were given up after ``change``, ascending."""
         return self._rows("SELECT row FROM removed WHERE change > ?", (change,))
