@@ -1,8 +1,10 @@
 """An index of a million vectors: speed, recall, memory, cold start, filters, and what our part of it costs.
 
-No real million is at hand, so the vectors are made: 20,000 centres on the sphere with noise around each (seed 0), as
-texts of many subjects lie. Queries are fresh draws from the same centres. Vectors are stored as an index stores them,
-in SQLite, and hits are put in order by them; documents have no text, and the lexical part is left out.
+No real million is at hand, so the vectors are made: 20,000 centres with noise around each (seeds 0 and 1), as texts of
+many subjects lie. Centres and noise vary more in some directions than in others, about as the default encoder's
+vectors do (1,600 questions of BANKING77: 43 effective dimensions here, 38 there; the 100 strongest directions hold 89 %
+of the variance here, 90 % there). Queries are fresh draws from the same centres. Vectors are stored as an index stores
+them, in SQLite, and hits are put in order by them; documents have no text, and the lexical part is left out.
 """
 
 import statistics
@@ -26,7 +28,7 @@ from verticals.retrieval.truth import Reading, Truth
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600)]
 COUNT, WIDTH, CENTRES, QUERIES, CHUNK = 1_000_000, 384, 20_000, 200, 20_000
-TO_CENTRE = 0.7
+TO_CENTRE = 0.85
 LOAD = """
 import sys, time
 from pathlib import Path
@@ -50,16 +52,22 @@ def sphere(vectors: Any) -> Any:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
+def spread(generator: np.random.Generator, count: int) -> Any:
+    """Directions, more of them along the first axes."""
+    strength = (np.arange(WIDTH, dtype=np.float32) + 12) ** -0.9
+    return sphere(generator.standard_normal((count, WIDTH), np.float32) * strength)
+
+
 def drawn(generator: np.random.Generator, centres: Any, count: int) -> Any:
-    """Vectors around centres that are drawn, at a cosine of about 0.7 to them."""
-    noise = sphere(generator.standard_normal((count, WIDTH), np.float32))
+    """Vectors around centres that are drawn, at a cosine of about 0.85 to them."""
+    noise = spread(generator, count)
     around = centres[generator.integers(0, len(centres), count)]
     return sphere(TO_CENTRE * around + np.float32((1 - TO_CENTRE**2) ** 0.5) * noise)
 
 
 @pytest.fixture(scope="module")
 def centres() -> Any:
-    return sphere(np.random.default_rng(0).standard_normal((CENTRES, WIDTH), np.float32))
+    return spread(np.random.default_rng(0), CENTRES)
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +196,7 @@ def test_a_batch_of_exact_queries_against_faiss(vectors: Any, queries: Any, coun
         "ours": lambda: part.search_many(asked, 10),
     }
     taken: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(5 if count < COUNT else 3):
+    for _ in range(5 if count < COUNT else 1):
         for name, call in calls.items():
             taken[name].append(timed(call))
     seconds = {name: statistics.median(values) for name, values in taken.items()}

@@ -36,9 +36,8 @@ def probe(session: Session, target: str, queries: int, texts: tuple[str, ...], a
     if as_json:
         print_json(answer)
         return
-    click.echo(
-        f"{chosen} holds {count(answer.documents, 'document')}, kept as {_kind(answer)}; asked {answer.queries}."
-    )
+    held, asked = count(answer.documents, "document"), count(answer.queries, "query", "queries")
+    click.echo(f"{chosen} holds {held}, kept as {_kind(answer)}; asked {asked}.")
     found = answer.found
     rows = [
         ["this index", f"{found.recall:.3f}", f"{found.p50_ms:.2f}", f"{found.p95_ms:.2f}"],

@@ -118,5 +118,5 @@ def planned(name: str, count: int) -> Kind:
         return Kind()
     if name == HNSW:
         return Kind(name, effort=64, built_for=count)
-    lists = max(1, min(int(4 * math.sqrt(count)), count // _SAMPLE_PER_LIST))
+    lists = max(1, min(int(2 * math.sqrt(count)), count // _SAMPLE_PER_LIST))
     return Kind(name, lists, max(1, lists // 64), count)
