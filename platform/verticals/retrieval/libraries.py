@@ -9,7 +9,8 @@ from typing import Any
 from verticals.contract import Unavailable
 
 # From this many queries on, one matrix product beats faiss's own loop over the vectors. faiss 1.15 sets it at
-# 128,000, which makes a batch of 128 queries about ten times slower (100,000 x 384 on two cores: 1.0 s against 0.1 s).
+# 128,000, which makes a batch of 128 queries 10 to 15 times slower (100,000 x 384; two cores: 1.0 s against 0.1 s, one
+# core beside other work: 7.3 s against 0.47 s).
 _MATRIX_PRODUCT_FROM = 4
 
 
