@@ -18,7 +18,7 @@ from .kinds import Kind
 from .truth import Rows, Vectors
 
 #: What an index is built for unless `DocumentIndex.tune` was told otherwise.
-RECALL = 0.97
+RECALL = 0.95
 #: So many neighbours recall is asked about, of so many queries.
 NEIGHBOURS = 10
 QUERIES = 256
