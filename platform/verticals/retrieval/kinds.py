@@ -75,7 +75,7 @@ class Kind:
         """
         if self.name == HNSW and share < _SPARSE:
             return self.most_effort
-        return min(math.ceil(self.effort / share**_WIDENING), self.most_effort)
+        return min(math.ceil(self.effort / math.pow(share, _WIDENING)), self.most_effort)
 
     def candidates(self, limit: int) -> int:
         """How many quantised vectors to compare with the exact ones for ``limit`` hits."""
