@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from verticals.contract import StorageError
 
@@ -76,12 +77,12 @@ class Dense:
 
     def advanced(self, change: int, removed: Rows, rows: Rows, vectors: Vectors) -> Dense:
         """The state after ``change``, which gave up the rows ``removed`` and wrote ``rows`` [n] of ``vectors``."""
-        kept = ~np.isin(self.tail_rows, removed)
+        kept = ~_among(self.tail_rows, removed)
         tail_vectors = self.tail_vectors[kept]
         result = replace(
             self,
             change=change,
-            removed=np.union1d(self.removed, removed[np.isin(removed, self.base_rows)]),
+            removed=np.union1d(self.removed, removed[_among(removed, self.base_rows)]),
             tail_rows=np.concatenate([self.tail_rows[kept], rows]),
             tail_vectors=np.concatenate([tail_vectors, vectors]) if tail_vectors.size else vectors,
         )
@@ -188,7 +189,7 @@ class Dense:
     def _search_tail(self, query: Vectors, limit: int, allowed: Rows | None) -> list[tuple[int, float]]:
         rows, vectors = self.tail_rows, self.tail_vectors
         if allowed is not None:
-            kept = np.isin(rows, allowed)
+            kept = _among(rows, allowed)
             rows, vectors = rows[kept], vectors[kept]
         if not rows.size:
             return []
@@ -225,6 +226,15 @@ class Dense:
         base = load_faiss().read_index(str(path))
         removed = np.load(folder / _REMOVED) if (folder / _REMOVED).exists() else _NO_ROWS
         return cls(change, base, bases.rows_of(base, kind), removed, kind=kind)
+
+
+def _among(rows: Rows, others: Rows) -> npt.NDArray[np.bool_]:
+    """Which of ``rows`` are among ``others``, which ascend; `np.isin` would sort them, 100 ms for 100,000."""
+    if not others.size:
+        return np.zeros(rows.size, bool)
+    places = np.minimum(np.searchsorted(others, rows), others.size - 1)
+    found: npt.NDArray[np.bool_] = others[places] == rows
+    return found
 
 
 def _selector(allowed: Rows) -> Any:
