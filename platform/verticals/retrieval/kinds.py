@@ -21,7 +21,7 @@ _LEAST = 256
 _GROWTH = 4
 _GONE = 0.25
 # The training of the lists sees so many vectors per list.
-_SAMPLE_PER_LIST = 40
+_SAMPLE_PER_LIST = 20
 # More than the asked for are taken from quantised vectors, and ordered by the exact ones.
 _SPARE = {IVF_SQ8: 0.2, HNSW: 0.2, IVF_PQ: 4.0}
 _LEAST_SPARE = 20
@@ -124,5 +124,5 @@ def planned(name: str, count: int) -> Kind:
         return Kind()
     if name == HNSW:
         return Kind(name, effort=64, built_for=count)
-    lists = max(1, min(int(2 * math.sqrt(count)), count // _SAMPLE_PER_LIST))
+    lists = max(1, min(int(4 * math.sqrt(count)), count // _SAMPLE_PER_LIST))
     return Kind(name, lists, max(1, lists // 64), count)
