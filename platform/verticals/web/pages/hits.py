@@ -109,8 +109,24 @@ def _passage(hit: Hit) -> None:
     with html.p().classes("p-passage"):
         html.span(before)
         if passage:
-            html.mark(passage)
+            with html.mark():
+                _with_words(hit)
         html.span(behind)
+
+
+def _with_words(hit: Hit) -> None:
+    """The passage, with the query's words in bold."""
+    at, end = hit.span or (0, 0)
+    text = hit.document.text
+    for first, last in (*hit.marks, (end, end)):
+        html.span(_on_one_line(text[at:first]))
+        if first < last:
+            html.strong(_on_one_line(text[first:last]))
+        at = last
+
+
+def _on_one_line(text: str) -> str:
+    return re.sub(r"\s+", " ", text)
 
 
 def excerpt(text: str, span: tuple[int, int] | None) -> tuple[str, str, str]:
@@ -118,9 +134,7 @@ def excerpt(text: str, span: tuple[int, int] | None) -> tuple[str, str, str]:
     start, end = span or (0, 0)
     begin = max(0, start - _BEFORE)
     stop = min(len(text), max(end + _BEHIND, begin + _SHOWN))
-    before, passage, behind = (
-        re.sub(r"\s+", " ", part) for part in (text[begin:start], text[start:end], text[end:stop])
-    )
+    before, passage, behind = (_on_one_line(part) for part in (text[begin:start], text[start:end], text[end:stop]))
     if begin:
         before = f"… {before.partition(' ')[2] or before}"
     if stop < len(text):
