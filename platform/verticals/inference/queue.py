@@ -26,7 +26,7 @@ from .threads import Threads
 _log = logging.getLogger("verticals.inference")
 _WAITING = 4096
 _BATCH_TOKENS = 1 << 15
-_FIRST_TOKENS = 512
+_FIRST_TOKENS = 64  # before it is known how long anything takes
 # Who comes while a batch is computed waits for it, and then for its own: so a batch takes so many seconds, yet at least
 # so many tokens. A CPU needs 0.01 s for a single short text, and 0.03 s for four.
 _ALONE, _SHARED = (0.04, 256), (0.02, 64)
@@ -256,8 +256,8 @@ class _Lane:
         if self._shares.tenants > 1:
             self._shared_until = now + _SHARED_SECONDS
         seconds, least = _SHARED if now < self._shared_until else _ALONE
-        usual = int(self._rate * seconds) if self._rate else _FIRST_TOKENS
-        return min(self._tokens, max(least, usual))
+        wanted = max(least, int(self._rate * seconds)) if self._rate else _FIRST_TOKENS
+        return min(self._tokens, wanted)
 
     def _late(self, item: _Item) -> bool:
         """Whether nobody waits for it any more; one whose time is over is told so."""
