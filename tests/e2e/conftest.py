@@ -17,7 +17,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home as a user has it after the first start; the two heads that no test here asks about are trained quickly."""
     home = tmp_path_factory.mktemp("e2e") / "home"
     train = [sys.executable, "-m", "verticals", "--home", str(home), "train", "customer-service/intent"]
-    subprocess.run([*train, "--set", "token_budget=100000"], check=True, capture_output=True)
+    subprocess.run([*train, "--set", "token_budget=30000"], check=True, capture_output=True)
     return home
 
 

@@ -146,7 +146,7 @@ def _within(value, bounds):
     return all(compared[name](value, bound) for name, bound in bounds.items())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(stored=st.lists(METADATA, max_size=6), where=FILTERS)
 def test_filters_choose_as_a_plain_model_does(shared_index, stored, where):
     shared_index.delete([document.id for document in shared_index.documents()])

@@ -235,7 +235,7 @@ def test_after_any_history_every_kind_is_what_a_dictionary_is(name, tmp_path):
     machine = type(f"History_{name}", (History,), {"name": name, "folder": tmp_path})
     case = machine.TestCase
     case.settings = settings(
-        max_examples=3 if name == kinds.IVF_PQ else 8, stateful_step_count=10, deadline=None, derandomize=True
+        max_examples=2 if name == kinds.IVF_PQ else 5, stateful_step_count=10, deadline=None, derandomize=True
     )
     case().runTest()
 
