@@ -138,10 +138,12 @@ def test_thirty_two_clients_with_two_workers_against_one_process(
     for _ in range(ROUNDS):
         for name, options in (("one process", ("--no-pages",)), ("two workers", ("--no-pages", "--workers", "2"))):
             server = serve(home, ["customer-service"], *options)
-            address = f"{server.url}/v1/platform/heads/{HEAD}/predict"
-            load(address, texts[:320], CLIENTS, 2)
-            rates.setdefault(name, []).append(len(load(address, texts, CLIENTS, SECONDS)) / SECONDS)
-            server.stop()
+            try:
+                address = f"{server.url}/v1/platform/heads/{HEAD}/predict"
+                load(address, texts[:320], CLIENTS, 2)
+                rates.setdefault(name, []).append(len(load(address, texts, CLIENTS, SECONDS)) / SECONDS)
+            finally:
+                server.stop()
     one, two = (statistics.median(rates[name]) for name in ("one process", "two workers"))
     print(f"\n{CLIENTS} clients: {one:.0f} requests/s by one process, {two:.0f} with two workers ({two / one:.2f}x)")
     assert min(one, two) > 0  # which is faster depends on the cores there are: the figure is what is asked for

@@ -109,6 +109,27 @@ def test_workers_answer_as_one_process_and_count_together(server, home):
     assert httpx.post(f"{url}/v1/platform/heads/shop/nothing/predict", json={"inputs": ["a"]}).status_code == 404
 
 
+def test_no_worker_answers_before_it_is_ready(server):
+    process, url = server
+    (killed, *_) = workers_of(process)
+    os.kill(killed, signal.SIGKILL)
+    answered = []
+    until(
+        lambda: answered.append(reached(url)) or (len(workers_of(process)) == 2 and killed not in workers_of(process))
+    )
+    answered += [reached(url) for _ in range(40)]
+    assert set(answered) <= {200, None}
+    assert answered.count(200) > 20
+
+
+def reached(url):
+    """The status of an answer over a connection of its own; `None` where the connection went down with a worker."""
+    try:
+        return httpx.get(f"{url}/readyz", timeout=30).status_code
+    except httpx.TransportError:
+        return None
+
+
 def test_a_worker_that_is_killed_is_begun_again_while_the_others_answer(server, home):
     process, url = server
     killed, other = workers_of(process)

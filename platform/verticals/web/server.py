@@ -57,8 +57,18 @@ def serve(
         serve_on(listening, create_app(host, names, pages=pages), ready)
 
 
-def serve_on(listening: socket.socket, app: FastAPI, ready: Callable[[str], None] | None = None) -> None:
-    """Serve an application of `create_app` on a bound socket, as `serve` does."""
+def serve_on(
+    listening: socket.socket, app: FastAPI, ready: Callable[[str], None] | None = None, *, early: bool = True
+) -> None:
+    """Serve an application of `create_app` on a bound socket, as `serve` does.
+
+    Args:
+        listening: the socket.
+        app: the application.
+        ready: called with the URL once requests may come.
+        early: answer while the verticals are still starting: 503, and how far the start is. Where others answer on
+            the same socket, better not.
+    """
     config = uvicorn.Config(
         Starting(app, app.state.site),
         lifespan="off",
@@ -68,26 +78,26 @@ def serve_on(listening: socket.socket, app: FastAPI, ready: Callable[[str], None
     )
     config.load()
     with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:  # uvloop's, where it is installed
-        runner.run(_serve(app, config, listening, ready))
+        runner.run(_serve(app, config, listening, ready, early))
 
 
 async def _serve(
-    app: FastAPI, config: uvicorn.Config, listening: socket.socket, ready: Callable[[str], None] | None
+    app: FastAPI, config: uvicorn.Config, listening: socket.socket, ready: Callable[[str], None] | None, early: bool
 ) -> None:
     server = _Server(config, app.state.site)
     with server.signals():
-        serving = asyncio.create_task(server.serve(sockets=[listening]))
         try:
-            await server.answers(serving)
+            if early:
+                await server.answers(listening)
             # Entered here, not by uvicorn: what fails while starting then reaches the caller as it was raised.
             async with app.router.lifespan_context(app):
+                serving = await server.answers(listening)
                 server.running = True
                 if ready is not None:
                     ready(url(listening))
                 await serving
         finally:
-            server.should_exit = True
-            await serving
+            await server.ended()
 
 
 class _Server(uvicorn.Server):
@@ -97,6 +107,7 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._site = site
         self._listens = asyncio.Event()
+        self._serving: asyncio.Task[None] | None = None
         self.running = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -107,13 +118,22 @@ class _Server(uvicorn.Server):
             raise _explained(error, address, port) from error
         self._listens.set()
 
-    async def answers(self, serving: asyncio.Task[None]) -> None:
-        """Wait until requests are answered; raises what keeps ``serving`` from it."""
+    async def answers(self, listening: socket.socket) -> asyncio.Task[None]:
+        """Begin to answer, where that was not done yet: the task that ends with it. Raises what keeps it from that."""
+        if self._serving is None:
+            self._serving = asyncio.create_task(self.serve(sockets=[listening]))
         listens = asyncio.create_task(self._listens.wait())
-        await asyncio.wait({serving, listens}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({self._serving, listens}, return_when=asyncio.FIRST_COMPLETED)
         listens.cancel()
-        if serving.done():
-            serving.result()
+        if self._serving.done():
+            self._serving.result()
+        return self._serving
+
+    async def ended(self) -> None:
+        """Let requests end, and stop."""
+        self.should_exit = True
+        if self._serving is not None:
+            await self._serving
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._site.ready = False

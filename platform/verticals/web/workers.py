@@ -159,7 +159,7 @@ def main() -> None:
             os.write(1, b"ready\n")
 
         try:
-            serve_on(listening, create_app(host, order.names, pages=False), ready)
+            serve_on(listening, create_app(host, order.names, pages=False), ready, early=False)
         except PlatformError as error:
             sys.stderr.write(f"A worker ended: {error}\n")
             sys.exit(error.exit_code)
