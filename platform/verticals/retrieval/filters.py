@@ -10,7 +10,7 @@ A document matches when it does for every key:
 
 ``{"$and": […]}``, ``{"$or": […]}`` and ``{"$not": {…}}`` combine filters. Where the document's value is a list, one of
 its elements has to match. Values compare as in Python: ``1``, ``1.0`` and ``True`` are equal, ``"1"`` is another. A
-document without the key matches only what is negated.
+document without the key matches only what is negated. Keys named like a combination cannot be asked for.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def _matching(where: Any, ask: Ask, depth: int) -> Rows:
     for key, value in where.items():
         if not isinstance(key, str):
             raise BadInput(f"Filter key {key!r} is not a string.")
-        if not key.startswith("$"):
+        if key not in _COMBINED:
             positive, negative = _conditions(key, value)
             wanted, unwanted = wanted + positive, unwanted + negative
         elif key == "$not":
@@ -121,8 +121,6 @@ def _combined(key: str, parts: Sequence[Rows]) -> Rows:
 
 
 def _parts(key: str, wanted: Any) -> Sequence[Any]:
-    if key not in _COMBINED:
-        raise BadInput(f"Filter {key!r}: there is no such combination.", suggest(key, _COMBINED))
     if not isinstance(wanted, list | tuple) or not wanted:
         raise BadInput(f"Filter {key!r}: {wanted!r} is not a list of filters.", "Give at least one.")
     return wanted
