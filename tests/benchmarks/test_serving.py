@@ -146,7 +146,7 @@ def test_thirty_two_clients_with_two_workers_against_one_process(
                 server.stop()
     one, two = (statistics.median(rates[name]) for name in ("one process", "two workers"))
     print(f"\n{CLIENTS} clients: {one:.0f} requests/s by one process, {two:.0f} with two workers ({two / one:.2f}x)")
-    assert min(one, two) > 0  # which is faster depends on the cores there are: the figure is what is asked for
+    assert two > 0.5 * one  # which is faster depends on the cores there are; neither may collapse
 
 
 def test_one_client_against_the_bare_forward(ours: str, texts: list[str]) -> None:

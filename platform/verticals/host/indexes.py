@@ -63,7 +63,7 @@ class IndexHandle:
 
         Raises:
             BadInput: it is to be re-ranked, and the index names no head for it.
-            NotFound: that head has no live version.
+            Unavailable: that head has no live version.
         """
         judge = self._judge() if rerank else None
         return self.opened.search(text, k=k, where=where, mode=mode, rerank=judge, **options)

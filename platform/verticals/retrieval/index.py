@@ -24,14 +24,14 @@ from .libraries import load_faiss, load_tantivy
 from .probing import Probe, Tuning
 from .replica import Replica
 from .schema import no_index
-from .search import Rerank, Search
+from .search import Rerank, Search, valid_unicode
 from .truth import Truth
 
 _LOG = logging.getLogger(__name__)
 
-# One commit takes so many documents or characters, whichever comes first.
-_BATCH = 512
-_BATCH_CHARACTERS = 4_000_000
+#: One commit takes so many documents or characters, whichever comes first.
+BATCH = 512
+BATCH_CHARACTERS = 4_000_000
 # Searches replay what is new, so single changes cost one commit; after so many the writer replays by itself, lest a
 # search has to wait for all of a long upsert.
 _REPLAY_EVERY = 1_000
@@ -193,7 +193,7 @@ class DocumentIndex:
             NotFound: there is none.
         """
         with self._truth.reading() as reading:
-            document = reading.document(_valid_unicode(id))
+            document = reading.document(valid_unicode(id))
         if document is None:
             raise NotFound(f"There is no document {id!r} in the index {self.folder.name!r}.", "Ids are case-sensitive.")
         return document
@@ -352,7 +352,7 @@ def _batches(documents: Iterable[Document]) -> Iterator[dict[str, Document]]:
         batch.pop(document.id, None)
         batch[document.id] = document
         characters += len(document.text)
-        if len(batch) >= _BATCH or characters >= _BATCH_CHARACTERS:
+        if len(batch) >= BATCH or characters >= BATCH_CHARACTERS:
             yield batch
             batch, characters = {}, 0
     if batch:
@@ -375,8 +375,3 @@ def _check_document(number: int, document: Document) -> None:
             ) from error
     if not document.id:
         raise BadInput(f"{where} has an empty id.", "Give every document an id of its own.")
-
-
-def _valid_unicode(text: str) -> str:
-    """JSON can carry half a surrogate pair, which neither database can be asked for."""
-    return text.encode("utf-8", "replace").decode()

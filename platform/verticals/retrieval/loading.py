@@ -17,14 +17,11 @@ import numpy as np
 from verticals.contract import BadInput, BadRows, Document, PlatformError, Progress, RowProblem
 from verticals.data.readers import RawRow, json_row
 
-from .index import Changes
+from .index import BATCH, BATCH_CHARACTERS, Changes
 from .transfer import LONGEST_LINE, document_of, in_batches, read_file
 
 #: More bad rows are counted only.
 MOST_PROBLEMS = 1_000
-# What the index commits at once.
-_BATCH = 512
-_BATCH_CHARACTERS = 4_000_000
 
 Upsert = Callable[[Sequence[Document]], Changes]
 
@@ -95,7 +92,7 @@ def load_file(
     """
     loaded = _checked(path, encoding)
     began, before = time.monotonic(), 0
-    for batch in in_batches(_good(read_file(path, encoding)), _BATCH, _BATCH_CHARACTERS):
+    for batch in in_batches(_good(read_file(path, encoding)), BATCH, BATCH_CHARACTERS):
         store(upsert, batch, loaded)
         if loaded.added == loaded.updated == 0:  # what an earlier load did says nothing about the time that is left
             began, before = time.monotonic(), loaded.stored
@@ -198,7 +195,7 @@ class LineLoader:
         self.loaded.rows += 1
         self._batch.append(found)
         self._characters += len(found.text)
-        if len(self._batch) >= _BATCH or self._characters >= _BATCH_CHARACTERS:
+        if len(self._batch) >= BATCH or self._characters >= BATCH_CHARACTERS:
             self._store()
 
     def _refuse(self, problems: Sequence[RowProblem]) -> None:

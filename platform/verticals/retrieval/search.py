@@ -80,8 +80,7 @@ class Search:
 
     def run(self, truth: Truth, replica: Replica, embedder: Embedder) -> list[Hit]:
         """The hits, best first."""
-        # JSON can carry half a surrogate pair, which neither part can be asked for.
-        text = self.text.encode("utf-8", "replace").decode()
+        text = valid_unicode(self.text)
         if not text.strip():
             return []
         with truth.reading() as reading:
@@ -91,6 +90,11 @@ class Search:
         with replica.current() as (reading, dense, lexical):
             embedder.check(reading)
             return _Hits(self, text, query, reading, dense, lexical).page()
+
+
+def valid_unicode(text: str) -> str:
+    """JSON can carry half a surrogate pair, which neither database can be asked for."""
+    return text.encode("utf-8", "replace").decode()
 
 
 class _Hits:

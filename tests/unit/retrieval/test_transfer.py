@@ -145,7 +145,7 @@ def test_giant_lines_are_bad_rows_and_are_never_held(tmp_path, memory, monkeypat
 
 
 def test_loading_tells_how_far_it_is_and_what_it_did(tmp_path, memory, monkeypatch):
-    monkeypatch.setattr(loading, "_BATCH", 4)
+    monkeypatch.setattr(loading, "BATCH", 4)
     path, told = tmp_path / "x.jsonl", []
     export_file([Document(f"{n}", "x") for n in range(10)], path)
     memory.upsert([Document(f"{n}", "x") for n in range(4)])
@@ -164,7 +164,7 @@ def test_of_rows_with_one_id_the_last_counts_and_they_are_counted(tmp_path, memo
 
 
 def test_what_is_stored_is_told_when_a_batch_cannot_be(tmp_path, memory, monkeypatch):
-    monkeypatch.setattr(loading, "_BATCH", 4)
+    monkeypatch.setattr(loading, "BATCH", 4)
     path = tmp_path / "x.jsonl"
     export_file([Document(f"{n}", "x") for n in range(10)], path)
 
@@ -194,8 +194,8 @@ def test_lines_are_the_same_however_they_are_cut(sizes, ended):
 
 
 def test_a_loader_holds_one_batch(memory, monkeypatch):
-    monkeypatch.setattr(loading, "_BATCH", 3)
-    monkeypatch.setattr(loading, "_BATCH_CHARACTERS", 100)
+    monkeypatch.setattr(loading, "BATCH", 3)
+    monkeypatch.setattr(loading, "BATCH_CHARACTERS", 100)
     loader = LineLoader(memory.upsert)
     for length in (1, 1, 1, 1, 200, 1):
         loader.take(

@@ -266,7 +266,7 @@ def test_more_bad_lines_than_can_be_told_are_counted(client, monkeypatch):
 
 
 def test_what_was_stored_before_the_disk_was_full_is_told(client, library, monkeypatch):
-    monkeypatch.setattr(loading, "_BATCH", 2)
+    monkeypatch.setattr(loading, "BATCH", 2)
     handle = library["library"].index("articles")
     own, calls = handle.upsert, []
 

@@ -46,7 +46,9 @@ class SearchOrder(BaseModel):
     offset: int = Field(0, ge=0, le=MOST_OFFSET, description="How many of the best to pass over, to turn pages")
     mode: Mode = Field("hybrid", description="By words and meaning, by meaning (dense) or by words (lexical)")
     where: dict[str, Any] | None = Field(
-        None, description="Metadata that hits must have: one value, or a list of those allowed, per key"
+        None,
+        description="Metadata that hits must have: per key a value, a list of those allowed, or comparisons "
+        "($gt $gte $lt $lte $ne $in $nin $exists); $and, $or and $not combine filters",
     )
     minimum_similarity: float | None = Field(
         None, ge=-1, le=1, description="Leave out hits whose cosine with the query is lower"
@@ -99,7 +101,7 @@ async def search(
 
     `score` orders the hits of one search and means nothing beyond it; `similarity` is the cosine of query and document,
     absent in a search by words only; `dense_rank` and `lexical_rank` are the places by meaning and by words, from 1;
-    `span` is where in the document's text the best passage begins and ends.
+    `span` is where in its text the best passage begins and ends, `marks` where the query's words stand in it.
     """
     return SearchAnswer(hits=await found(site, vertical, index, body))
 
