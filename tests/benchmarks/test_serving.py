@@ -276,7 +276,10 @@ def test_who_floods_does_not_slow_the_others(home: Path, texts: list[str], monke
 
     with Host.open(home) as host:
         asyncio.run(measured(host, False))
-        calm, busy = asyncio.run(measured(host, False)), asyncio.run(measured(host, True))
-    print(f"\np99 of four tenants: {calm * 1e3:.0f} ms in quiet, {busy * 1e3:.0f} ms while a fifth floods "
-          f"({busy / calm:.1f}x)")  # fmt: skip
+        taken: dict[bool, list[float]] = {False: [], True: []}
+        for flooding in [False, True] * 5:
+            taken[flooding].append(asyncio.run(measured(host, flooding)))
+    calm, busy = (statistics.median(taken[flooding]) for flooding in (False, True))
+    print(f"\np99 of four tenants, median of 5 rounds: {calm * 1e3:.0f} ms in quiet, {busy * 1e3:.0f} ms while a fifth "
+          f"floods ({busy / calm:.1f}x)")  # fmt: skip
     assert busy < 2 * calm

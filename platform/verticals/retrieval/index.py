@@ -25,7 +25,7 @@ from .probing import Probe, Tuning
 from .replica import Replica
 from .schema import no_index
 from .search import Rerank, Search, valid_unicode
-from .truth import Truth
+from .truth import Entry, Truth
 
 _LOG = logging.getLogger(__name__)
 
@@ -160,10 +160,13 @@ class DocumentIndex:
             vectors |= {document.id: vector for document, vector in zip(new, computed, strict=True)}
         if vectors:
             with self._truth.writing() as writing:
-                for identity, vector in vectors.items():
-                    if identity in known:
-                        writing.remove(known[identity].row)
-                    writing.put(batch[identity], metadata[identity], digests[identity], vector)
+                writing.remove(known[identity].row for identity in vectors if identity in known)
+                writing.put(
+                    [
+                        Entry(batch[identity], metadata[identity], digests[identity], vector)
+                        for identity, vector in vectors.items()
+                    ]
+                )
         updated = sum(identity in known for identity in vectors)
         return Changes(added=len(vectors) - updated, updated=updated, unchanged=len(same))
 
@@ -181,8 +184,7 @@ class DocumentIndex:
                 known = reading.known(ids)
             if known:
                 with self._truth.writing() as writing:
-                    for stored in known.values():
-                        writing.remove(stored.row)
+                    writing.remove(stored.row for stored in known.values())
                 self._keep_up(len(known))
         return len(known)
 
@@ -283,10 +285,10 @@ class DocumentIndex:
         Raises:
             NotFound: the index is empty.
         """
-        with self._replica.current() as (reading, dense, _):
-            self._embedder.check(reading)
-            asked = self._embedder(list(texts), reading.dimension) if texts else None
-            return probing.probe(dense, reading, asked, queries, self.folder.name)
+        with self._replica.current() as state:
+            self._embedder.check(state.reading)
+            asked = self._embedder(list(texts), state.reading.dimension) if texts else None
+            return probing.probe(state.dense, state.reading, asked, queries, self.folder.name)
 
     def tune(self, recall: float = 0.95) -> Tuning:
         """Find how much of the index a search must look at for this recall@10, and keep to it from now on.
@@ -302,8 +304,8 @@ class DocumentIndex:
         probing.check_recall(recall)
         self._check_writable()
         self._replica.finish()
-        with self._replica.current() as (reading, dense, _):
-            tuning = probing.tune(dense, reading, recall, self.folder.name)
+        with self._replica.current() as state:
+            tuning = probing.tune(state.dense, state.reading, recall, self.folder.name)
         self._replica.tune(tuning.settled)
         return tuning
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from verticals.contract import StorageError
 
 from .libraries import load_tantivy
@@ -74,7 +76,7 @@ class LexicalView:
         if allowed.size <= _MOST_LISTED_ROWS:
             listed = query_of.const_score_query(query_of.term_set_query(self.schema, "row", allowed.tolist()), 0.0)
             return self._collect(query_of.boolean_query([(occur.Must, query), (occur.Must, listed)]), limit)
-        return self._collect_allowed(query, limit, set(allowed.tolist()))
+        return self._collect_allowed(query, limit, allowed)
 
     def _collect(self, query: Any, limit: int) -> list[tuple[int, float]]:
         hits = self.searcher.search(query, limit, count=False).hits
@@ -82,12 +84,14 @@ class LexicalView:
         found = [(int(row), float(score)) for row, (score, _) in zip(rows, hits, strict=True)]
         return sorted(found, key=lambda hit: (-hit[1], hit[0]))
 
-    def _collect_allowed(self, query: Any, limit: int, allowed: set[int]) -> list[tuple[int, float]]:
+    def _collect_allowed(self, query: Any, limit: int, allowed: Rows) -> list[tuple[int, float]]:
         """Look further and further down the ranking until enough of it is allowed, or it ends."""
+        members = np.zeros(int(allowed[-1]) + 1, bool)
+        members[allowed] = True
         wanted = limit * 2
         while True:
             ranking = self._collect(query, wanted)
-            found = [hit for hit in ranking if hit[0] in allowed]
+            found = [hit for hit in ranking if hit[0] < members.size and members[hit[0]]]
             if len(found) >= limit or len(ranking) < wanted:
                 return found[:limit]
             wanted *= 4

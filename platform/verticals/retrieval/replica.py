@@ -8,9 +8,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
-from . import dense, kinds, snapshots, tokens
+from . import attributes, dense, kinds, snapshots, tokens
+from .attributes import Attributes
 from .building import build
 from .calibration import Tuned
 from .dense import Dense
@@ -20,13 +21,23 @@ from .truth import Reading, Truth
 from .workspace import Workspace
 
 _LOG = logging.getLogger(__name__)
+Part = TypeVar("Part")
 _SAVE_AFTER = 5_000
 # What could not be had is tried again after so many seconds.
 _TRY_AGAIN = 60.0
 
 
+class State(NamedTuple):
+    """The truth at one change, and all parts as of exactly that change."""
+
+    reading: Reading
+    dense: Dense
+    lexical: LexicalView
+    attributes: Attributes
+
+
 class Replica:
-    """Dense and lexical part, begun from their snapshots where there are any, and brought level by replay.
+    """Dense part, lexical part and attributes, begun from their snapshots if there are any, and kept level by replay.
 
     A replay takes from the truth what was written after the last change that a part contains. A missing or damaged
     snapshot is the same thing from change 0. Writer and readers alike have a replica of their own; only the writer
@@ -59,9 +70,12 @@ class Replica:
         self._lock = threading.Lock()
         with truth.reading() as reading:
             self._dense = self._open_dense(reading)
+            self._attributes = self._open_attributes(reading)
             self._lexical = self._open_lexical(reading)
         self._unsaved_rows = 0
-        self._saved = {"dense": self._dense.change, "lexical": self._lexical.view.change}
+        self._saved = {
+            "dense": self._dense.change, "lexical": self._lexical.view.change, "attributes": self._attributes.change,
+        }  # fmt: skip
         try:
             self.refresh()
         except BaseException:
@@ -69,13 +83,13 @@ class Replica:
             raise
 
     @contextlib.contextmanager
-    def current(self) -> Iterator[tuple[Reading, Dense, LexicalView]]:
-        """The newest state of the truth, and both parts as of exactly that state. Other threads are not held up."""
+    def current(self) -> Iterator[State]:
+        """The newest state of the truth and of all parts. Other threads are not held up."""
         with contextlib.ExitStack() as stack:
             with self._lock:
                 reading = stack.enter_context(self._truth.reading())
                 self._replay(reading)
-                state = reading, self._dense, self._lexical.view
+                state = State(reading, self._dense, self._lexical.view, self._attributes)
             yield state
 
     def refresh(self) -> None:
@@ -103,7 +117,7 @@ class Replica:
             self._dense = tuned.applied(self._dense)
 
     def snapshot(self) -> None:
-        """Save both parts as they are now; nothing where that was done already.
+        """Save all parts as they are now; nothing where that was done already.
 
         Raises:
             StorageError: the disk is full or not writable; the older snapshots are still there.
@@ -112,7 +126,9 @@ class Replica:
             self._replay(reading)
             self._dense = self._dense.folded()
             self._save("dense", self._dense_facts(reading), self._dense)
+            self._attributes = self._attributes.folded()
             self._save("lexical", self._lexical_facts(reading), self._lexical)
+            self._save("attributes", self._attribute_facts(reading), self._attributes)
             self._unsaved_rows = 0
 
     @property
@@ -138,6 +154,10 @@ class Replica:
         since = self._lexical.view.change
         if since < reading.change:
             self._lexical.advance(reading.change, reading.removed_after(since), reading.texts_after(since))
+        since = self._attributes.change
+        if since < reading.change:
+            removed = reading.removed_after(since)
+            self._attributes = self._attributes.advanced(reading.change, removed, reading.metadata_after(since))
         self._begin_rebuild()
 
     def _begin_rebuild(self) -> None:
@@ -172,8 +192,8 @@ class Replica:
         due = kinds.due(self._kind, saved.kind, saved.count, saved.removed.size)
         return None if due or stop() or saved.change == 0 else saved
 
-    def _save(self, name: str, facts: dict[str, Any], part: Dense | Lexical) -> None:
-        change = part.change if isinstance(part, Dense) else part.view.change
+    def _save(self, name: str, facts: dict[str, Any], part: Dense | Lexical | Attributes) -> None:
+        change = part.view.change if isinstance(part, Lexical) else part.change
         if self._saved[name] != change:
             snapshots.publish(self._parts / name, {**facts, "change": change}, part.save)
             self._saved[name] = change
@@ -184,14 +204,27 @@ class Replica:
     def _lexical_facts(self, reading: Reading) -> dict[str, Any]:
         return {"kind": f"words-{tokens.VERSION}-{self._language}", "identity": reading.identity}
 
+    def _attribute_facts(self, reading: Reading) -> dict[str, Any]:
+        return {"kind": attributes.FORMAT, "identity": reading.identity}
+
     def _open_dense(self, reading: Reading) -> Dense:
-        found = snapshots.newest(self._parts / "dense", self._dense_facts(reading))
+        facts = self._dense_facts(reading)
+        return Tuned.read(self._folder).applied(self._loaded("dense", facts, reading, Dense.load, Dense()))
+
+    def _open_attributes(self, reading: Reading) -> Attributes:
+        return self._loaded("attributes", self._attribute_facts(reading), reading, Attributes.load, Attributes())
+
+    def _loaded(
+        self, name: str, facts: dict[str, Any], reading: Reading, load: Callable[[Path, int], Part], empty: Part
+    ) -> Part:
+        """A part as its newest snapshot has it, or the empty one."""
+        found = snapshots.newest(self._parts / name, facts)
         if found is not None and found[1] <= reading.change:
             try:
-                return Tuned.read(self._folder).applied(Dense.load(*found))
+                return load(*found)
             except (RuntimeError, OSError, ValueError, TypeError) as error:
                 _LOG.warning("%s cannot be read and is built again: %s", found[0], error)
-        return Dense()
+        return empty
 
     def _open_lexical(self, reading: Reading) -> Lexical:
         found = snapshots.newest(self._parts / "lexical", self._lexical_facts(reading))

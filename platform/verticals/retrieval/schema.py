@@ -9,7 +9,7 @@ from pathlib import Path
 
 from verticals.contract import Conflict, Damaged, NotFound, StorageError, Unavailable
 
-_VERSION = 1
+_VERSION = 2
 
 # A row number stands for one state of one document and is never used again: an updated document moves to a new row
 # and its old row is noted in `removed`. So the derived parts only ever add and remove rows.
@@ -35,9 +35,6 @@ CREATE INDEX documents_by_change ON documents (change);
 CREATE TABLE removed (row INTEGER PRIMARY KEY, change INTEGER NOT NULL);
 CREATE INDEX removed_by_change ON removed (change);
 CREATE TABLE vectors (row INTEGER PRIMARY KEY, vector BLOB NOT NULL);     -- float32, little-endian, length 1
-CREATE TABLE attributes (row INTEGER NOT NULL, key TEXT NOT NULL, value);  -- what filters can ask for
-CREATE INDEX attributes_by_value ON attributes (key, value, row);
-CREATE INDEX attributes_by_row ON attributes (row);
 INSERT INTO about VALUES (lower(hex(randomblob(16))), 0, '', 1, NULL);
 """
 
@@ -65,6 +62,11 @@ def create_or_check(connection: sqlite3.Connection, path: Path, *, create: bool)
             raise no_index(path.parent)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {_VERSION}; COMMIT;")
+    elif version == 1:
+        # What filters ask for has become a derived part.
+        connection.executescript(
+            f"BEGIN IMMEDIATE; DROP TABLE IF EXISTS attributes; PRAGMA user_version = {_VERSION}; COMMIT;"
+        )
     elif version != _VERSION or connection.execute("SELECT count(*) FROM about").fetchone() != (1,):
         raise damaged(path, "it is not a database of documents")
 

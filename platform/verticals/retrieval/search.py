@@ -10,13 +10,11 @@ import numpy as np
 
 from verticals.contract import BadInput, Document, Hit, suggest
 
-from .dense import Dense
 from .embedding import Embedder
 from .fusion import convex_combination, maximal_marginal_relevance, reciprocal_rank_fusion
-from .lexical import LexicalView
-from .replica import Replica
+from .replica import Replica, State
 from .spans import best_span
-from .truth import Reading, Truth, Vectors
+from .truth import Truth, Vectors
 
 #: Says how well each of several documents answers a query, higher is better.
 Rerank = Callable[[str, Sequence[Document]], Sequence[float]]
@@ -87,9 +85,9 @@ class Search:
             embedder.check(reading)
             dimension = reading.dimension
         query = embedder([text], dimension)[0] if self.mode != "lexical" else None
-        with replica.current() as (reading, dense, lexical):
-            embedder.check(reading)
-            return _Hits(self, text, query, reading, dense, lexical).page()
+        with replica.current() as state:
+            embedder.check(state.reading)
+            return _Hits(self, text, query, state).page()
 
 
 def valid_unicode(text: str) -> str:
@@ -100,12 +98,11 @@ def valid_unicode(text: str) -> str:
 class _Hits:
     """The hits of one search in one state of the index."""
 
-    def __init__(
-        self, search: Search, text: str, query: Vectors | None, reading: Reading, dense: Dense, lexical: LexicalView
-    ) -> None:
+    def __init__(self, search: Search, text: str, query: Vectors | None, state: State) -> None:
+        reading, dense, lexical, attributes = state
         self._search, self._text, self._query, self._reading, self._lexical = search, text, query, reading, lexical
         self._words = lexical.words(text)
-        allowed = reading.matching(search.where) if search.where else None
+        allowed = attributes.matching(search.where) if search.where else None
         by_meaning: dict[int, float] = {}
         if query is not None:
             by_meaning = dict(dense.search(query, search.candidates, allowed, reading.vectors_in))

@@ -6,17 +6,15 @@ import contextlib
 import json
 import sqlite3
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from verticals.contract import Document, Unavailable
 
-from .filters import attributes, matching
 from .schema import connect, create_or_check, explained
 
 Rows = npt.NDArray[np.int64]
@@ -34,6 +32,23 @@ class Stored:
     title: str
     source: str
     metadata: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A document as it is stored.
+
+    Args:
+        document: the document itself.
+        metadata: its metadata as JSON.
+        digest: tells what was embedded.
+        vector: [dimension], of length 1.
+    """
+
+    document: Document
+    metadata: str
+    digest: bytes
+    vector: Vectors
 
 
 class Truth:
@@ -156,21 +171,14 @@ class Reading:
         found = self._connection.execute(query, (json.dumps(list(identities)),))
         return {identity: Stored(*rest) for identity, *rest in found}
 
-    def matching(self, where: Mapping[str, Any]) -> Rows:
-        """The rows of the documents that match ``where``, ascending.
-
-        Raises:
-            BadInput: a key or value that no filter can have.
-        """
-        return matching(where, self._rows)
-
-    def _rows(self, query: str, parameters: Sequence[Any]) -> Rows:
-        found = self._connection.execute(f"SELECT row FROM ({query}) ORDER BY row", parameters)  # noqa: S608
-        return np.fromiter((row for (row,) in found), np.int64)
-
     def texts_after(self, change: int) -> Iterator[tuple[int, str, str]]:
         """``(row, title, text)`` of what was written after ``change`` and is still there, rows ascending."""
         query = "SELECT row, title, text FROM documents WHERE change > ? ORDER BY row"
+        yield from self._connection.execute(query, (change,))
+
+    def metadata_after(self, change: int) -> Iterator[tuple[int, str]]:
+        """``(row, metadata as JSON)`` of what was written after ``change`` and is still there, rows ascending."""
+        query = "SELECT row, metadata FROM documents WHERE change > ? ORDER BY row"
         yield from self._connection.execute(query, (change,))
 
     def vectors_after(self, change: int) -> tuple[Rows, Vectors]:
@@ -198,7 +206,8 @@ class Reading:
 
     def removed_after(self, change: int) -> Rows:
         """The rows that were given up after ``change``, ascending."""
-        return self._rows("SELECT row FROM removed WHERE change > ?", (change,))
+        found = self._connection.execute("SELECT row FROM removed WHERE change > ? ORDER BY row", (change,))
+        return np.fromiter((row for (row,) in found), np.int64)
 
     def texts_without_new_vector(self, limit: int) -> list[tuple[int, str, str]]:
         """``(row, title, text)`` of documents that a re-embedding under way has yet to do."""
@@ -221,26 +230,31 @@ class Writing(Reading):
         super().__init__(connection)
         self.change += 1
 
-    def put(self, document: Document, metadata: str, digest: bytes, vector: Vectors) -> None:
-        """Add a document whose id is free. ``metadata`` is its JSON, ``vector`` [dimension] of length 1."""
-        if self.dimension is None:
-            self.dimension = len(vector)
+    def put(self, entries: Sequence[Entry]) -> None:
+        """Add documents whose ids are free."""
+        if entries and self.dimension is None:
+            self.dimension = len(entries[0].vector)
             self._connection.execute("UPDATE about SET dimension = ?", (self.dimension,))
-        row = self._connection.execute(
-            "INSERT INTO documents (change, id, title, text, source, metadata, digest) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (self.change, document.id, document.title, document.text, document.source, metadata, digest),
-        ).lastrowid
-        self._connection.execute("INSERT INTO vectors VALUES (?, ?)", (row, vector.tobytes()))
+        # AUTOINCREMENT's own counter; it takes note of rows that are given.
+        found = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'documents'").fetchone()
+        rows = range(found[0] + 1 if found else 1, 2**63)
         self._connection.executemany(
-            "INSERT INTO attributes VALUES (?, ?, ?)",
-            [(row, key, value) for key, value in attributes(json.loads(metadata))],
+            "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                (row, self.change, one.id, one.title, one.text, one.source, entry.metadata, entry.digest)
+                for row, entry in zip(rows, entries, strict=False)
+                for one in (entry.document,)
+            ),
         )
+        vectors = ((row, entry.vector.tobytes()) for row, entry in zip(rows, entries, strict=False))
+        self._connection.executemany("INSERT INTO vectors VALUES (?, ?)", vectors)
 
-    def remove(self, row: int) -> None:
-        """Give up a row."""
-        for table in ("documents", "vectors", "attributes"):
-            self._connection.execute(f"DELETE FROM {table} WHERE row = ?", (row,))  # noqa: S608
-        self._connection.execute("INSERT INTO removed VALUES (?, ?)", (row, self.change))
+    def remove(self, rows: Iterable[int]) -> None:
+        """Give up rows."""
+        given_up = [(row,) for row in rows]
+        for table in ("documents", "vectors"):
+            self._connection.executemany(f"DELETE FROM {table} WHERE row = ?", given_up)  # noqa: S608
+        self._connection.executemany("INSERT INTO removed VALUES (?, ?)", [(row, self.change) for (row,) in given_up])
 
     def name_embedding(self, embedding: str) -> None:
         """Say which model makes the vectors of an index that has none yet."""

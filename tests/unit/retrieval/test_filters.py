@@ -168,7 +168,6 @@ def test_filters_choose_as_a_plain_model_does(shared_index, stored, where):
         ({"year": {"$gte": True}}, "Filter 'year': True cannot be a bound"),
         ({"year": {"$gt": 1, "$lt": "b"}}, "Filter 'year': its bounds are a number and a string"),
         ({"year": {"$lt": float("inf")}}, "Filter 'year'"),
-        ({"year": 10**400}, "Filter 'year'"),
         ({"year": {"$in": 3}}, "Filter 'year': 3 is not a list"),
         ({"year": {"$exists": "yes"}}, "Filter 'year': [$]exists is 'yes'"),
         ({"$nor": [{"a": 1}]}, "Filter '[$]nor': {'a': 1} is not a value"),

@@ -71,7 +71,7 @@ def test_a_snapshot_is_replaced_not_collected(folder, embed, articles):
             index.upsert([article])
             index.snapshot()
             index.snapshot()
-    assert parts(folder) == ["dense/v4", "lexical/v4"]
+    assert parts(folder) == ["attributes/v4", "dense/v4", "lexical/v4"]
 
 
 def test_an_unchanged_index_writes_no_snapshot(folder, embed, articles):
@@ -79,7 +79,7 @@ def test_an_unchanged_index_writes_no_snapshot(folder, embed, articles):
         index.upsert(articles)
     with DocumentIndex.open(folder, embed):
         pass
-    assert parts(folder) == ["dense/v1", "lexical/v1"]
+    assert parts(folder) == ["attributes/v1", "dense/v1", "lexical/v1"]
 
 
 def cut(path):
@@ -113,7 +113,7 @@ def test_missing_snapshots_are_built_again_and_saved(folder, embed, articles):
     shutil.rmtree(folder / "snapshots")
     with DocumentIndex.open(folder, embed) as index:
         assert index.search("parcel refund") == before
-    assert parts(folder) == ["dense/v1", "lexical/v1"]
+    assert parts(folder) == ["attributes/v1", "dense/v1", "lexical/v1"]
 
 
 def test_a_snapshot_of_another_truth_is_not_used(tmp_path, embed):
@@ -154,7 +154,7 @@ def test_much_news_is_saved_without_being_asked(folder, embed, monkeypatch):
         index.upsert(Document(f"d{number}", "text") for number in range(20))
         assert not (folder / "snapshots").exists()
         index.upsert(Document(f"e{number}", "text") for number in range(10))
-        assert parts(folder) == ["dense/v1", "lexical/v1"]
+        assert parts(folder) == ["attributes/v1", "dense/v1", "lexical/v1"]
 
 
 def test_readers_in_other_processes_see_changes_on_their_next_search(folder, embed, articles, process):
@@ -249,6 +249,21 @@ def test_an_index_of_a_newer_release_is_refused(folder, embed):
         DocumentIndex.open(folder, embed)
     with DocumentIndex.open(folder.parent / "other", embed):
         pass
+
+
+def test_an_index_of_an_older_release_is_brought_up_to_date(folder, embed, articles):
+    with DocumentIndex.open(folder, embed) as index:
+        index.upsert(articles)
+    connection = sqlite3.connect(folder / "documents.db")
+    connection.executescript("CREATE TABLE attributes (row, key, value); PRAGMA user_version = 1;")
+    connection.close()
+    shutil.rmtree(folder / "snapshots" / "attributes")
+    with DocumentIndex.open(folder, embed) as index:
+        assert {hit.document.id for hit in index.search("x", where={"year": 2026})} == {"refunds", "shipping"}
+    (tables,) = sqlite3.connect(folder / "documents.db").execute(
+        "SELECT count(*) FROM sqlite_master WHERE name = 'attributes'"
+    )
+    assert tables == (0,)
 
 
 def test_a_failed_opening_lets_the_next_one_in(folder, embed):
