@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from verticals import Dataset, Endpoints, EventKind, Index, Page, TaskHead, hookimpl
+from verticals import Dataset, Endpoints, EventKind, Index, Page, Recipe, TaskHead, hookimpl
 
 
 @hookimpl
@@ -17,18 +17,24 @@ def register_settings() -> str:
 
 @hookimpl
 def register_datasets() -> Iterator[Dataset]:
-    """What customers write, with the intent behind it."""
+    """What customers write, with the intent behind it; and with how they feel."""
     yield Dataset(
         name="utterances",
         row="verticals_customer_service.data:Utterance",
         load="verticals_customer_service.data:utterances",
         description="What customers write, each with its intent",
     )
+    yield Dataset(
+        name="emotions",
+        row="verticals_customer_service.data:Felt",
+        load="verticals_customer_service.data:emotions",
+        description="What customers write, each with how they feel",
+    )
 
 
 @hookimpl
 def register_heads() -> Iterator[TaskHead]:
-    """The intent of a message."""
+    """The intent of a message, and how the customer feels."""
     yield TaskHead(
         name="intent",
         dataset="utterances",
@@ -37,6 +43,17 @@ def register_heads() -> Iterator[TaskHead]:
         target="intent",
         description="What the customer wants",
         example="where is my parcel?",
+    )
+    yield TaskHead(
+        name="emotion",
+        dataset="emotions",
+        objective="classify",
+        inputs=("text",),
+        target="emotion",
+        labels=("neutral", "satisfied", "confused", "frustrated", "angry"),
+        recipe=Recipe(method="head"),
+        description="How the customer feels",
+        example="this is the third time I ask!",
     )
 
 
@@ -55,14 +72,24 @@ def register_events() -> Iterator[EventKind]:
     """A session is its events; nothing else is stored."""
     module = "verticals_customer_service.events"
     yield EventKind("session-started", f"{module}:SessionStarted", "A conversation began")
-    yield EventKind("message", f"{module}:Message", "One turn of a conversation, of the customer or the assistant")
+    yield EventKind(
+        "message", f"{module}:Message", "One turn of a conversation, of the customer, the assistant or an agent"
+    )
+    yield EventKind("handover", f"{module}:Handover", "A person is asked to go on")
+    yield EventKind("taken-over", f"{module}:TakenOver", "An agent has the session; the assistant is silent")
+    yield EventKind("returned", f"{module}:Returned", "The agent gave the session back to the assistant")
+    yield EventKind("resolved", f"{module}:Resolved", "The matter is settled")
+    yield EventKind("reopened", f"{module}:Reopened", "A settled matter came up again")
+    yield EventKind("reply-failed", f"{module}:ReplyFailed", "A message could not be answered")
     yield EventKind("feedback", f"{module}:Feedback", "A thumb up or down for one answer")
 
 
 @hookimpl
 def register_endpoints() -> Iterator[Endpoints]:
-    """Sessions, messages and feedback."""
+    """Sessions, messages and feedback; the agents' desk; traces."""
     yield Endpoints(router="verticals_customer_service.api:router")
+    yield Endpoints(router="verticals_customer_service.desk_api:router")
+    yield Endpoints(router="verticals_customer_service.traces_api:router")
 
 
 @hookimpl

@@ -54,7 +54,7 @@ def answer(given: Answer, *, send: Send, rate: Rate, thumb: str | None = None) -
         if given.topics:
             chips((readable(topic) for topic in given.topics), send=send, label="Nearest topics")
         with html.div().classes("cs-under"):
-            for item in given.evidence:
+            for item in given.citations:
                 blocks.evidence([item], label=item.title or item.id)
             with html.div().classes("cs-meta"):
                 _intent(given)

@@ -36,4 +36,9 @@ class Settings(BaseModel):
         ],
         description="Questions that the chat page offers to begin with",
     )
+    handover: bool = Field(True, description="Whether there are agents whom the assistant may hand over to")
+    handover_after: int = Field(
+        3, ge=1, description="Answers in a row that do not help before a person is asked to go on; one less when upset"
+    )
+    burst: int = Field(12, ge=1, description="Messages that one session may send within ten seconds")
     templates: Path | None = Field(None, description="A file of answer templates to use instead of the starter's")
