@@ -81,6 +81,9 @@ def register_events() -> Iterator[EventKind]:
     yield EventKind("resolved", f"{module}:Resolved", "The matter is settled")
     yield EventKind("reopened", f"{module}:Reopened", "A settled matter came up again")
     yield EventKind("reply-failed", f"{module}:ReplyFailed", "A message could not be answered")
+    yield EventKind("webhook-configured", f"{module}:WebhookConfigured", "A webhook was configured")
+    yield EventKind("delivery-begun", f"{module}:DeliveryBegun", "An attempt to deliver an event to a webhook")
+    yield EventKind("delivery-ended", f"{module}:DeliveryEnded", "What became of that attempt")
     yield EventKind("feedback", f"{module}:Feedback", "A thumb up or down for one answer")
 
 

@@ -94,6 +94,32 @@ class ReplyFailed(Chained):
     error: str
 
 
+class WebhookConfigured(BaseModel):
+    """A webhook was configured for the first time; what happened before is not delivered to it."""
+
+    webhook: str
+
+
+class DeliveryBegun(BaseModel):
+    """An attempt to deliver an event began, in the process that wrote this."""
+
+    webhook: str
+    event: int
+    attempt: int
+    id: str
+
+
+class DeliveryEnded(BaseModel):
+    """What became of the attempt."""
+
+    webhook: str
+    event: int
+    attempt: int
+    delivered: bool
+    status: int | None = None
+    error: str = ""
+
+
 class Feedback(BaseModel):
     """A thumb for the answer at ``offset``; a later one for the same answer takes its place."""
 

@@ -14,6 +14,7 @@ from .answering import Answering
 from .policy import Policy
 from .stream import News
 from .traces import Thresholds
+from .webhooks import Deliveries
 
 _SECONDS_TO_END = 10.0
 
@@ -36,10 +37,13 @@ async def ready(vertical: ServedVertical) -> AsyncIterator[None]:
     answering = Answering(vertical)
     await asyncio.gather(answering.emotion(first), answering.answer(first))
     news = vertical.state["news"] = News()
-    reading = asyncio.create_task(news.read(vertical))
+    beside = [asyncio.create_task(news.read(vertical))]
+    if settings.webhook:
+        beside.append(asyncio.create_task(Deliveries(vertical, settings.webhook).run()))
     try:
         yield
     finally:
-        reading.cancel()
+        for task in beside:
+            task.cancel()
         if under_way:
             await asyncio.wait(under_way, timeout=_SECONDS_TO_END)

@@ -2,9 +2,35 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+SHORTEST_SECRET = 16
+
+
+class Webhook(BaseModel):
+    """Another system that is told what happens."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str = Field(pattern=r"^https?://", description="Where events are posted")
+    secret: SecretStr = Field(description="Signs each request; of the receiver's choice, or `whsec_` and base64")
+    events: list[Literal["handover", "resolved", "reopened"]] = Field(
+        ["handover", "resolved", "reopened"], min_length=1, description="Which events"
+    )
+
+    @field_validator("secret")
+    @classmethod
+    def _readable(cls, secret: SecretStr) -> SecretStr:
+        value = secret.get_secret_value()
+        if len(value) < SHORTEST_SECRET:
+            raise ValueError(f"a secret has at least {SHORTEST_SECRET} characters")
+        if value.startswith("whsec_"):
+            base64.b64decode(value[6:], validate=True)
+        return secret
 
 
 class Settings(BaseModel):
@@ -41,4 +67,5 @@ class Settings(BaseModel):
         3, ge=1, description="Answers in a row that do not help before a person is asked to go on; one less when upset"
     )
     burst: int = Field(12, ge=1, description="Messages that one session may send within ten seconds")
+    webhook: Webhook | None = Field(None, description="A table of its own: another system that is told what happens")
     templates: Path | None = Field(None, description="A file of answer templates to use instead of the starter's")
