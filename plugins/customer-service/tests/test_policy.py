@@ -1,6 +1,11 @@
+import dataclasses
+
+import pytest
+
 from verticals import Hit, Prediction
 from verticals_customer_service.data import articles
-from verticals_customer_service.policy import Situation
+from verticals_customer_service.emotions import Emotion, Mood
+from verticals_customer_service.policy import Policy, Situation
 
 ARTICLES = {article.id: article for article in articles()}
 
@@ -132,3 +137,84 @@ def test_an_intent_without_templates_is_searched_for(policy, today):
 def test_without_any_hits_a_known_intent_is_still_answered(policy, today):
     assert ask(policy, today, "where is it?", "track_parcel").action == "answer"
     assert ask(policy, today, "hm", "track_parcel", confidence=0.2).action == "abstain"
+
+
+def felt(now: Situation, *course, **fields):
+    """The situation with the customer's emotions, this message's last."""
+    emotion = Emotion(label=course[-1], confidence=0.9)
+    return dataclasses.replace(now, emotion=emotion, mood=Mood(course), **fields)
+
+
+@pytest.mark.parametrize("text", ["human", "Agent!", "a real person please", "转人工", "请转人工客服。"])
+def test_a_word_is_enough_to_get_a_person(policy, today, text):
+    answer = policy.answer(Situation(text, prediction("greeting", 0.3, abstained=True), today))
+    assert (answer.action, answer.rule) == ("handover", "asked")
+    assert "colleague" in answer.text
+    assert "help@shop.example" in answer.text
+
+
+@pytest.mark.parametrize(
+    "text", ["is there a person on the photo?", "the agent of the carrier was rude", "human rights"]
+)
+def test_the_word_in_another_sentence_is_not(policy, today, text):
+    assert policy.answer(Situation(text, prediction("greeting", 0.3, abstained=True), today)).action == "abstain"
+
+
+def test_without_agents_nobody_is_promised(starter, today):
+    alone = Policy(starter, handover=False)
+    answer = alone.answer(Situation("human", prediction("speak_to_human"), today, [hit("contact-us")]))
+    assert (answer.action, answer.template_id) == ("answer", "speak-to-human-general")
+
+
+def test_repeated_failure_ends_with_a_person_and_sooner_for_who_is_upset(policy, today):
+    lost = Situation("asdf", prediction("greeting", 0.3, abstained=True), today)
+    actions = [policy.answer(dataclasses.replace(lost, failures=count)).action for count in range(4)]
+    assert actions == ["abstain", "abstain", "handover", "handover"]
+    upset = [policy.answer(felt(lost, "frustrated", failures=count)).action for count in range(3)]
+    assert upset == ["abstain", "handover", "handover"]
+    assert policy.answer(felt(lost, "confused", failures=1)).action == "abstain"
+
+
+def test_the_same_answer_again_counts_as_a_failure(policy, today):
+    first = ask(policy, today, "where is it?", "track_parcel", hit("where-is-my-parcel"))
+    again = Situation("where?", prediction("track_parcel"), today, [hit("where-is-my-parcel")], first, failures=2)
+    assert (policy.answer(again).action, policy.answer(again).rule) == ("handover", "failures")
+
+
+def test_who_stays_angry_gets_a_person_even_where_there_is_an_answer(policy, today):
+    now = Situation("where is it!", prediction("track_parcel"), today, [hit("where-is-my-parcel")])
+    assert policy.answer(felt(now, "neutral", "angry")).action == "answer"
+    assert policy.answer(felt(now, "frustrated", "angry")).rule == "anger"
+    assert policy.answer(felt(now, "angry", "satisfied", "angry")).action == "answer"
+
+
+def test_who_waits_for_a_person_is_answered_meanwhile_and_not_handed_over_again(policy, today):
+    now = Situation("where is it?", prediction("track_parcel"), today, [hit("where-is-my-parcel")], waiting=True)
+    assert policy.answer(now).action == "answer"
+    asked = dataclasses.replace(now, text="human", failures=9)
+    assert (policy.answer(asked).action, policy.answer(asked).rule) == ("handover", "waiting")
+
+
+def test_who_is_upset_is_answered_in_fewer_words_with_a_next_step(policy, today):
+    now = Situation("where is it", prediction("track_parcel"), today, [hit("where-is-my-parcel")])
+    calm, upset = policy.answer(felt(now, "neutral")), policy.answer(felt(now, "frustrated"))
+    words, step = upset.text.split("\n\n")
+    assert calm.text.startswith(words)
+    assert len(words) < len(calm.text)
+    assert step == "Next step: tell me your order number, and I can be exact."
+    assert upset.citations == calm.citations
+
+
+def test_the_mood_remembers_but_the_latest_message_counts_most():
+    assert Mood(()).score == 0
+    assert Mood(("angry", "satisfied")).score > 0 > Mood(("satisfied", "angry")).score
+    assert Mood(("angry",) * 5).score < Mood(("angry",)).score
+    assert [Mood(course).bad_in_a_row for course in ((), ("angry", "neutral"), ("neutral", "frustrated", "angry"))] == [
+        0, 0, 2,
+    ]  # fmt: skip
+
+
+def test_an_emotion_that_is_not_sure_is_neutral():
+    sure, unsure = Prediction("angry", 0.9), Prediction("angry", 0.4)
+    assert (Emotion.of(sure).label, Emotion.of(unsure).label) == ("angry", "neutral")
+    assert Emotion.of(Prediction("angry", 0.9, abstained=True)).label == "neutral"

@@ -89,11 +89,13 @@ def register_events() -> Iterator[EventKind]:
 
 @hookimpl
 def register_endpoints() -> Iterator[Endpoints]:
-    """Sessions, messages and feedback; the agents' desk; traces."""
+    """Sessions, messages and feedback; the agents' desk; traces; doors for existing clients."""
     yield Endpoints(router="verticals_customer_service.api:router")
     yield Endpoints(router="verticals_customer_service.stream_api:router")
     yield Endpoints(router="verticals_customer_service.desk_api:router")
     yield Endpoints(router="verticals_customer_service.traces_api:router")
+    for door in ("rasa", "openai", "chatwoot"):
+        yield Endpoints(router=f"verticals_customer_service.doors.{door}:router")
 
 
 @hookimpl

@@ -37,7 +37,7 @@ class Answering:
         today = datetime.now(UTC).date()
         return await self._said(self._policy, Situation(text, prediction, today, hits, previous))
 
-    async def turn(self, state: State, asked: Event) -> tuple[Answer, Trace]:
+    async def turn(self, state: State, asked: Event, previous: Answer | None = None) -> tuple[Answer, Trace]:
         """The answer to a message of a session, with its trace."""
         text = asked.payload["text"]
         prediction, hits = await self._read(text)
@@ -49,7 +49,7 @@ class Answering:
             prediction,
             asked.at.date(),
             hits,
-            last_answer(state),
+            last_answer(state) or previous,
             Emotion.model_validate(emotion) if emotion else None,
             Mood(state.course[: len(until)]),
             failures(state),

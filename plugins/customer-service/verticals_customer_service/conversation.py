@@ -70,13 +70,14 @@ class Conversations:
         await self.vertical.events.append("session-started", started.model_dump(), key=f"{name}:start")
         return started
 
-    async def reply(self, session: str, text: str, key: str | None = None) -> Reply:
+    async def reply(self, session: str, text: str, key: str | None = None, *, previous: Answer | None = None) -> Reply:
         """Answer one message; it is answered even if the caller does not wait for it.
 
         Args:
             session: as `start` gave it.
             text: the customer's words, 1 to 2,000 characters.
             key: makes the call safe to repeat: the same key in the same session gives the same answer again.
+            previous: what was said before the session began, where a door knows of it.
 
         Raises:
             NotFound: there is no such session.
@@ -87,7 +88,7 @@ class Conversations:
         text = checked(text)
         line, emotion = await asyncio.gather(Session.open(self.vertical, session), self._emotion(text))
         asked = await self._heard(line, text, key, emotion)
-        return await self._to_its_end(self._replied(line, asked))
+        return await self._to_its_end(self._replied(line, asked, previous))
 
     async def history(self, session: str) -> list[Turn]:
         """All messages of a session, oldest first.
@@ -153,12 +154,12 @@ class Conversations:
             elif event := await line.write("message", role="customer", text=text, key=key, emotion=felt):
                 return event
 
-    async def _replied(self, line: Session, asked: Event) -> Reply:
+    async def _replied(self, line: Session, asked: Event, previous: Answer | None = None) -> Reply:
         """The reply to a message: written now, found, or none where an agent has the session."""
         if line.state.may_answer(asked.offset):
             answering = Answering(self.vertical)
             try:
-                answer, trace = await answering.turn(line.state, asked)
+                answer, trace = await answering.turn(line.state, asked, previous)
             except PlatformError as error:
                 while line.state.may_answer(asked.offset):
                     if await line.write("reply-failed", reply_to=asked.offset, error=error.message):

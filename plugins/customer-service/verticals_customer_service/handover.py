@@ -18,7 +18,7 @@ _UNDERSTOOD = ("answer", "ask", "search")
 STAYS_ANGRY = 2  # angry now, and frustrated or angry in the message before
 _ASKED = re.compile(
     r"^\W*(?:(?:a |an |the |real )*(?:human|person|agent|operator|representative|colleague)(?: please| pls)?"
-    r"|(?:请|我要|帮我)*(?:转人工|人工客服|人工))\W*$",
+    r"|(?:请|我要|帮我)*(?:转人工客服|转人工|人工客服|人工))\W*$",
     re.IGNORECASE,
 )
 _WORDS: Mapping[str, str] = {

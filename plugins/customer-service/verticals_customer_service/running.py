@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,6 +18,8 @@ from .traces import Thresholds
 from .webhooks import Deliveries
 
 _SECONDS_TO_END = 10.0
+_SECONDS_TO_RETRY = 5.0
+_log = logging.getLogger("verticals.customer-service")
 
 
 @asynccontextmanager
@@ -37,9 +40,9 @@ async def ready(vertical: ServedVertical) -> AsyncIterator[None]:
     answering = Answering(vertical)
     await asyncio.gather(answering.emotion(first), answering.answer(first))
     news = vertical.state["news"] = News()
-    beside = [asyncio.create_task(news.read(vertical))]
-    if settings.webhook:
-        beside.append(asyncio.create_task(Deliveries(vertical, settings.webhook).run()))
+    beside = [asyncio.create_task(_always("the sessions' streams", lambda: news.read(vertical)))]
+    if webhook := settings.webhook:
+        beside.append(asyncio.create_task(_always("webhooks", lambda: Deliveries(vertical, webhook).run())))
     try:
         yield
     finally:
@@ -47,3 +50,13 @@ async def ready(vertical: ServedVertical) -> AsyncIterator[None]:
             task.cancel()
         if under_way:
             await asyncio.wait(under_way, timeout=_SECONDS_TO_END)
+
+
+async def _always(what: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Do work that never ends, and begin it again where an error, such as a full disk, ended it."""
+    while True:
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next attempt may do better
+            _log.exception("%s stopped, and begin again in %.0f s: %s", what, _SECONDS_TO_RETRY, error)
+        await asyncio.sleep(_SECONDS_TO_RETRY)

@@ -33,6 +33,16 @@ class Webhook(BaseModel):
         return secret
 
 
+class Chatwoot(BaseModel):
+    """A Chatwoot installation whose agent bot this is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str = Field(pattern=r"^https?://", description="Of the installation, such as https://app.chatwoot.com")
+    token: SecretStr = Field(description="Access token of the agent bot")
+    secret: SecretStr = Field(min_length=SHORTEST_SECRET, description="`?secret=` of the bot's webhook address")
+
+
 class Settings(BaseModel):
     """Settings of the plugin."""
 
@@ -68,4 +78,5 @@ class Settings(BaseModel):
     )
     burst: int = Field(12, ge=1, description="Messages that one session may send within ten seconds")
     webhook: Webhook | None = Field(None, description="A table of its own: another system that is told what happens")
+    chatwoot: Chatwoot | None = Field(None, description="A table of its own: a Chatwoot whose agent bot this is")
     templates: Path | None = Field(None, description="A file of answer templates to use instead of the starter's")
