@@ -99,7 +99,8 @@ async def follow(vertical: ServedVertical, session: str, seen: int = 0) -> Async
                 told = now
                 yield now
             with suppress(TimeoutError):
-                await asyncio.wait_for(woken.wait(), LATE_SECONDS if now.standing == "typing" else None)
+                async with asyncio.timeout(LATE_SECONDS if now.standing == "typing" else None):
+                    await woken.wait()
 
 
 def _update(event: Event) -> Update:

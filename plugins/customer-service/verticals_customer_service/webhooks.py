@@ -71,7 +71,8 @@ class Deliveries:
                 first = min((one.due for one in self._open.values()), default=None)
                 seconds = None if first is None else max(0.0, (first - datetime.now(UTC)).total_seconds())
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed.wait(), seconds)
+                    async with asyncio.timeout(seconds):  # wait_for may swallow a cancellation (Python 3.11)
+                        await self._changed.wait()
 
     async def _read(self, after: int) -> None:
         async for event in self._events.follow(after, kinds=[*self._webhook.events, *_TRIED]):
