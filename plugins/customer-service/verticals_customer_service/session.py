@@ -152,6 +152,7 @@ class Session:
         self._events, self._name = vertical.events, name
         self._known: State | None = None
         self._seen = 0
+        self._written: set[int] = set()  # offsets that the state has before they are read
 
     @classmethod
     async def open(cls, vertical: ServedVertical, name: str) -> Session:
@@ -178,7 +179,9 @@ class Session:
         while True:
             page = await self._events.read(after=self._seen, limit=_PAGE, kinds=READ, where={"session": self._name})
             for event in page:
-                self._known, self._seen = after(self._known, event), event.offset
+                if event.offset not in self._written:
+                    self._known = after(self._known, event)
+                self._seen = event.offset
             if len(page) < _PAGE:
                 return self.state
 
@@ -191,9 +194,12 @@ class Session:
         payload = {**fields, "session": self._name, "id": secrets.token_urlsafe(9)}
         key = f"{self._name}:after:{self.state.last}"
         event: Event = await self._events.append(kind, payload, key=key)
-        mine = event.payload.get("id") == payload["id"]
-        await self.read()
-        return event if mine else None
+        if event.payload.get("id") != payload["id"]:
+            await self.read()
+            return None
+        self._known = after(self._known, event)
+        self._written.add(event.offset)
+        return event
 
 
 def last_answer(state: State) -> Answer | None:
