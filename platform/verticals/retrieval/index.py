@@ -34,7 +34,7 @@ BATCH = 512
 BATCH_CHARACTERS = 4_000_000
 # Searches replay what is new, so single changes cost one commit; after so many the writer replays by itself, lest a
 # search has to wait for all of a long upsert.
-_REPLAY_EVERY = 1_000
+_REPLAY_EVERY = 4_000
 
 
 @dataclass(frozen=True, slots=True)
