@@ -73,7 +73,8 @@ def test_every_method_learns_and_the_same_seed_gives_the_same_weights(workshop, 
 
 def test_another_seed_gives_other_weights(workshop, job):
     for seed in (0, 1):
-        fit(job(method="lora", epochs=1, learning_rate=1e-2, seed=seed), workshop)
+        report = fit(job(method="lora", epochs=3, learning_rate=1e-2, seed=seed), workshop)
+        assert workshop.registry.open("shop", "topic", report.version).manifest["method"] == "lora"
     assert not same(weights(workshop, "v1"), weights(workshop, "v2"))
 
 
