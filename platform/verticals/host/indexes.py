@@ -168,6 +168,15 @@ class IndexHandle:
         with self._importing():
             return import_files(self, paths, name=name, size=size, encoding=encoding, progress=progress)
 
+    def import_uploads(
+        self, sent: Iterable[tuple[str, Path]], *, name: str = "", size: int = 1_000, encoding: str | None = None
+    ) -> ImportSummary:
+        """Bring the index up to what files that were sent hold; see `verticals.retrieval.reading.import_uploads`."""
+        from verticals.retrieval.reading import import_uploads
+
+        with self._importing():
+            return import_uploads(self, sent, name=name, size=size, encoding=encoding)
+
     def documents(self, after: str = "", limit: int = 100) -> list[Document]:
         """Up to ``limit`` documents in the order of their ids, from the first one behind the id ``after``."""
         with self._using() as index:

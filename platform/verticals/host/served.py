@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from verticals.contract import Batch, Document, Event, Hit, Prediction, Predictions, Progress, check_name
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from verticals.contract import Recipe
     from verticals.inference import Queue, RemoteQueue
     from verticals.retrieval import Changes, IndexFacts, Loaded
+    from verticals.retrieval.reading import ImportSummary
     from verticals.store import VersionRecord
 
     from .events import VerticalEvents
@@ -297,6 +299,12 @@ class ServedIndex:
             if not found:
                 return
             yield found
+
+    async def import_uploads(
+        self, sent: Iterable[tuple[str, Path]], *, name: str = "", size: int = 1_000, encoding: str | None = None
+    ) -> ImportSummary:
+        """Bring the index up to what files that were sent hold; see `verticals.retrieval.reading.import_uploads`."""
+        return await in_thread(self._index.import_uploads, sent, name=name, size=size, encoding=encoding)
 
     async def load_lines(self, pieces: AsyncIterable[bytes]) -> Loaded:
         """Store documents that come as JSON lines, batch by batch; bad lines are counted and told.

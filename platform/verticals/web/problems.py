@@ -58,7 +58,7 @@ class Problem(BaseModel):
     remedy: str | None = Field(None, examples=["Did you mean 'intent'?"])
     errors: list[FieldProblem] | None = None
     stored: dict[str, int] | None = Field(
-        None, description="What was stored all the same: documents added, updated and unchanged"
+        None, description="What was stored all the same: documents added, updated and unchanged, and files read"
     )
     trace_id: str | None = Field(None, description="Find the cause in the server's log by it")
 

@@ -33,16 +33,17 @@ class Ranking:
     seconds: float
 
 
-def ranked(rankings: Sequence[Ranking], whole: Callable[[Hit], str]) -> None:
+def ranked(rankings: Sequence[Ranking], whole: Callable[[Hit], str], offset: int = 0) -> None:
     """Show one ranking, or two beside each other with what only one of them has.
 
     Args:
         rankings: one or two.
         whole: the address at which the document of a hit is shown.
+        offset: how many hits came on the pages before.
     """
     with section("Hits", _told(rankings)):
         if len(rankings) == 1:
-            _list(rankings[0], None, whole)
+            _list(rankings[0], None, whole, offset)
             return
         with html.div().classes("p-beside"):
             for ranking, other in zip(rankings, reversed(rankings), strict=True):
@@ -50,7 +51,7 @@ def ranked(rankings: Sequence[Ranking], whole: Callable[[Hit], str]) -> None:
                     with html.div().classes("p-section-head"):
                         html.h3(ranking.title)
                         html.p(f"{ranking.description} · {_seconds(ranking.seconds)}")
-                    _list(ranking, other, whole)
+                    _list(ranking, other, whole, offset)
 
 
 def _told(rankings: Sequence[Ranking]) -> str:
@@ -66,13 +67,13 @@ def _told(rankings: Sequence[Ranking]) -> str:
     return f"{both} found by both, {only}."
 
 
-def _list(ranking: Ranking, other: Ranking | None, whole: Callable[[Hit], str]) -> None:
+def _list(ranking: Ranking, other: Ranking | None, whole: Callable[[Hit], str], offset: int) -> None:
     if not ranking.hits:
         empty("Nothing was found.", "Other words, or a wider filter, may find more.", icon="search_off")
         return
-    places = {hit.document.id: place for place, hit in enumerate(other.hits, 1)} if other else {}
+    places = {hit.document.id: place for place, hit in enumerate(other.hits, offset + 1)} if other else {}
     with html.ol().classes("p-hits"):
-        for place, hit in enumerate(ranking.hits, 1):
+        for place, hit in enumerate(ranking.hits, offset + 1):
             with html.li().classes("p-hit"):
                 _head(place, hit, whole(hit), ranking.mode)
                 _passage(hit)
