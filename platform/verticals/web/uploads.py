@@ -22,6 +22,8 @@ MOST_BYTES = 256 << 20
 MOST_FILES = 1_000
 _LONGEST_ENDING = 20
 
+Save = Callable[[Path], Awaitable[None]]
+
 
 @contextlib.asynccontextmanager
 async def received(request: Request) -> AsyncIterator[list[tuple[str, Path]]]:
@@ -48,9 +50,7 @@ async def received(request: Request) -> AsyncIterator[list[tuple[str, Path]]]:
 
 
 @contextlib.asynccontextmanager
-async def stored(
-    files: Iterable[tuple[str, Callable[[Path], Awaitable[None]]]],
-) -> AsyncIterator[list[tuple[str, Path]]]:
+async def stored(files: Iterable[tuple[str, Save]]) -> AsyncIterator[list[tuple[str, Path]]]:
     """Files in a folder for the length of a block: each given by its name and by what writes its content to a path.
 
     Raises:

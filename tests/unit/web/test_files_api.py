@@ -1,7 +1,7 @@
 """Files sent to a running server."""
 
+import asyncio
 import io
-import os
 import tempfile
 import zipfile
 from pathlib import Path
@@ -59,7 +59,6 @@ def test_files_of_all_kinds_become_passages_and_are_brought_up_to_date(client):
     assert (again["unchanged"], again["deleted"], again["added"]) == (1, 1, 0)
     assert send(client, ("snow.md", GUIDE), name="help").json()["added"] == 2
     assert sum(one.startswith("files/") for one in ids(client)) == 6
-    assert not list(Path(tempfile.gettempdir()).glob(f"platform-upload-*{os.getpid()}x"))
 
 
 def test_each_file_that_cannot_be_read_is_told_and_the_others_are_imported(client):
@@ -103,10 +102,17 @@ def test_a_name_cannot_leave_its_folder(client, given, called):
 
 
 def uploads_name(name):
-    with tempfile.TemporaryDirectory() as folder:
-        ((called, path),) = uploads._store([(name, io.BytesIO(b"x"))], Path(folder))
-        assert path.resolve().is_relative_to(Path(folder).resolve())
+    async def kept():
+        async def save(path):
+            path.write_bytes(b"x")
+
+        async with uploads.stored([(name, save)]) as ((called, path),):
+            assert path.resolve().is_relative_to(Path(tempfile.gettempdir()).resolve())
+            assert path.read_bytes() == b"x"
+        assert not path.parent.parent.exists()
         return called
+
+    return asyncio.run(kept())
 
 
 @pytest.mark.parametrize(

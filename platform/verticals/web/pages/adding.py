@@ -21,10 +21,8 @@ def adding(index: ServedIndex, address: str) -> None:
         index: that they are for.
         address: of the page that shows its documents.
     """
-    with section(
-        "Add files",
-        "Markdown, HTML, PDF, Word, text, or rows of questions with answers. Sent again, a file is brought up to date.",
-    ):
+    kinds = "Markdown, HTML, PDF, Word, text, or rows of questions with answers."
+    with section("Add files", f"{kinds} Sent again, a file is brought up to date."):
         ui.upload(
             multiple=True,
             auto_upload=True,

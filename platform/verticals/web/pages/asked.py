@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, get_args
@@ -52,15 +53,10 @@ class Way:
     @property
     def options(self) -> str:
         """The same for the command line."""
-        mode = "" if self.mode == "hybrid" else f" --mode {self.mode}"
-        written = {
-            "fusion": " --fusion {}",
-            "weight": " --weight {}",
-            "diversity": " --diversity {}",
-            "least": " --least {}",
-        }
+        mode = f" --mode {self.mode}" if self.mode in MODES and self.mode != "hybrid" else ""
         return mode + "".join(
-            " --rerank" if name == "rerank" else written[name].format(value) for name, value in self.settings.items()
+            " --rerank" if name == "rerank" else f" --{name} {shlex.quote(value)}"
+            for name, value in self.settings.items()
         )
 
 
