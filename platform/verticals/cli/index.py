@@ -74,12 +74,8 @@ def build(session: Session, target: str, tenant: str, as_json: bool) -> None:
     help="Only documents with this metadata; also != < <= > >=. Repeatable.",
 )
 @click.option("--least", type=float, help="Leave out hits whose similarity is lower.")
-@click.option(
-    "--fusion", type=click.Choice(["scores", "ranks"]), default="scores", help="What a hybrid search joins by."
-)
-@click.option(
-    "--weight", type=click.FloatRange(0, 1), help="How much meaning counts in a hybrid search, against words."
-)
+@click.option("--fusion", type=click.Choice(["scores", "ranks"]), default="scores", help="What a hybrid search joins.")
+@click.option("--weight", type=click.FloatRange(0, 1), help="How much meaning counts in a hybrid search, 0 to 1.")
 @click.option("--diversity", type=click.FloatRange(0, 1), default=0.0, help="How much hits are to differ, 0 to 1.")
 @click.option("--fold", is_flag=True, help="Show only the best of documents with the same title and text.")
 @click.option("--rerank", is_flag=True, help="Let the index's head order the best hits anew.")

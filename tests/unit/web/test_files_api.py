@@ -107,12 +107,14 @@ def uploads_name(name):
             path.write_bytes(b"x")
 
         async with uploads.stored([(name, save)]) as ((called, path),):
-            assert path.resolve().is_relative_to(Path(tempfile.gettempdir()).resolve())
-            assert path.read_bytes() == b"x"
-        assert not path.parent.parent.exists()
-        return called
+            there = path.read_bytes()
+        return called, path, there
 
-    return asyncio.run(kept())
+    called, path, there = asyncio.run(kept())
+    assert there == b"x"
+    assert path.resolve().is_relative_to(Path(tempfile.gettempdir()).resolve())
+    assert not path.parent.parent.exists()
+    return called
 
 
 @pytest.mark.parametrize(

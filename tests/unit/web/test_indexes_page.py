@@ -76,7 +76,8 @@ def test_two_ways_to_search_are_compared(pages):
 def test_settings_are_compared(pages):
     page = shown(pages(HERE, q="parcel", against="hybrid", against_fusion="ranks", against_weight="0.8"))
     assert "Hybrid, fused by ranks, meaning 0.8" in page
-    assert "found by both" in page
+    assert "3 found by both, 0 on the left alone and 0 on the right alone." in page
+    assert "on the right: place" in page
     page = shown(pages(HERE, q="parcel", mode="dense", least="0.99", against="lexical", against_weight="0.8"))
     assert "Dense, similarity ≥ 0.99" in page
     assert "Lexical, meaning" not in page, "only a hybrid search weighs"

@@ -55,8 +55,9 @@ def adding(index: ServedIndex, address: str) -> None:
 
 def _summary(summary: ImportSummary, address: str) -> None:
     files = "1 file" if summary.files == 1 else f"{summary.files:,} files"
+    passages = "1 passage" if summary.passages == 1 else f"{summary.passages:,} passages"
     notice(
-        f"Read {files}: {summary.passages:,} passages, {summary.added:,} new, {summary.updated:,} changed, "
+        f"Read {files}: {passages}, {summary.added:,} new, {summary.updated:,} changed, "
         f"{summary.unchanged:,} as before; {summary.deleted:,} deleted.",
         "success" if summary.files else "warning",
     )

@@ -22,12 +22,14 @@ class Ranking:
 
     Args:
         mode, title, description: of the way.
+        name: what it is called beside the other one.
         hits: best first.
         seconds: that the search took.
     """
 
     mode: str
     title: str
+    name: str
     description: str
     hits: Sequence[Hit]
     seconds: float
@@ -61,7 +63,7 @@ def _told(rankings: Sequence[Ranking]) -> str:
     ids = [{hit.document.id for hit in ranking.hits} for ranking in rankings]
     both = len(ids[0] & ids[1])
     only = " and ".join(
-        f"{len(mine - its)} by {ranking.title.lower()} alone"
+        f"{len(mine - its)} {ranking.name} alone"
         for ranking, mine, its in zip(rankings, ids, reversed(ids), strict=True)
     )
     return f"{both} found by both, {only}."
@@ -80,7 +82,7 @@ def _list(ranking: Ranking, other: Ranking | None, whole: Callable[[Hit], str], 
                 with html.div().classes("p-hit-facts"):
                     _facts(hit.document)
                     if other is not None:
-                        _elsewhere(places.get(hit.document.id), other.title.lower())
+                        _elsewhere(places.get(hit.document.id), other.name.removeprefix("by "))
 
 
 def _head(place: int, hit: Hit, address: str, mode: str) -> None:

@@ -176,7 +176,10 @@ def _choice(name: str, label: str, value: str, choices: Mapping[str, str]) -> No
 async def _searched(place: _Place, asked: Asked) -> None:
     try:
         orders = asked.orders()
-        rankings = [await _ranking(place, way, order) for way, order in zip(asked.ways, orders, strict=True)]
+        same = len({order.mode for order in orders}) < len(orders)
+        names = ["on the left", "on the right"] if same else [f"by {order.mode}" for order in orders]
+        searches = zip(asked.ways, orders, names, strict=True)
+        rankings = [await _ranking(place, way, order, name) for way, order, name in searches]
     except BadInput as error:
         notice(str(error), "error", title="This search cannot be made.")
         return
@@ -189,10 +192,10 @@ async def _searched(place: _Place, asked: Asked) -> None:
     _pages(place, asked, orders[0], more=any(len(ranking.hits) == orders[0].k for ranking in rankings))
 
 
-async def _ranking(place: _Place, way: Way, order: SearchOrder) -> Ranking:
+async def _ranking(place: _Place, way: Way, order: SearchOrder, name: str) -> Ranking:
     started = time.perf_counter()
     hits = await found(place.site, place.vertical, place.index, order)
-    return Ranking(order.mode, way.title, MODES[order.mode][1], hits, time.perf_counter() - started)
+    return Ranking(order.mode, way.title, name, MODES[order.mode][1], hits, time.perf_counter() - started)
 
 
 def _pages(place: _Place, asked: Asked, order: SearchOrder, *, more: bool) -> None:
