@@ -76,7 +76,7 @@ class Settings:
     loaded_memory: int = 1024
     cached_texts: int = 20_000
     patience: int = 60
-    open_tenants: int = 64
+    open_tenants: int = 32
     trackers: tuple[str, ...] = ("tensorboard",)
     plugins_dir: Path | None = None
     blocked: tuple[str, ...] = ()
