@@ -259,7 +259,9 @@ class IndexHandle:
             with self._writer:
                 tenants.remove(self._home, self.tenant)
         except Conflict as error:
-            raise self._conflict() from error
+            told = f"The index {self} is open in process {self._writer.holder() or 'that has just ended'}."
+            remedy = f"Stop it and try again, or remove the folder {self.folder}: a server notices that."
+            raise Conflict(told, remedy) from error
 
     def close(self, *, idle: bool = False) -> bool:
         """Close the index if it is open; with ``idle`` only where nobody uses it. Whether it is closed now."""

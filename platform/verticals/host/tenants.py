@@ -50,7 +50,8 @@ def remove(index: Path, tenant: str) -> None:
     folder = folder_of(index, tenant)
     gone = folder.with_name(f".gone-{os.getpid()}-{tenant}")
     folder.rename(gone)
-    shutil.rmtree(gone)
+    for one in folder.parent.glob(".gone-*"):  # also what a process that was killed here left behind
+        shutil.rmtree(one, ignore_errors=one != gone)
 
 
 class OpenTenants:

@@ -12,14 +12,17 @@ from collections.abc import Iterable
 
 import anyio
 from anyio import to_thread
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from verticals.contract import PlatformError
 from verticals.store.keys import digest_of
 
-from .problems import problem
+from .problems import platform_error, problem
 from .site import DEFAULT_TENANT, TENANT, Site
 
 _FRESH_SECONDS = 1.0
+_POLICY = 1008  # RFC 6455: closed for a reason of policy
 _API = "/v1/"
 _PLATFORM = "/v1/platform/"
 # What of the platform's own API is about a tenant's own documents and events; the rest is the default tenant's alone.
@@ -47,12 +50,19 @@ class Keys:
         if scope["type"] not in ("http", "websocket") or not scope["path"].startswith(_API):
             await self._app(scope, receive, send)
             return
-        known = await self._known()
+        try:
+            known = await self._known()
+        except PlatformError as error:
+            await platform_error(Request(scope), error)(scope, receive, send)
+            return
         if not known:
             await self._app(scope, receive, send)
             return
         key = _key(scope["headers"])
         tenant = known.get(digest_of(key)) if key else None
+        if tenant is None and scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": _POLICY})
+            return
         if tenant is None:
             told = "This API key does not hold." if key else "This server's API needs a key."
             remedy = "Send it as 'Authorization: Bearer KEY'; platform key create makes one."

@@ -110,11 +110,26 @@ def test_a_removed_tenant_is_gone_and_begins_anew(knowledge):
     acme.remove()
     assert not acme.folder.exists()
     assert list((knowledge.folder / "tenants").iterdir()) == []
+    (knowledge.folder / "tenants" / ".gone-1-globex").mkdir()
+    assert acme.count() == STARTERS
+    acme.remove()
+    assert list((knowledge.folder / "tenants").iterdir()) == [], "a removal that was cut off is brought to its end"
     assert acme.count() == STARTERS
     with pytest.raises(NotFound, match="Did you mean 'acme'"):
         knowledge.of("acne").remove()
     with pytest.raises(BadInput, match="default tenant cannot be removed"):
         knowledge.remove()
+
+
+def test_a_tenant_that_is_open_elsewhere_is_not_removed(opened):
+    first, second = (opened()["sarcasm"].index("knowledge").of("acme") for _ in range(2))
+    first.upsert([Document(id="own", text="Of acme.")])
+    with pytest.raises(Conflict, match=f"of acme is open in process {os.getpid()}"):
+        second.remove()
+    assert first.get("own").text == "Of acme."
+    first.close()
+    second.remove()
+    assert not first.folder.exists()
 
 
 def test_a_folder_that_was_removed_by_hand_is_not_brought_back(knowledge):

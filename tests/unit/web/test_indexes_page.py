@@ -105,6 +105,7 @@ def test_hits_have_pages(pages):
         ({"mode": "lexical", "least": "0.5"}, "A lexical search has no similarity"),
         ({"against": "dense", "against_diversity": "7"}, "diversity: "),
         ({"fusion": "sums"}, "fusion: "),
+        ({"rerank": "true"}, "has no head that re-ranks"),
         ({"where": "{topic"}, "The filter is not JSON"),
         ({"where": "[1]"}, "The filter is not a JSON object."),
         ({"where": '{"topic": [["a"]]}'}, "topic"),

@@ -5,6 +5,7 @@ import json
 import pytest
 from fastapi.testclient import TestClient
 
+from verticals import StorageError
 from verticals.web import keys
 from verticals.web.app import create_app
 
@@ -92,3 +93,12 @@ def test_a_router_that_does_not_keep_tenants_apart_answers_the_default_one_only(
         ]
     assert asked[0].status_code == 200
     assert asked[1].status_code == 403
+
+
+def test_a_database_that_does_not_answer_lets_nobody_in(client, library, monkeypatch):
+    def broken():
+        raise StorageError("The database does not answer.", "Check it.")
+
+    monkeypatch.setattr(library.store.keys, "tenants", broken)
+    refused = client.get(HERE)
+    assert (refused.status_code, refused.json()["type"]) == (507, "urn:verticals:problem:storage")
