@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.requests import Request
-from starlette.responses import Response
 
+from verticals.contract import BadFiles
 from verticals.web import uploads
-from verticals.web.problems import FieldProblem, problem
 from verticals.web.site import CurrentSite
 
 from .documents import Stored
@@ -22,27 +21,20 @@ _SCHEMA = {"type": "object", "required": ["files"], "properties": _PARTS}
 _BODY = {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _SCHEMA}}}}
 
 
-class ImportedFile(BaseModel):
-    """A file, or a part of one, that was not imported."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    path: str
-    problem: str
-
-
 class Imported(Stored):
     """What an import of files did, in passages."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     files: int = Field(description="That were read")
     passages: int = Field(description="That there are now of these files")
     deleted: int = Field(description="Passages that the files no longer have")
     skipped: list[tuple[str, str]] = Field(description="Path and reason of what was passed over")
     notes: list[str] = Field(description="What else to know, such as the encoding that a file seems to have")
-    problems: list[ImportedFile] = Field(description="None: with any, the answer is a 422 that names them")
+    problems: list[str] = Field(description="None: with any, the answer is a 422 that names them")
 
 
-@router.post("/files", summary="Bring an index up to what files hold", response_model=Imported, openapi_extra=_BODY)
+@router.post("/files", summary="Bring an index up to what files hold", openapi_extra=_BODY)
 async def import_files(
     vertical: str,
     index: str,
@@ -51,7 +43,7 @@ async def import_files(
     name: Annotated[str, Query(description="What the folder of the files is called in ids and metadata")] = "files",
     size: Annotated[int, Query(ge=1, le=100_000, description="Characters of a passage, at most")] = 1_000,
     encoding: Annotated[str | None, Query(description="Of text files that are not UTF-8; else found for each")] = None,
-) -> Imported | Response:
+) -> Imported:
     """Markdown, HTML, PDF, Word, text, rows of questions with answers (CSV, JSON lines), as `platform index import`.
 
     Up to 1,000 files and 256 MiB, each under its own name: `guides/returns.md` where it lies in a folder. A file that
@@ -63,15 +55,8 @@ async def import_files(
     served = site.running(vertical).index(index)
     async with uploads.received(request) as sent:
         summary = await served.import_uploads(sent, name=name, size=size, encoding=encoding)
-    imported = Imported.model_validate(summary, from_attributes=True)
-    if not imported.problems:
-        return imported
-    bad = len({one.path for one in imported.problems})
-    return problem(
-        422,
-        "bad-files",
-        f"{'1 file' if bad == 1 else f'{bad:,} files'} of {len(sent):,} cannot be read, whole or in part.",
-        remedy="Correct them and send them again.",
-        errors=[FieldProblem(field=one.path, problem=one.problem) for one in imported.problems],
-        stored={"files": imported.files, "deleted": imported.deleted, **Stored.model_validate(summary).model_dump()},
-    )
+    if summary.problems:
+        figures = ("files", "added", "updated", "unchanged", "deleted")
+        problems = [(one.path, one.problem) for one in summary.problems]
+        raise BadFiles(problems, len(sent), {figure: getattr(summary, figure) for figure in figures})
+    return Imported.model_validate(summary)
