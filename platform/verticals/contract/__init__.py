@@ -43,9 +43,9 @@ from .records import (
 
 __all__ = [
     "NAME", "PROJECT", "SPLITS", "BadFiles", "BadInput", "BadRows", "Batch", "Command", "Conflict", "Damaged",
-    "Dataset", "Document", "Endpoints", "Event", "EventKind", "Evidence", "Extent", "FitJob", "FitReport", "Hit", "Hooks",
-    "Index", "NotFound", "Page", "PlatformError", "PluginError", "Prediction", "Predictions", "Preparation", "Progress",
-    "Recipe", "RowProblem", "SettingsError", "Span", "StartFrom", "StorageError", "TaskHead",
+    "Dataset", "Document", "Endpoints", "Event", "EventKind", "Evidence", "Extent", "FitJob", "FitReport", "Hit",
+    "Hooks", "Index", "NotFound", "Page", "PlatformError", "PluginError", "Prediction", "Predictions", "Preparation",
+    "Progress", "Recipe", "RowProblem", "SettingsError", "Span", "StartFrom", "StorageError", "TaskHead",
     "TooLate", "TooMany", "Unavailable",
     "check_name", "hookimpl", "hookspec", "resolve", "suggest",
 ]  # fmt: skip
