@@ -303,9 +303,10 @@ class IndexHandle:
                 f"The index {self} is written by process {holder}.", "Try again when it has ended, or stop it."
             )
         path = f"{url}/v1/platform/indexes/{self.vertical.name}/{self.name}"
+        key = "" if self.tenant == DEFAULT else f" with a key of {self.tenant}"
         return Conflict(
             f"The index {self} is written by the server at {url} (process {holder}).",
-            f"Post files to {path}/files or JSON lines to {path}/import while it runs, or stop it and try again.",
+            f"Post files to {path}/files or JSON lines to {path}/import{key} while it runs, or stop it and try again.",
         )
 
     def _open(self, *, writable: bool = False) -> DocumentIndex:
