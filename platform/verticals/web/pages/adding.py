@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from nicegui import ui
 from nicegui.events import MultiUploadEventArguments
 
@@ -11,7 +9,7 @@ from verticals.contract import PlatformError
 from verticals.host.served import ServedIndex
 from verticals.retrieval.reading import KINDS, ImportSummary
 from verticals.web import uploads
-from verticals.web.ui import notice, section, table
+from verticals.web.ui import Tone, notice, section, table
 
 
 def adding(index: ServedIndex, address: str) -> None:
@@ -21,6 +19,24 @@ def adding(index: ServedIndex, address: str) -> None:
         index: that they are for.
         address: of the page that shows its documents.
     """
+
+    def told(text: str, tone: Tone) -> None:
+        result.clear()
+        with result:
+            notice(text, tone)
+
+    async def take(given: MultiUploadEventArguments) -> None:
+        told("The files are being read …", "info")
+        try:
+            async with uploads.stored((one.name, one.save) for one in given.files) as sent:
+                summary = await index.import_uploads(sent)
+        except PlatformError as error:
+            told(str(error), "error")
+            return
+        result.clear()
+        with result:
+            _summary(summary, address)
+
     kinds = "Markdown, HTML, PDF, Word, text, or rows of questions with answers."
     with section("Add files", f"{kinds} Sent again, a file is brought up to date."):
         ui.upload(
@@ -29,28 +45,10 @@ def adding(index: ServedIndex, address: str) -> None:
             max_total_size=uploads.MOST_BYTES,
             max_files=uploads.MOST_FILES,
             label="Drop files here, or choose them with +",
-            on_multi_upload=lambda given: take(given),
+            on_multi_upload=take,
             on_rejected=lambda: told("Files of these kinds or of this size are not taken.", "error"),
         ).props(f'accept="{",".join(KINDS)}" flat bordered').classes("p-upload")
         result = ui.element("div").classes("p-upload-result")
-
-    def told(text: str, tone: str) -> None:
-        with result:
-            notice(text, "error" if tone == "error" else "info")
-
-    async def take(given: MultiUploadEventArguments) -> None:
-        result.clear()
-        told("The files are being read …", "info")
-        try:
-            async with uploads.stored((one.name, partial(one.save)) for one in given.files) as sent:
-                summary = await index.import_uploads(sent)
-        except PlatformError as error:
-            result.clear()
-            told(str(error), "error")
-            return
-        result.clear()
-        with result:
-            _summary(summary, address)
 
 
 def _summary(summary: ImportSummary, address: str) -> None:
