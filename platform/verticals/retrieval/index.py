@@ -309,13 +309,22 @@ class DocumentIndex:
         self._replica.tune(tuning.settled)
         return tuning
 
-    def close(self) -> None:
-        """Save what a restart would have to replay, and let the next writer in; harmless when it is closed."""
+    @property
+    def writable(self) -> bool:
+        """Whether it was opened for writing."""
+        return self._lock is not None
+
+    def close(self, *, save: bool = True) -> None:
+        """Save what a restart would have to replay, and let the next writer in; harmless when it is closed.
+
+        Args:
+            save: whether to save; not where the folder has been removed, which would bring some of it back.
+        """
         if self._truth.closed:
             return
         with self._writing:
             try:
-                if self._lock is not None and self._replica.unsaved:
+                if save and self._lock is not None and self._replica.unsaved:
                     self._replica.snapshot()
             except StorageError as error:
                 # The snapshot only makes the next start faster; the documents are safe.

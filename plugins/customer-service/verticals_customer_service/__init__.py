@@ -62,7 +62,7 @@ def register_events() -> Iterator[EventKind]:
 @hookimpl
 def register_endpoints() -> Iterator[Endpoints]:
     """Sessions, messages and feedback."""
-    yield Endpoints(router="verticals_customer_service.api:router")
+    yield Endpoints(router="verticals_customer_service.api:router", tenants=True)
 
 
 @hookimpl
