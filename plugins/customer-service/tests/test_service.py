@@ -64,7 +64,7 @@ def test_customers_questions_cite_the_right_article_as_often_as_when_measured(se
     missed = []
     for text, articles in questions["answered"].items():
         answer = ask(service, text)
-        cited = answer["evidence"][0]["id"] if answer["evidence"] else None
+        cited = answer["citations"][0]["id"] if answer["citations"] else None
         if cited not in articles:
             missed.append(f"{text} -> {answer['action']} {answer['intent']} {cited}")
     assert len(missed) <= (1 - floor) * len(questions["answered"]), "\n".join(missed)
@@ -73,14 +73,14 @@ def test_customers_questions_cite_the_right_article_as_often_as_when_measured(se
 @pytest.mark.parametrize("text", [*DEVELOPMENT["out_of_scope"]["questions"], *HELD_OUT["out_of_scope"]["questions"]])
 def test_what_is_no_business_of_the_shop_gets_no_confident_answer(service, text):
     answer = ask(service, text)
-    assert (answer["action"], answer["evidence"]) == ("abstain", [])
+    assert (answer["action"], answer["citations"]) == ("abstain", [])
     assert "support@larkspur-and-lane.example" in answer["text"]
 
 
 def test_the_parcel_question_is_answered_with_a_passage(say):
     answer = say("where is my parcel?")
     assert (answer["action"], answer["intent"]) == ("answer", "track_parcel")
-    evidence = answer["evidence"][0]
+    evidence = answer["citations"][0]
     assert evidence["source"] == "delivery/where-is-my-parcel.md"
     start, end = evidence["span"]
     assert len(evidence["text"][start:end]) > 20
@@ -92,7 +92,7 @@ def test_a_conversation_is_remembered_and_can_be_read_back(service, session, say
     assert asked["action"] == "ask"
     answer = say("ll 204 518")
     assert "LL-204518" in answer["text"]
-    assert answer["evidence"][0]["id"] == "late-parcel"
+    assert answer["citations"][0]["id"] == "late-parcel"
     assert "LL-204518" in say("can I cancel my order?")["text"]
 
     turns = service.get(f"{BASE}/sessions/{session}/messages").json()
