@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from .redaction import ORDER_PATTERN
 
 
 class Settings(BaseModel):
@@ -37,3 +40,23 @@ class Settings(BaseModel):
         description="Questions that the chat page offers to begin with",
     )
     templates: Path | None = Field(None, description="A file of answer templates to use instead of the starter's")
+    order_pattern: str = Field(
+        ORDER_PATTERN,
+        description="How your order numbers look, a regular expression; they are redacted from imported dialogues",
+    )
+    keep_originals: Path | None = Field(
+        None,
+        description="A file for the personal data that was redacted from imported dialogues; none: it is not kept",
+    )
+    keep_originals_days: int = Field(30, ge=1, le=3650, description="Days until what is kept there is deleted")
+
+    @field_validator("order_pattern")
+    @classmethod
+    def _is_an_expression(cls, pattern: str) -> str:
+        try:
+            found = re.compile(pattern).search("")
+        except re.error as error:
+            raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+        if found:
+            raise ValueError(f"{pattern!r} fits the empty text; say what an order number must have")
+        return pattern
