@@ -1,4 +1,3 @@
-import os
 import stat
 from datetime import UTC, datetime, timedelta
 
@@ -50,7 +49,7 @@ def test_a_dialogue_is_forgotten_when_asked(path):
 
 def test_a_file_that_others_may_read_is_refused(path):
     kept(path)
-    os.chmod(path, 0o644)
+    path.chmod(0o644)
     with pytest.raises(StorageError, match="chmod 600"):
         Originals(path, days=30)
 

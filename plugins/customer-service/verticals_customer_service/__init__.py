@@ -57,6 +57,7 @@ def register_events() -> Iterator[EventKind]:
     yield EventKind("session-started", f"{module}:SessionStarted", "A conversation began")
     yield EventKind("message", f"{module}:Message", "One turn of a conversation, of the customer or the assistant")
     yield EventKind("feedback", f"{module}:Feedback", "A thumb up or down for one answer")
+    yield EventKind("dialogue", "verticals_customer_service.dialogues.records:Dialogue", "A past dialogue was imported")
 
 
 @hookimpl

@@ -25,15 +25,27 @@ _EMAIL = re.compile(
 )
 
 _IBAN_LENGTHS = {
-    country: int(length)
-    for length, countries in {
-        "15": "NO", "16": "BE", "18": "DK FI FO GL NL", "19": "MK SI", "20": "AT BA EE KZ LT LU XK",
-        "21": "CH HR LI LV", "22": "BG BH CR DE GB GE IE ME RS VA", "23": "AE GI IL IQ", "24": "AD CZ ES MD PK RO SA SE SK TN VG",
-        "25": "PT", "26": "IS TR", "27": "FR GR IT MC SM", "28": "AL AZ BY CY DO GT HU LB PL", "29": "BR EG PS QA UA",
-        "30": "JO KW MU", "31": "MT SC",
-    }.items()
+    country: length
+    for length, countries in (
+        (15, "NO"),
+        (16, "BE"),
+        (18, "DK FI FO GL NL"),
+        (19, "MK SI"),
+        (20, "AT BA EE KZ LT LU XK"),
+        (21, "CH HR LI LV"),
+        (22, "BG BH CR DE GB GE IE ME RS VA"),
+        (23, "AE GI IL IQ"),
+        (24, "AD CZ ES MD PK RO SA SE SK TN VG"),
+        (25, "PT"),
+        (26, "IS TR"),
+        (27, "FR GR IT MC SM"),
+        (28, "AL AZ BY CY DO GT HU LB PL"),
+        (29, "BR EG PS QA UA"),
+        (30, "JO KW MU"),
+        (31, "MT SC"),
+    )
     for country in countries.split()
-}  # fmt: skip
+}
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?=[ \-]?[A-Za-z0-9])")
 
 _CARD = re.compile(r"(?<![\d.,])(?<!\d[ \-])[2-6]\d{3}(?:[ \-.]?\d){9,15}(?![ \-]?\d)(?![.,]\d)")
@@ -75,20 +87,21 @@ _PHONE = re.compile(
     r")(?![ \-]?\d)(?![A-Za-z_]|/\d)(?![.,]\d)"
 )
 _PHONE_ASIDE = re.compile(  # a number is one when these words announce it
-    r"(?:\b(?:phone|tel|telephone|mobile|cell|call(?: me)?|ring(?: me)?|text me|whats ?app|fax|reach me|contact|handy|telefon"
-    r"|rufnummer|anrufen|téléphone|portable|teléfono|telefono|móvil|cellulare|komórka|puhelin|numer|mobiele?)\w*"
+    r"(?:\b(?:phone|tel|telephone|mobile|cell|call(?: me)?|ring(?: me)?|text me|whats ?app|fax|reach me|contact|handy"
+    r"|telefon|rufnummer|anrufen|téléphone|portable|teléfono|telefono|móvil|cellulare|komórka|puhelin|numer|mobiele?)\w*"
     r"|电话|手机|号码|致电|联系|電話|手機|微信)"
     r"[^\d\n.!?]{0,22}(?P<number>\d(?:[ .\-/()]{0,2}\d){5,12})(?![ \-]?\d)(?![A-Za-z_%€£]|/\d)(?![.,]\d)",
     re.IGNORECASE,
 )
 _OTHER_NUMBER = re.compile(  # what a long number is when these words stand before it
-    r"(?:track|parcel|shipment|sendung|colis|suivi|item|article|artikel|art\.|sku|\bean\b|barcode|model|serial|batch|\blot\b|part\b"
-    r"|product|invoice|rechnung|facture|gift ?card|voucher|gutschein|promo|code|\bpin\b|postcode|\bzip\b|version|firmware"
-    r"|isbn|asin|colou?r|farbe|颜色|vat|ust|快递|运单|物流|型号|货号|条码|发票|编号|优惠码)[^\d\n!?。！？]{0,18}$",
+    r"(?:track|parcel|shipment|sendung|colis|suivi|item|article|artikel|art\.|sku|\bean\b|barcode|model|serial|batch|\blot\b"
+    r"|part\b|product|invoice|rechnung|facture|gift ?card|voucher|gutschein|promo|code|\bpin\b|postcode|\bzip\b"
+    r"|version|firmware|isbn|asin|colou?r|farbe|颜色|vat|ust|快递|运单|物流|型号|货号|条码|发票|编号|优惠码)[^\d\n!?。！？]{0,18}$",
     re.IGNORECASE,
 )
 _DATE_LIKE = re.compile(
-    r"(?:19|20)\d\d[ ./\-]\d{1,2}[ ./\-]\d{1,2}|\d{1,2}[ ./\-]\d{1,2}[ ./\-](?:19|20)\d\d|(?:0?[1-9]|[12]\d|3[01])\.\s?(?:0?[1-9]|1[0-2])\.\s?\d\d"
+    r"(?:19|20)\d\d[ ./\-]\d{1,2}[ ./\-]\d{1,2}|\d{1,2}[ ./\-]\d{1,2}[ ./\-](?:19|20)\d\d"
+    r"|(?:0?[1-9]|[12]\d|3[01])\.\s?(?:0?[1-9]|1[0-2])\.\s?\d\d"
 )
 
 
