@@ -58,6 +58,11 @@ def register_events() -> Iterator[EventKind]:
     yield EventKind("message", f"{module}:Message", "One turn of a conversation, of the customer or the assistant")
     yield EventKind("feedback", f"{module}:Feedback", "A thumb up or down for one answer")
     yield EventKind("dialogue", "verticals_customer_service.dialogues.records:Dialogue", "A past dialogue was imported")
+    module = "verticals_customer_service.proposals"
+    yield EventKind("dialogues-mined", f"{module}:DialoguesMined", "Past dialogues were searched for questions")
+    yield EventKind("proposal-made", f"{module}:ProposalMade", "A group of questions was found in past dialogues")
+    yield EventKind("proposal-grown", f"{module}:ProposalGrown", "More questions of a proposal were found")
+    yield EventKind("proposal-reviewed", f"{module}:ProposalReviewed", "A person decided about a proposal")
 
 
 @hookimpl

@@ -19,7 +19,8 @@ _DOMAIN = r"(?:[A-Za-z0-9À-ɏ\-]+\.)+[A-Za-z]{2,}"
 _SPOKEN_TLD = r"(?:com|org|net|eu|info|io|me|co|uk|ie|de|at|ch|fr|be|nl|es|it|pt|pl|se|no|dk|fi|cz|cn)"
 _EMAIL = re.compile(
     rf"{_NAME}\s?[@＠]\s?{_DOMAIN}"
-    rf"|{_NAME}\s?[(\[{{]\s?(?:at|ät)\s?[)\]}}]\s?[A-Za-z0-9\-]+(?:\s?(?:\.|[(\[{{]\s?(?:dot|punkt)\s?[)\]}}])\s?[A-Za-z]{{2,}})+"
+    rf"|{_NAME}\s?[(\[{{]\s?(?:at|ät)\s?[)\]}}]\s?[A-Za-z0-9\-]+(?:\s?(?:\.|[(\[{{]\s?(?:dot"
+    rf"|punkt)\s?[)\]}}])\s?[A-Za-z]{{2,}})+"
     rf"|{_NAME}\s(?:at|AT)\s[A-Za-z0-9\-]+(?:\s(?:dot|DOT)\s[A-Za-z]{{2,}})*\s(?:dot|DOT)\s{_SPOKEN_TLD}\b",
     re.IGNORECASE,
 )
@@ -64,7 +65,8 @@ _NUMBER_WORD = (
     r"(?:number|num|no\.?|nr\.?|n[°ºo]\.?|nummer|numéro|número|numero|id|ref(?:erence)?|is|it'?s|ist|est|es|è)"
 )
 _UNIT = (
-    r"(?:pieces?|pcs|units?|items?|x\b|sets?|plates?|boxes|bags|mugs?|glasses|kg|g\b|ml|cm|mm|l\b|%|€|£|\$|eur|gbp|usd|euros?"
+    r"(?:pieces?|pcs|units?|items?|x\b|sets?|plates?|boxes|bags|mugs?|glasses|kg|g\b|ml|cm|mm|l\b|%|€|£|\$|eur|gbp"
+    r"|usd|euros?"
     r"|pounds?|stück|people|guests|times|days?|weeks?|件|个|元|块)"
 )
 _ORDER_NEAR = re.compile(
@@ -88,15 +90,18 @@ _PHONE = re.compile(
 )
 _PHONE_ASIDE = re.compile(  # a number is one when these words announce it
     r"(?:\b(?:phone|tel|telephone|mobile|cell|call(?: me)?|ring(?: me)?|text me|whats ?app|fax|reach me|contact|handy"
-    r"|telefon|rufnummer|anrufen|téléphone|portable|teléfono|telefono|móvil|cellulare|komórka|puhelin|numer|mobiele?)\w*"
+    r"|telefon|rufnummer|anrufen|téléphone|portable|teléfono|telefono|móvil|cellulare|komórka|puhelin|numer"
+    r"|mobiele?)\w*"
     r"|电话|手机|号码|致电|联系|電話|手機|微信)"
     r"[^\d\n.!?]{0,22}(?P<number>\d(?:[ .\-/()]{0,2}\d){5,12})(?![ \-]?\d)(?![A-Za-z_%€£]|/\d)(?![.,]\d)",
     re.IGNORECASE,
 )
 _OTHER_NUMBER = re.compile(  # what a long number is when these words stand before it
-    r"(?:track|parcel|shipment|sendung|colis|suivi|item|article|artikel|art\.|sku|\bean\b|barcode|model|serial|batch|\blot\b"
+    r"(?:track|parcel|shipment|sendung|colis|suivi|item|article|artikel|art\.|sku|\bean\b|barcode|model|serial|batch"
+    r"|\blot\b"
     r"|part\b|product|invoice|rechnung|facture|gift ?card|voucher|gutschein|promo|code|\bpin\b|postcode|\bzip\b"
-    r"|version|firmware|isbn|asin|colou?r|farbe|颜色|vat|ust|快递|运单|物流|型号|货号|条码|发票|编号|优惠码)[^\d\n!?。！？]{0,18}$",
+    r"|version|firmware|isbn|asin|colou?r|farbe|颜色|vat|ust|快递|运单|物流|型号|货号|条码|发票|编号"
+    r"|优惠码)[^\d\n!?。！？]{0,18}$",
     re.IGNORECASE,
 )
 _DATE_LIKE = re.compile(

@@ -5,6 +5,6 @@ data, or says what is wrong; an import stores the records as events and reports 
 """
 
 from .importing import ImportSummary, import_log, stored
-from .records import Dialogue, Problem, Turn
+from .records import Dialogue, Problem, Role, Turn
 
-__all__ = ["Dialogue", "ImportSummary", "Problem", "Turn", "import_log", "stored"]
+__all__ = ["Dialogue", "ImportSummary", "Problem", "Role", "Turn", "import_log", "stored"]

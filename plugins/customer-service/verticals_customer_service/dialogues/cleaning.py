@@ -111,7 +111,8 @@ def _turns(raw: Raw, redactor: Redactor, told: _Told) -> tuple[list[Turn], tuple
     if not turns and not any(not problem.kept for problem in told.problems):
         told.bad("turns", "has no turn with text", "Leave the dialogue out, or give its turns text.")
     if backwards:
-        told.note("ts", f"the clock goes backwards {backwards} times; the order of the rows counts")
+        times = "once" if backwards == 1 else f"{backwards:,} times"
+        told.note("ts", f"the clock goes backwards {times}; the order of the rows counts")
     return turns, tuple(originals)
 
 
