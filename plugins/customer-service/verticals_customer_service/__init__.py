@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from verticals import Dataset, Endpoints, EventKind, Index, Page, TaskHead, hookimpl
+from verticals import Command, Dataset, Endpoints, EventKind, Index, Page, TaskHead, hookimpl
 
 
 @hookimpl
@@ -67,14 +67,31 @@ def register_events() -> Iterator[EventKind]:
 
 @hookimpl
 def register_endpoints() -> Iterator[Endpoints]:
-    """Sessions, messages and feedback."""
+    """Sessions, messages and feedback; proposals."""
     yield Endpoints(router="verticals_customer_service.api:router")
+    yield Endpoints(router="verticals_customer_service.review_api:router")
 
 
 @hookimpl
 def register_pages() -> Iterator[Page]:
-    """The chat."""
+    """The chat, and the review of what past dialogues suggest."""
     yield Page(title="Chat", render="verticals_customer_service.pages:chat", icon="forum")
+    yield Page(title="Learned", render="verticals_customer_service.review_page:review", path="/learned", icon="school")
+
+
+@hookimpl
+def register_commands() -> Iterator[Command]:
+    """Learning from past dialogues."""
+    for name, told in (
+        ("learn", "Read past dialogues and propose what the assistant should know"),
+        ("proposals", "List what was proposed, or show one proposal"),
+        ("accept", "Teach the assistant a proposal"),
+        ("merge", "Make a proposal part of another"),
+        ("rename", "Give a proposal another name"),
+        ("reject", "Leave a proposal aside"),
+        ("originals", "Show or forget the personal data of a past dialogue"),
+    ):
+        yield Command(name=name, command=f"verticals_customer_service.commands:{name}", help=told)
 
 
 @hookimpl

@@ -22,6 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 from verticals import BadInput, Document
 
 from .data import LONGEST, Intent, readable
+from .greetings import without_greeting
 from .proposals import Proposal, ProposalReviewed, Proposals
 from .redaction import KINDS
 
@@ -160,7 +161,8 @@ def _document(proposal: Proposal) -> Document:
             "Edit the answer so that it suits every customer, and accept it then.",
         )
     # The questions lead to the document in a search by meaning, but are not quoted: a title is not part of the text.
-    title = next((one.question for one in proposal.examples if len(one.question) <= 120), readable(proposal.name))
+    questions = (without_greeting(one.question) for one in proposal.examples)
+    title = next((one for one in questions if len(one) <= 120), readable(proposal.name))
     return Document(
         id=f"learned-{proposal.name}",
         title=_PLACEHOLDER.sub("", title).strip() or readable(proposal.name),

@@ -110,18 +110,17 @@ class Proposals:
             self._review(ProposalReviewed.model_validate(event.payload))
 
     def get(self, identifier: str) -> Proposal:
-        """One proposal by its id, or by its name while it is open.
+        """One proposal by its id, or by its name; of several the open one, then the one asked most.
 
         Raises:
             NotFound: there is none; the nearest is suggested.
         """
         if identifier in self._all:
             return self._all[identifier]
-        named = [one for one in self.listed("open") if one.name == identifier]
+        named = sorted((one for one in self.listed() if one.name == identifier), key=lambda one: one.state != "open")
         if named:
             return named[0]
-        known = [*(one.name for one in self.listed("open")), *self._all]
-        raise NotFound.named("proposal", identifier[:64], known)
+        raise NotFound.named("proposal", identifier[:64], [one.name for one in self.listed("open")])
 
     def open(self, identifier: str) -> Proposal:
         """One that is not decided.

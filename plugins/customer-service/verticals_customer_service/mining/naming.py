@@ -64,8 +64,10 @@ def names(groups: Sequence[Sequence[Pair]]) -> list[Name]:
 
 
 def _joined(terms: Sequence[str], count: Mapping[str, int], pairs: int) -> str:
-    phrase = next((term for term in terms if " " in term and count.get(term, 0) * 5 >= pairs * _ASKED * 2), "")
-    words = phrase.split() if phrase else [term for term in terms if " " not in term][:2]
+    phrases = [term for term in terms if " " in term and count.get(term, 0) * 5 >= pairs * _ASKED * 2]
+    words = max(phrases, key=lambda term: count[term]).split() if phrases else [t for t in terms if " " not in t][:2]
+    if count.get(" ".join(reversed(words)), 0) > count.get(" ".join(words), 0):
+        words.reverse()
     if words and _HAN.fullmatch(words[0]):
         words = words[:1]
     return re.sub(r"[^\w]+", "", "_".join(words).lower().replace("’", "").replace("'", "")).strip("_")[:48]
