@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from verticals import Vertical
 
 _PAGE = 500
-_TYPICAL = 12  # examples that stand for a proposal
-_UTTERANCES = 12  # of each known intent, that groups are compared with
+_TYPICAL = 6  # examples that stand for a proposal
+_UTTERANCES = 8  # of each known intent, that groups are compared with
 _KEPT = 200  # examples of one proposal that are stored; more of the same teach nothing
 Told = Callable[[int, int], None]
 

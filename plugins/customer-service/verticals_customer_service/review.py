@@ -40,8 +40,8 @@ class Review:
 
     async def merge(self, proposal: str, into: str) -> Proposal:
         """Make a proposal part of another; that other one."""
-        await self._carry_out(decisions.merged, proposal, into)
-        return (await self.load()).final((await self.load()).get(proposal).id)
+        gone = await self._carry_out(decisions.merged, proposal, into)
+        return (await self.load()).final(gone.id)
 
     async def reject(self, proposal: str) -> Proposal:
         """Leave a proposal aside for good."""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from .vectors import Vectors
 
 _BLOCK = 1024
-_LOOSER = 0.06  # what joins a group may be that much farther from its middle than what it was grown from
+_LOOSER = 0.04  # what joins a group may be that much farther from its middle than what it was grown from
 Places = npt.NDArray[np.intp]
 
 

@@ -18,8 +18,8 @@ from .vectors import Embed, Vectors, counted, encoded
 # Set on the starter log. Half of a vector is the question and half the answer: agents answer one matter in like words.
 NEAR = 0.5  # least cosine of two pairs of one matter
 NEAR_SIGNS = 0.2  # the same for vectors of counted signs
-SAME = 0.78  # groups whose middles agree so much are one
-KNOWN = 0.6  # least cosine of a group's questions to the utterances of an intent
+SAME = 0.82  # groups whose middles agree so much are one
+KNOWN = 0.62  # least cosine of a question to an utterance of its intent
 _VOTERS = 9
 _READ = 240  # characters of a question or an answer; what is said first counts
 
@@ -74,11 +74,16 @@ def grouped(
         utterances = encoded(
             [text for text, _ in known], embed, progress and (lambda done: progress(2 * len(spaced) + done, total))
         )
-        intents = [intent for _, intent in known]
-        for places in clusters(own, NEAR, same=SAME):
+        intents = _intents(asked * np.float32(np.sqrt(2)), utterances, [intent for _, intent in known])
+        for intent in sorted({one for one in intents if intents.count(one) > 1} - {""}):
+            places = np.array([place for place, one in enumerate(intents) if one == intent])
             members = [spaced[place] for place in places]
-            intent = _intent(middle(asked[places]), utterances, intents) if known else ""
             found.append((members, intent, best_answer(members, said[places])))
+        rest = np.array([place for place, one in enumerate(intents) if not one or intents.count(one) == 1], np.intp)
+        for inner in clusters(own[rest], NEAR, same=SAME):
+            places = rest[inner]
+            members = [spaced[place] for place in places]
+            found.append((members, "", best_answer(members, said[places])))
     if unspaced:
         own = sign_vectors(unspaced)
         for places in clusters(own, NEAR_SIGNS, same=SAME):
@@ -135,10 +140,15 @@ def best_answer(pairs: Sequence[Pair], said: Vectors) -> str:
     return pairs[int(np.argmax(scores))].answer
 
 
-def _intent(asked: Vectors, utterances: Vectors, intents: Sequence[str]) -> str:
-    """The intent that most of the nearest utterances have, where they are near; empty for a new matter."""
-    close = utterances @ asked
-    nearest = np.argsort(-close)[:_VOTERS]
-    ((intent, votes),) = Counter(intents[place] for place in nearest).most_common(1)
-    near = float(np.mean([close[place] for place in nearest if intents[place] == intent][:3]))
-    return intent if votes * 2 > len(nearest) and near >= KNOWN else ""
+def _intents(asked: Vectors, utterances: Vectors, intents: Sequence[str]) -> list[str]:
+    """Of each question the intent that most of the nearest utterances have, where they are near; else nothing."""
+    if not len(utterances):
+        return [""] * len(asked)
+    found = []
+    for question in asked:
+        close = utterances @ question
+        nearest = np.argsort(-close)[:_VOTERS]
+        ((intent, votes),) = Counter(intents[place] for place in nearest).most_common(1)
+        near = max(float(close[place]) for place in nearest if intents[place] == intent)
+        found.append(intent if votes * 2 > len(nearest) and near >= KNOWN else "")
+    return found

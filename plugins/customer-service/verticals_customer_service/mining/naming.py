@@ -56,6 +56,7 @@ def names(groups: Sequence[Sequence[Pair]]) -> list[Name]:
             for term, times in count.items()
             if times > _ASKED or len(group) == 1
         }
+        score = score or dict(count)
         terms = tuple(sorted(score, key=lambda term: (-score[term], term))[:8])
         name = _joined(terms, count, len(group)) or "question"
         taken[name] += 1

@@ -23,7 +23,7 @@ _THANKS = (
     r"(?:thanks?(?: you+| u)?|thx|ta|cheers|thank you+|much appreciated|thank god|tysm|danke|merci|gracias)"
     r"(?:,? (?:a lot|a million|so much|very much|again|anyway|for (?:your|the|all|that|this|waiting|checking|asking"
     r"|telling"
-    r"|letting|getting|sorting|clearing|explaining|contacting|reaching|being|\w+ing)[^,;]{0,60}|then|[a-z]+))*"
+    r"|letting|getting|sorting|clearing|explaining|contacting|reaching|being|\w+ing)[^,;]{0,60}|then))*(?:,? [a-z]+)?"
 )
 _SMALL = re.compile(
     rf"(?:{_GREETING}|{_THANKS}"
