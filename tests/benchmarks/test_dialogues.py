@@ -56,8 +56,9 @@ def test_a_thousand_dialogues_are_learned_within_two_minutes(tmp_path, log):
         again = import_log(vertical, log)
         known = time.perf_counter()
     print(
-        f"\n{summary.added} dialogues of {summary.turns} turns: imported in {imported - started:.1f} s, {mined.pairs} pairs "
-        f"mined into {mined.made} proposals in {ended - imported:.1f} s; imported again in {known - ended:.1f} s"
+        f"\n{summary.added} dialogues of {summary.turns} turns: imported in {imported - started:.1f} s, "
+        f"{mined.pairs} pairs mined into {mined.made} proposals in {ended - imported:.1f} s; "
+        f"imported again in {known - ended:.1f} s"
     )
     assert (summary.added, again.added, again.known) == (DIALOGUES, 0, DIALOGUES)
     assert mined.pairs > 0.8 * DIALOGUES

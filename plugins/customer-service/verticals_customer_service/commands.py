@@ -28,24 +28,29 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for sc
 
 
 @click.command()
-@click.argument("logfile", type=click.Path(path_type=Path))
+@click.argument("logfile", required=False, type=click.Path(path_type=Path))
+@click.option("--example", is_flag=True, help="Read the starter log of an invented shop instead.")
 @click.option("--encoding", help="Encoding of the file.  [default: UTF-8]")
 @_json
 @click.pass_obj
-def learn(vertical: Vertical, logfile: Path, encoding: str | None, as_json: bool) -> None:
+def learn(vertical: Vertical, logfile: Path | None, example: bool, encoding: str | None, as_json: bool) -> None:
     """Read past dialogues from LOGFILE and propose what the assistant should know.
 
     LOGFILE is .jsonl, .json, .csv or .tsv, or an export of Chatwoot or Zendesk. Personal data is replaced before
     anything is stored. The same file again changes nothing.
 
     \b
-    Example:
+    Examples:
       platform customer-service learn chats.jsonl
-      platform customer-service proposals
+      platform customer-service learn --example
     """
     from . import learning
+    from .data import STARTER
     from .dialogues import import_log
 
+    if (logfile is None) is not example:
+        raise click.UsageError("Give either a LOGFILE or --example.")
+    logfile = logfile or STARTER / "dialogues.jsonl"
     size = logfile.stat().st_size if logfile.is_file() else 0
     with _bar(size, "Reading", as_json) as told:
         summary = import_log(vertical, logfile, encoding, lambda at: told(at, size))
