@@ -13,19 +13,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .data import Utterance
 from .dialogues import stored
 from .mining.clusters import middle
 from .mining.groups import NEAR, NEAR_SIGNS, divided, grouped, sign_vectors, vectors
 from .mining.pairs import Pair, pairs
-from .proposals import KINDS, DialoguesMined, Example, Proposal, ProposalGrown, ProposalMade, Proposals
+from .proposals import KINDS, DialoguesMined, Example, ProposalGrown, ProposalMade, Proposals
 
 if TYPE_CHECKING:
     from verticals import Vertical
 
 _PAGE = 500
 _TYPICAL = 6  # examples that stand for a proposal
-_UTTERANCES = 8  # of each known intent, that groups are compared with
+_UTTERANCES = 16  # of each known intent, that groups are compared with
 _KEPT = 200  # examples of one proposal that are stored; more of the same teach nothing
 Told = Callable[[int, int], None]
 
@@ -131,15 +130,16 @@ def _join(vertical: Vertical, proposals: Proposals, found: Sequence[Pair]) -> tu
 
 
 def _known(vertical: Vertical) -> list[tuple[str, str]]:
-    """Some utterances of each intent that the assistant knows."""
-    taken: dict[str, int] = {}
-    chosen = []
+    """Some utterances of each intent that the assistant knows, taken evenly from all there are."""
+    of_intent: dict[str, list[str]] = {}
     for row in vertical.dataset("utterances").current().iterate():
-        one = Utterance.model_validate({"text": row["text"], "intent": row["intent"]})
-        taken[one.intent] = taken.get(one.intent, 0) + 1
-        if taken[one.intent] <= _UTTERANCES:
-            chosen.append((one.text, one.intent))
-    return chosen
+        of_intent.setdefault(row["intent"], []).append(row["text"])
+    return [
+        (texts[len(texts) * number // chosen], intent)
+        for intent, texts in of_intent.items()
+        for chosen in [min(len(texts), _UTTERANCES)]
+        for number in range(chosen)
+    ]
 
 
 def _examples(members: Sequence[Pair]) -> list[Example]:
@@ -148,6 +148,3 @@ def _examples(members: Sequence[Pair]) -> list[Example]:
 
 def _pair(example: Example) -> Pair:
     return Pair(example.id, example.question, example.answer)
-
-
-__all__ = ["Mined", "Proposal", "load", "mine"]
