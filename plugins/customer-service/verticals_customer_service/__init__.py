@@ -90,12 +90,16 @@ def register_endpoints() -> Iterator[Endpoints]:
     yield Endpoints(router="verticals_customer_service.api:router")
     yield Endpoints(router="verticals_customer_service.desk_api:router")
     yield Endpoints(router="verticals_customer_service.traces_api:router")
+    yield Endpoints(router="verticals_customer_service.results_api:router")
+    yield Endpoints(router="verticals_customer_service.widget_api:router")
 
 
 @hookimpl
 def register_pages() -> Iterator[Page]:
-    """The chat."""
+    """The chat, the agents' desk and the figures."""
     yield Page(title="Chat", render="verticals_customer_service.pages:chat", icon="forum")
+    yield Page("Inbox", "verticals_customer_service.inbox:inbox", "/inbox", icon="inbox")
+    yield Page("Results", "verticals_customer_service.results_page:results", "/results", icon="insights")
 
 
 @hookimpl

@@ -294,26 +294,25 @@
           setTimeout(() => this.follow(attempt + 1), RETRY[Math.min(attempt, RETRY.length - 1)]);
         }
       };
-      for (const kind of ["message", "typing", "reply-failed", "handover", "taken-over", "returned", "resolved", "reopened"]) {
-        stream.addEventListener(kind, (event) => event.data && this.happened(kind, JSON.parse(event.data), Number(event.lastEventId)));
-      }
+      stream.addEventListener("message", (event) => event.data && this.show(JSON.parse(event.data).turn));
+      stream.addEventListener("status", (event) => this.stands(JSON.parse(event.data)));
     }
 
-    happened(kind, data, offset) {
-      if (offset) this.seen = Math.max(this.seen, offset);
-      if (kind === "message") this.show(data);
-      else if (kind === "typing") this.typingNow(data.on !== false);
-      else if (kind === "reply-failed") this.failed();
-      else this.status({ handover: "waiting", "taken-over": "taken", returned: "returned", resolved: "resolved", reopened: "" }[kind], data.agent);
+    /** How things stand at the moment. */
+    stands({ standing, status, agent }) {
+      this.status(status, agent);
+      this.typingNow(standing === "typing");
+      if (standing === "error") this.failed();
     }
 
     status(now, agent) {
       const words = this.words;
-      const told = { waiting: words.waiting, taken: words.taken(agent || ""), returned: words.returned, resolved: words.resolved }[now] || "";
+      const back = this.stood === "taken" && now === "open";
+      const told = { waiting: words.waiting, taken: words.taken(agent || ""), resolved: words.resolved }[now] || (back ? words.returned : "");
+      this.stood = now;
       this.banner.textContent = told;
       this.banner.hidden = !told;
       this.person.hidden = now === "waiting" || now === "taken";
-      if (now === "taken") this.typingNow(false);
     }
 
     tell(told) {
@@ -394,10 +393,14 @@
       this.unsent.get(one.key)?.setAttribute("data-told", `${this.words.refused} ${why}`);
     }
 
+    /** The latest message has no answer: say so, once, until the next one comes. */
     failed() {
       this.typingNow(false);
-      this.log.append(h("p", { className: "notice", textContent: this.words.failed }));
-      this.down();
+      if (!this.notice?.isConnected) {
+        this.notice = h("p", { className: "notice", textContent: this.words.failed });
+        this.log.append(this.notice);
+        this.down();
+      }
     }
 
     /** Show a turn at the place of its offset, once. */
@@ -419,7 +422,10 @@
       const answers = turn.role !== "customer";
       if (!later && answers) this.log.insertBefore(shown, this.typing.parentNode === this.log ? this.typing : null);
       else this.log.insertBefore(shown, pending || (this.typing.parentNode === this.log ? this.typing : null));
-      if (answers) this.typingNow(false);
+      if (answers) {
+        this.typingNow(false);
+        this.notice?.remove();
+      }
       if (!quietly && answers && this.panel.hidden) {
         this.unread += 1;
         this.badge.textContent = this.unread;
