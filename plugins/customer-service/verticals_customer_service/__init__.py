@@ -88,6 +88,7 @@ def register_events() -> Iterator[EventKind]:
 def register_endpoints() -> Iterator[Endpoints]:
     """Sessions, messages and feedback; the agents' desk; traces."""
     yield Endpoints(router="verticals_customer_service.api:router")
+    yield Endpoints(router="verticals_customer_service.stream_api:router")
     yield Endpoints(router="verticals_customer_service.desk_api:router")
     yield Endpoints(router="verticals_customer_service.traces_api:router")
     yield Endpoints(router="verticals_customer_service.results_api:router")
@@ -104,7 +105,7 @@ def register_pages() -> Iterator[Page]:
 
 @hookimpl
 def lifespan(vertical: Any) -> AbstractAsyncContextManager[None]:
-    """Reads the answer templates before the first customer comes."""
-    from .conversation import ready
+    """Reads the answer templates before the first customer comes, and runs what works beside the requests."""
+    from .running import ready
 
     return ready(vertical)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine
 from contextvars import Context
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from verticals import BadInput, Conflict, Event, NotFound, PlatformError, ServedVertical, Unavailable
 
-from . import handover, limits, templates
+from . import handover, limits
 from .answering import Answering
 from .answers import Answer
 from .data import LONGEST
@@ -23,10 +22,8 @@ from .emotions import Emotion
 from .events import Feedback, SessionStarted
 from .policy import Policy
 from .session import Mode, Session, State
-from .traces import Thresholds
 
 T = TypeVar("T")
-_SECONDS_TO_END = 10.0
 
 
 class Turn(BaseModel):
@@ -47,30 +44,6 @@ class Reply(Answer):
     session: str
     offset: int = Field(description="Of the answer, which feedback refers to; of the message, where it is `silent`")
     mode: Mode = Field("auto", description="Who answers: the assistant (`auto`) or an agent (`manual`)")
-
-
-@asynccontextmanager
-async def ready(vertical: ServedVertical) -> AsyncIterator[None]:
-    """Read the templates and wake the index and the heads, so that the first customer does not wait."""
-    settings = vertical.settings
-    constants = {"shop_name": settings.shop_name, "support_email": settings.support_email}
-    answers = await asyncio.to_thread(templates.load, settings.templates, constants)
-    thresholds = Thresholds(
-        confidence=settings.confidence_threshold,
-        similarity=settings.similarity_threshold,
-        failures=settings.handover_after,
-    )
-    vertical.state["policy"] = Policy(answers, thresholds, settings.handover)
-    under_way: set[asyncio.Task[Any]] = set()
-    vertical.state["under way"] = under_way
-    first = settings.suggestions[0] if settings.suggestions else "Hello"
-    answering = Answering(vertical)
-    await asyncio.gather(answering.emotion(first), answering.answer(first))
-    try:
-        yield
-    finally:
-        if under_way:
-            await asyncio.wait(under_way, timeout=_SECONDS_TO_END)
 
 
 @dataclass(frozen=True)

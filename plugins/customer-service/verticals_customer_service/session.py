@@ -23,7 +23,7 @@ Mode = Literal["auto", "manual"]
 CHAINED = (
     "session-started", "message", "handover", "taken-over", "returned", "resolved", "reopened", "reply-failed",
 )  # fmt: skip
-_READ = (*CHAINED, "feedback")
+READ = (*CHAINED, "feedback")
 _PAGE = 500
 
 
@@ -176,7 +176,7 @@ class Session:
     async def read(self) -> State:
         """The state now."""
         while True:
-            page = await self._events.read(after=self._seen, limit=_PAGE, kinds=_READ, where={"session": self._name})
+            page = await self._events.read(after=self._seen, limit=_PAGE, kinds=READ, where={"session": self._name})
             for event in page:
                 self._known, self._seen = after(self._known, event), event.offset
             if len(page) < _PAGE:
