@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import json
 from pathlib import Path
+from urllib.parse import quote
 
 from nicegui import html, ui
 from nicegui.events import GenericEventArguments
@@ -22,7 +23,10 @@ _STYLE = "".join(
     (Path(__file__).parent / "static" / name).read_text(encoding="utf-8") for name in ("chat.css", "inbox.css")
 )
 _LOOK_AGAIN_SECONDS = 1.0
-_FACES = {"angry": "😠", "frustrated": "😣", "confused": "😕", "neutral": "😐", "satisfied": "🙂"}
+_FACES = {
+    "angry": "mood_bad", "frustrated": "sentiment_dissatisfied", "confused": "contact_support",
+    "neutral": "sentiment_neutral", "satisfied": "sentiment_satisfied",
+}  # fmt: skip
 _MOODS = ((-0.6, "angry"), (-0.3, "frustrated"), (-0.1, "confused"), (0.3, "neutral"), (2.0, "satisfied"))
 _REASONS = {"asked": "asked for a person", "failures": "answers did not help", "anger": "upset"}
 _TAKE = "const area = document.querySelector('.cs-reply'); emit(area.value); area.value = ''; area.focus();"
@@ -49,13 +53,14 @@ class _Inbox:
 
     async def build(self) -> None:
         """The queue beside the conversation that is open."""
-        with html.div().classes("cs-inbox"):
+        # What is shown is taken away and made anew; this stays, so what is called from a button has a place to stand.
+        self._root = html.div().classes("cs-inbox")
+        with self._root:
             with html.aside(**{"aria-label": "Conversations"}).classes("cs-queue"):
                 with html.header():
                     html.h1("Inbox")
-                    with html.label("You are"):
-                        name = html.input(value=self._agent, maxlength=100, **{"aria-label": "Your name"})
-                        name.on("change", self._rename, js_handler="(event) => emit(event.target.value)")
+                    name = ui.input("You are", value=self._agent).props("dense outlined maxlength=100")
+                    name.classes("cs-name").on("change", self._rename, js_handler="(event) => emit(event.target.value)")
                 self._queue = html.div(role="list", **{"aria-label": "Waiting", "aria-live": "polite"})
             self._main = html.section(**{"aria-label": "Conversation"}).classes("cs-open")
         await self._look()
@@ -64,7 +69,11 @@ class _Inbox:
     async def _look(self) -> None:
         """Bring queue and conversation up to date, where something changed."""
         queue = await waiting(self._vertical)
-        mine = [session for session, agent in (await taken(self._vertical)).items() if agent == self._agent]
+        mine = [
+            (session, await self._last_words(session))
+            for session, agent in (await taken(self._vertical)).items()
+            if agent == self._agent
+        ]
         listed = [(one.session, round(one.seconds / 15)) for one in queue], mine, self._session
         if listed != self._listed:
             self._listed = listed
@@ -88,13 +97,17 @@ class _Inbox:
             before, self._shown = self._shown, shown
             await self._show(state, same=isinstance(before, tuple) and before[0] == state.session)
 
-    def _list(self, queue: list[Waiting], mine: list[str]) -> None:
+    async def _last_words(self, session: str) -> str:
+        asked = (await self._conversations.state(session)).of("customer")
+        return str(asked[-1].payload["text"]) if asked else session[:8]
+
+    def _list(self, queue: list[Waiting], mine: list[tuple[str, str]]) -> None:
         self._queue.clear()
         with self._queue:
             if mine:
                 html.h2(f"Yours · {len(mine)}")
-                for session in mine:
-                    self._entry(session, "🎧", session[:8], "You have this conversation", "")
+                for session, text in mine:
+                    self._entry(session, "headset_mic", text, "You have this conversation", "")
             html.h2(f"Waiting · {len(queue)}")
             if not queue:
                 html.p("Nobody waits for a person.").classes("cs-nobody")
@@ -111,7 +124,7 @@ class _Inbox:
         with html.div(role="listitem"):
             button = html.button(type="button", **{"aria-current": chosen}).classes("cs-entry")
             with button:
-                html.span(face, **{"aria-hidden": "true"}).classes("cs-face")
+                ui.icon(face).props("aria-hidden=true").classes("cs-face")
                 with html.span().classes("cs-about"):
                     html.strong(title)
                     html.small(hint)
@@ -120,12 +133,14 @@ class _Inbox:
 
     async def _choose(self, session: str) -> None:
         self._session = session
-        ui.navigate.history.replace(f"/{self._vertical.name}/inbox?agent={self._agent}&session={session}")
-        await self._look()
+        with self._root:
+            ui.navigate.history.replace(f"/{self._vertical.name}/inbox?agent={quote(self._agent)}&session={session}")
+            await self._look()
 
     async def _rename(self, event: GenericEventArguments) -> None:
         self._agent = str(event.args or "").strip()[:100] or "Agent"
-        await self._look()
+        with self._root:
+            await self._look()
 
     async def _show(self, state: State, *, same: bool) -> None:
         """The conversation; where it only went on, what the agent is writing stays."""
@@ -184,7 +199,7 @@ class _Inbox:
             if course:
                 with html.p().classes("cs-course"):
                     for feeling in course:
-                        html.span(_FACES[feeling], title=feeling, role="img", **{"aria-label": feeling})
+                        ui.icon(_FACES[feeling]).props(f'role=img title="{feeling}" aria-label="{feeling}"')
 
     async def _foot(self, state: State) -> None:
         if state.status != "taken" or state.agent != self._agent:
@@ -197,7 +212,7 @@ class _Inbox:
                     html.p(suggested)
                     use = html.button("Use it", type="button")
                     area = "document.querySelector('.cs-reply')"
-                    use.on("click", js_handler=f"() => {{ {area}.value = {_quoted(suggested)}; {area}.focus(); }}")
+                    use.on("click", js_handler=f"() => {{ {area}.value = {json.dumps(suggested)}; {area}.focus(); }}")
             with html.div().classes("cs-box"):
                 box = html.textarea(rows=1, placeholder="Write to the customer", **{"aria-label": "Your reply"})
                 box.classes("cs-reply").on("keydown.enter", self._reply, js_handler=_ON_ENTER)
@@ -231,11 +246,12 @@ class _Inbox:
         await self._tried(lambda: self._desk.reopen(self._session, self._agent))
 
     async def _tried(self, step: object) -> None:
-        try:
-            await step()  # type: ignore[operator]
-        except PlatformError as error:
-            ui.notify(f"{error.message} {error.remedy}".strip(), type="warning")
-        await self._look()
+        with self._root:
+            try:
+                await step()  # type: ignore[operator]
+            except PlatformError as error:
+                ui.notify(f"{error.message} {error.remedy}".strip(), type="warning")
+            await self._look()
 
 
 def _turn(said: Turn, emotion: dict[str, object] | None) -> None:
@@ -247,9 +263,9 @@ def _turn(said: Turn, emotion: dict[str, object] | None) -> None:
         if said.answer and said.answer.intent:
             told.append(bubbles.readable(said.answer.intent))
         if said.feedback:
-            told.append("👍" if said.feedback == "up" else "👎")
+            told.append("helped" if said.feedback == "up" else "did not help")
         if emotion and emotion["label"] != "neutral":
-            told.append(f"{_FACES[str(emotion['label'])]} {emotion['label']}")
+            told.append(str(emotion["label"]))
         with html.small():
             html.span(" · ".join(told))
             html.time(f"{said.at:%H:%M}", datetime=f"{said.at:%Y-%m-%dT%H:%M:%SZ}")
@@ -263,9 +279,3 @@ def _ago(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.0f} h"
-
-
-def _quoted(text: str) -> str:
-    import json
-
-    return json.dumps(text)

@@ -121,13 +121,13 @@
   class Chat extends HTMLElement {
     constructor() {
       super();
-      this.lang = script.dataset.lang || document.documentElement.lang || navigator.language || "en";
-      this.words = WORDS[this.lang.slice(0, 2).toLowerCase()] || WORDS.en;
+      this.language = script.dataset.lang || document.documentElement.lang || navigator.language || "en";
+      this.words = WORDS[this.language.slice(0, 2).toLowerCase()] || WORDS.en;
       this.memory = recall();
       this.memory.outbox ||= [];
       this.turns = new Map(); // by offset
       this.unsent = new Map(); // by key
-      this.keys = new Set(); // of messages that the server has
+      this.heard = new Set(); // of messages that the server has
       this.seen = 0;
       this.unread = 0;
       this.flushing = false;
@@ -136,7 +136,7 @@
     connectedCallback() {
       const root = this.attachShadow({ mode: "open" });
       const words = this.words;
-      this.dir = script.dataset.dir || (this.lang.startsWith("ar") ? "rtl" : document.documentElement.dir || "ltr");
+      this.dir = script.dataset.dir || (this.language.startsWith("ar") ? "rtl" : document.documentElement.dir || "ltr");
       if (script.dataset.theme) this.setAttribute("data-theme", script.dataset.theme);
       if (script.dataset.accent) this.style.setProperty("--accent", script.dataset.accent);
 
@@ -152,8 +152,8 @@
       this.area = h("textarea", { rows: 1, placeholder: words.ask, enterKeyHint: "send", "aria-label": words.ask });
       const send = h("button", { className: "send", type: "button", title: words.send, "aria-label": words.send }, icon("send"));
       this.panel = h("section", { className: "panel", hidden: true, role: "dialog", "aria-modal": "true", "aria-labelledby": "heading" },
-        h("header", {}, this.heading, this.person, again, close),
-        this.banner, this.log, h("footer", {}, this.area, send));
+        h("header", {}, this.heading, again, close),
+        this.banner, this.log, h("footer", {}, this.person, this.area, send));
       this.quote = h("dialog", { className: "quote", "aria-label": words.quote });
       root.append(h("style", { textContent: STYLE }), this.panel, this.launcher, this.quote);
 
@@ -338,7 +338,7 @@
     }
 
     pending(one) {
-      if (this.unsent.has(one.key) || this.keys.has(one.key)) return;
+      if (this.unsent.has(one.key) || this.heard.has(one.key)) return;
       const turn = h("div", { className: "turn customer unsent" }, h("span", { className: "hidden", textContent: `${this.words.you}: ` }), h("div", { className: "bubble", textContent: one.text }));
       this.unsent.set(one.key, turn);
       this.greeting?.querySelector(".chips")?.remove();
@@ -406,7 +406,7 @@
     /** Show a turn at the place of its offset, once. */
     show(turn, quietly = false) {
       this.seen = Math.max(this.seen, turn.offset);
-      if (turn.key) this.keys.add(turn.key);
+      if (turn.key) this.heard.add(turn.key);
       if (this.turns.has(turn.offset) || (turn.role === "assistant" && !turn.text)) return;
       let shown;
       if (turn.role === "customer" && turn.key && this.unsent.has(turn.key)) {
@@ -582,15 +582,17 @@
     .dots { display: flex; gap: .3rem; padding: .85rem .95rem; }
     .dots i { width: .42rem; height: .42rem; border-radius: 50%; background: var(--muted); animation: blink 1.2s infinite; }
     .dots i:nth-child(2) { animation-delay: .15s; } .dots i:nth-child(3) { animation-delay: .3s; }
-    footer { display: flex; align-items: flex-end; gap: .5rem; padding: .7rem; border-block-start: 1px solid var(--line); }
-    textarea { flex: 1; resize: none; padding: .55rem .85rem; border: 1px solid var(--line); border-radius: 1.1rem; background: var(--paper); max-height: 140px; line-height: 1.4; }
+    footer { display: flex; flex-wrap: wrap; align-items: flex-end; gap: .5rem; padding: .6rem .7rem .7rem; border-block-start: 1px solid var(--line); }
+    footer > .person { margin-inline-end: 100%; border-color: transparent; color: var(--muted); padding-inline: .5rem; }
+    footer > .person:hover { color: var(--ink); }
+    textarea { flex: 1; min-width: 0; resize: none; padding: .55rem .85rem; border: 1px solid var(--line); border-radius: 1.1rem; background: var(--paper); max-height: 140px; line-height: 1.4; }
     .send { flex: none; width: 2.45rem; height: 2.45rem; border-radius: 50%; background: var(--accent); color: var(--on-accent); display: grid; place-items: center; }
     .quote { max-width: min(34rem, 92vw); max-height: 80dvh; padding: 1.3rem 1.4rem; border: 1px solid var(--line); border-radius: 1rem; background: var(--paper); color: var(--ink); box-shadow: 0 18px 60px rgb(0 0 0 / .3); }
     .quote::backdrop { background: rgb(0 0 0 / .4); }
     .quote h3 { margin: 0 0 .6rem; font-size: 1.05rem; }
     .quote p { margin: 0; white-space: pre-line; }
     .quote mark { background: color-mix(in srgb, var(--accent) 22%, transparent); color: inherit; border-radius: .2rem; }
-    .quote footer { padding: 1rem 0 0; border: 0; align-items: center; justify-content: space-between; }
+    .quote footer { flex-wrap: nowrap; padding: 1rem 0 0; border: 0; align-items: center; justify-content: space-between; }
     .quote small { color: var(--muted); }
     @keyframes rise { from { opacity: 0; transform: translateY(6px); } }
     @keyframes blink { 0%, 60%, 100% { opacity: .3; } 30% { opacity: 1; } }
@@ -598,7 +600,6 @@
     @media (max-width: 30rem) {
       :host { inset-block-end: .9rem; inset-inline-end: .9rem; }
       .panel { position: fixed; inset: 0; width: 100vw; height: 100dvh; margin: 0; border: 0; border-radius: 0; z-index: 1; }
-      .person span { display: none; }
     }
   `;
 
