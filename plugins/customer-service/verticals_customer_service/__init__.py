@@ -96,19 +96,23 @@ def register_events() -> Iterator[EventKind]:
 @hookimpl
 def register_endpoints() -> Iterator[Endpoints]:
     """Sessions, messages and feedback; the agents' desk; traces; doors for existing clients; proposals."""
-    yield Endpoints(router="verticals_customer_service.api:router", tenants=True)
-    yield Endpoints(router="verticals_customer_service.stream_api:router")
+    yield Endpoints(router="verticals_customer_service.api:router", tenants=True, public=True)
+    yield Endpoints(router="verticals_customer_service.stream_api:router", public=True)
     yield Endpoints(router="verticals_customer_service.desk_api:router", tenants=True)
     yield Endpoints(router="verticals_customer_service.traces_api:router", tenants=True)
     for door in ("rasa", "openai", "chatwoot"):
         yield Endpoints(router=f"verticals_customer_service.doors.{door}:router")
     yield Endpoints(router="verticals_customer_service.review_api:router")
+    yield Endpoints(router="verticals_customer_service.results_api:router", tenants=True)
+    yield Endpoints(router="verticals_customer_service.widget_api:router", tenants=True, public=True)
 
 
 @hookimpl
 def register_pages() -> Iterator[Page]:
-    """The chat, and the review of what past dialogues suggest."""
+    """The chat, the agents' desk, the figures, and the review of what past dialogues suggest."""
     yield Page(title="Chat", render="verticals_customer_service.pages:chat", icon="forum")
+    yield Page("Inbox", "verticals_customer_service.inbox:inbox", "/inbox", icon="inbox")
+    yield Page("Results", "verticals_customer_service.results_page:results", "/results", icon="insights")
     yield Page(title="Learned", render="verticals_customer_service.review_page:review", path="/learned", icon="school")
 
 
