@@ -60,7 +60,7 @@ class Settings:
             any of them, or ``none``.
         plugins_dir: folder of one-file plugins.
         blocked: plugins (or distributions) that are not loaded.
-        allowed_origins: addresses of pages elsewhere that may call the API, such as ``https://shop.example``; ``*``: any.
+        allowed_origins: pages elsewhere that may call the API, by origin, as ``https://shop.example``; ``*``: all.
         host: address to serve on.
         port: port to serve on.
         plugins: per plugin, its table ``[plugins.<name>]`` as it was given.

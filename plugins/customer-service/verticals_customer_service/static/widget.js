@@ -232,14 +232,15 @@
       }
       this.tell("");
       this.heading.textContent = this.about.title;
-      if (!this.turns.size && !this.unsent.size) this.welcome();
+      this.welcome();
     }
 
     welcome() {
       const words = this.words;
       this.greeting = h("div", { className: "turn assistant" }, h("div", { className: "bubble" }, ...linked(this.about.greeting)));
-      if (this.about.suggestions.length) this.greeting.append(this.chips(this.about.suggestions, words.begin));
-      this.log.append(this.greeting);
+      if (this.about.suggestions.length && !this.turns.size && !this.unsent.size) this.greeting.append(this.chips(this.about.suggestions, words.begin));
+      this.log.prepend(this.greeting);
+      this.down();
     }
 
     restart() {
@@ -406,6 +407,7 @@
     /** Show a turn at the place of its offset, once. */
     show(turn, quietly = false) {
       this.seen = Math.max(this.seen, turn.offset);
+      this.greeting?.querySelector(".chips")?.remove();
       if (turn.key) this.heard.add(turn.key);
       if (this.turns.has(turn.offset) || (turn.role === "assistant" && !turn.text)) return;
       let shown;
