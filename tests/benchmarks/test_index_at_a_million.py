@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 from verticals.retrieval import building, snapshots
+from verticals.retrieval.attributes import Attributes
 from verticals.retrieval.calibration import RECALL
 from verticals.retrieval.dense import Dense
 from verticals.retrieval.exact import Nearest
@@ -90,8 +91,10 @@ def reading(vectors: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with truth._connection() as connection:
         connection.execute("BEGIN")
         rows = range(1, COUNT + 1)
+        thousandths = np.random.default_rng(3).permutation(COUNT) % 1000
         connection.executemany(
-            "INSERT INTO documents VALUES (?, 1, ?, '', '', '', '{}', x'')", ((row, str(row)) for row in rows)
+            "INSERT INTO documents VALUES (?, 1, ?, '', '', '', ?, x'')",
+            ((row, str(row), f'{{"thousandth": {thousandths[row - 1]}, "customer": "c{row % 50}"}}') for row in rows),
         )
         connection.executemany("INSERT INTO vectors VALUES (?, ?)", ((row, vectors[row - 1].tobytes()) for row in rows))
         connection.execute("UPDATE about SET change = 1, dimension = ?", (WIDTH,))
@@ -218,17 +221,23 @@ def test_a_batch_of_exact_queries_against_faiss(vectors: Any, queries: Any, coun
     assert seconds["ours"] <= 1.1 * seconds["tuned"]
 
 
-def test_filters_of_any_selectivity(dense: Dense, reading: Reading, vectors: Any, queries: Any) -> None:
-    generator = np.random.default_rng(3)
+def test_filters_of_any_selectivity(dense: Dense, reading: Reading, vectors: Any, queries: Any, tmp_path: Path) -> None:
+    began = time.perf_counter()
+    attributes = Attributes().advanced(1, np.empty(0, np.int64), reading.metadata_after(0)).folded()
+    built = time.perf_counter() - began
+    attributes.save(tmp_path)
+    loaded = timed(lambda: Attributes.load(tmp_path, 1).matching({"thousandth": 1, "customer": "c1"}))
+    print(f"\nmetadata of {COUNT:,} documents, two keys: taken in in {built:.1f} s, loaded in {loaded:.2f} s")
     shares = [0.001, 0.01, 0.1, 0.5, 0.9]
-    allowed = {share: np.sort(generator.choice(COUNT, int(share * COUNT), replace=False)) + 1 for share in shares}
+    where = {share: {"thousandth": {"$lt": round(1000 * share)}} for share in shares}
+    allowed = {share: attributes.matching(where[share]) for share in shares}
     taken: dict[float, list[float]] = {share: [] for share in [1.0, *shares]}
     found: dict[float, Any] = {share: [] for share in shares}
     for query in queries:
         taken[1.0].append(timed(lambda query=query: dense.search(query, 10, None, reading.vectors_in)))
         for share in shares:
             began = time.perf_counter()
-            hits = dense.search(query, 10, allowed[share], reading.vectors_in)
+            hits = dense.search(query, 10, attributes.matching(where[share]), reading.vectors_in)
             taken[share].append(time.perf_counter() - began)
             found[share].append([row for row, _ in hits])
     print(f"\nunfiltered: p95 {p95(taken[1.0]):.2f} ms")

@@ -55,10 +55,12 @@ class Settings:
         cached_texts: texts whose encodings are kept, so that a repeated text is not computed again; a text that is read
             word by word counts as many; 0 keeps none.
         patience: seconds after which a request that had to wait is given up, unless its client says otherwise.
+        open_tenants: tenants' indexes that stay open for their next search, besides those of the default tenant.
         trackers: where the curves of runs are sent besides the database: ``tensorboard``, ``wandb`` and ``mlflow``,
             any of them, or ``none``.
         plugins_dir: folder of one-file plugins.
         blocked: plugins (or distributions) that are not loaded.
+        allowed_origins: pages elsewhere that may call the API, by origin, as ``https://shop.example``; ``*``: all.
         host: address to serve on.
         port: port to serve on.
         plugins: per plugin, its table ``[plugins.<name>]`` as it was given.
@@ -75,9 +77,11 @@ class Settings:
     loaded_memory: int = 1024
     cached_texts: int = 20_000
     patience: int = 60
+    open_tenants: int = 32
     trackers: tuple[str, ...] = ("tensorboard",)
     plugins_dir: Path | None = None
     blocked: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
     host: str = "127.0.0.1"
     port: int = 8000
     plugins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
@@ -351,9 +355,11 @@ _READERS: Mapping[str, Callable[[_Given], Any]] = {
     "loaded_memory": _whole(1, 10**9),
     "cached_texts": _whole(0, 10**9),
     "patience": _whole(1, 86_400),
+    "open_tenants": _whole(1, 10**6),
     "trackers": _trackers,
     "plugins_dir": _path,
     "blocked": _names,
+    "allowed_origins": _names,
     "host": _text,
     "port": _whole(0, 65535),
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,14 +46,32 @@ class Postings:
     rows: Rows
 
     @classmethod
-    def of(cls, found: Mapping[Scalar, Sequence[Any]]) -> Postings:
-        """What these values have, each one or more arrays of rows."""
-        numbers = sorted(value for value in found if isinstance(value, int | float))
-        texts = sorted(value for value in found if isinstance(value, str))
-        values: list[Scalar] = [*numbers, *texts, *([None] if None in found else [])]
-        parts = [part for value in values for part in found[value]]
-        ends = np.cumsum([sum(map(len, found[value])) for value in values])
-        return cls(values, len(numbers), ends, np.concatenate(parts).astype(np.int64))
+    def of(cls, found: Mapping[Scalar, Sequence[int]]) -> Postings:
+        """What these values have, each its rows."""
+        values, numbers = _ordered(found)
+        ends = np.cumsum([len(found[value]) for value in values])
+        return cls(values, numbers, ends, np.array([row for value in values for row in found[value]], np.int64))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Postings], present: Mask) -> Postings:
+        """All of them in one, without the rows that are no longer there."""
+        values, numbers = _ordered(dict.fromkeys(value for part in parts for value in part.values))
+        place = {value: at for at, value in enumerate(values)}
+        of_values = [np.array([place[value] for value in part.values], np.int64) for part in parts]
+        places = np.concatenate([np.repeat(of, part.sizes) for of, part in zip(of_values, parts, strict=True)])
+        rows = np.concatenate([part.rows for part in parts])
+        there = present[rows]
+        places, rows = places[there], rows[there]
+        sizes = np.bincount(places, minlength=len(values))
+        if not sizes.all():
+            numbers = int(np.count_nonzero(sizes[:numbers]))
+            values = [value for value, size in zip(values, sizes.tolist(), strict=True) if size]
+        return cls(values, numbers, np.cumsum(sizes[sizes > 0]), rows[np.argsort(places, kind="stable")])
+
+    @property
+    def sizes(self) -> Rows:
+        """How many rows each value has."""
+        return np.diff(self.ends, prepend=0)
 
     def equal_to(self, value: Scalar) -> Rows:
         """The rows that have this value."""
@@ -83,16 +101,6 @@ class Postings:
         begin = int(self.ends[first - 1]) if first else 0
         return self.rows[begin : int(self.ends[last - 1])] if last > first else self.rows[:0]
 
-    def by_value(self, present: Mask) -> Iterator[tuple[Scalar, Rows]]:
-        """Values and their rows, without the rows that are no longer there."""
-        gone = not present[self.rows].all()
-        for at, value in enumerate(self.values):
-            rows = self._rows(at, at + 1)
-            if gone:
-                rows = rows[present[rows]]
-            if rows.size:
-                yield value, rows
-
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -102,20 +110,21 @@ class Segment:
     size: int
 
     @classmethod
-    def of(cls, found: Mapping[str, Mapping[Scalar, Sequence[Any]]]) -> Segment:
+    def of(cls, postings: Mapping[str, Postings]) -> Segment:
         """What these keys have."""
-        postings = {key: Postings.of(values) for key, values in found.items() if values}
-        return cls(postings, sum(one.rows.size for one in postings.values()))
+        there = {key: one for key, one in postings.items() if one.values}
+        return cls(there, sum(one.rows.size for one in there.values()))
 
-    def joined(self, other: Segment, present: Mask) -> Segment:
-        """Both in one, without the rows that are no longer there."""
-        found: dict[str, dict[Scalar, list[Rows]]] = {}
-        for segment in (self, other):
-            for key in segment.postings:
-                values = found.setdefault(key, {})
-                for value, rows in segment.postings[key].by_value(present):
-                    values.setdefault(value, []).append(rows)
-        return Segment.of(found)
+    @classmethod
+    def joined(cls, segments: Sequence[Segment], present: Mask) -> Segment:
+        """All of them in one, without the rows that are no longer there."""
+        keys = dict.fromkeys(key for segment in segments for key in segment.postings)
+        return cls.of(
+            {
+                key: Postings.joined([one.postings[key] for one in segments if key in one.postings], present)
+                for key in keys
+            }
+        )
 
 
 @dataclass(frozen=True)
@@ -140,23 +149,22 @@ class Attributes:
             removed: rows.
             documents: rows, ascending, with their metadata as JSON.
         """
-        found: dict[str, dict[Scalar, tuple[list[int]]]] = {}
+        found: dict[str, dict[Scalar, list[int]]] = {}
         rows: list[int] = []
         for row, metadata in documents:
             rows.append(row)
             if metadata != "{}":
                 for key, value in attributes(json.loads(metadata)):
-                    found.setdefault(key, {}).setdefault(value, ([],))[0].append(row)
+                    found.setdefault(key, {}).setdefault(value, []).append(row)
         present = np.zeros(max(self.present.size, rows[-1] + 1 if rows else 0), bool)
         present[: self.present.size] = self.present
         present[removed[removed < present.size]] = False
         present[rows] = True
         segments = list(self.segments)
         if found:
-            segments.append(Segment.of(found))
+            segments.append(Segment.of({key: Postings.of(values) for key, values in found.items()}))
         while len(segments) > 1 and 2 * segments[-1].size > segments[-2].size:
-            last = segments.pop()
-            segments[-1] = segments[-1].joined(last, present)
+            segments[-2:] = [Segment.joined(segments[-2:], present)]
         return Attributes(change, present, tuple(segments))
 
     def matching(self, where: Mapping[str, Any]) -> Rows:
@@ -195,9 +203,7 @@ class Attributes:
 
     def folded(self) -> Attributes:
         """The same in one segment."""
-        whole = Segment({}, 0)
-        for segment in self.segments:
-            whole = whole.joined(segment, self.present)
+        whole = Segment.joined(self.segments, self.present)
         return Attributes(self.change, self.present, (whole,) if whole.size else ())
 
     def save(self, folder: Path) -> None:
@@ -262,6 +268,19 @@ class _Saved(Mapping[str, Postings]):
 
     def __contains__(self, key: object) -> bool:
         return key in self._places
+
+
+def _ordered(values: Collection[Scalar]) -> tuple[list[Scalar], int]:
+    """Different values: numbers ascending, then texts ascending, then `None`; and how many numbers there are."""
+    numbers: list[Scalar] = []
+    texts: list[Scalar] = []
+    for value in values:
+        if value is not None:
+            (texts if isinstance(value, str) else numbers).append(value)
+    # Where they come from sorted parts, sorting only merges these.
+    numbers.sort()  # type: ignore[type-var]
+    texts.sort()  # type: ignore[type-var]
+    return [*numbers, *texts, *([None] if None in values else [])], len(numbers)
 
 
 def attributes(metadata: Mapping[str, Any]) -> Iterator[tuple[str, Scalar]]:

@@ -10,7 +10,7 @@ import numpy as np
 from verticals.contract import BadInput
 
 from .kinds import EXACT, HNSW, IVF_PQ, Kind
-from .libraries import load_faiss
+from .libraries import load_faiss, threads_for
 from .truth import Rows, Vectors
 
 _ROUNDS = 10
@@ -110,7 +110,9 @@ def search(base: Any, kind: Kind, query: Vectors, limit: int, selector: Any, eff
         parameters = faiss.SearchParametersIVF(nprobe=min(effort, kind.lists), **chosen)
     else:
         parameters = faiss.SearchParameters(**chosen) if chosen else None
-    return _found(*base.search(query[np.newaxis], limit, params=parameters))
+    looked_at = effort * (base.ntotal // kind.lists if kind.lists else 32) if not kind.exact else base.ntotal
+    with threads_for(looked_at * base.d):
+        return _found(*base.search(query[np.newaxis], limit, params=parameters))
 
 
 def _scan(base: Any, query: Vectors, limit: int, selector: Any) -> tuple[Rows, Vectors]:

@@ -34,7 +34,7 @@ BATCH = 512
 BATCH_CHARACTERS = 4_000_000
 # Searches replay what is new, so single changes cost one commit; after so many the writer replays by itself, lest a
 # search has to wait for all of a long upsert.
-_REPLAY_EVERY = 1_000
+_REPLAY_EVERY = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,13 +309,22 @@ class DocumentIndex:
         self._replica.tune(tuning.settled)
         return tuning
 
-    def close(self) -> None:
-        """Save what a restart would have to replay, and let the next writer in; harmless when it is closed."""
+    @property
+    def writable(self) -> bool:
+        """Whether it was opened for writing."""
+        return self._lock is not None
+
+    def close(self, *, save: bool = True) -> None:
+        """Save what a restart would have to replay, and let the next writer in; harmless when it is closed.
+
+        Args:
+            save: whether to save; not where the folder has been removed, which would bring some of it back.
+        """
         if self._truth.closed:
             return
         with self._writing:
             try:
-                if self._lock is not None and self._replica.unsaved:
+                if save and self._lock is not None and self._replica.unsaved:
                     self._replica.snapshot()
             except StorageError as error:
                 # The snapshot only makes the next start faster; the documents are safe.

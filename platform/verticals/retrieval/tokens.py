@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
@@ -77,10 +78,10 @@ class Tokens:
 
     def different(self, text: str) -> set[str]:
         """The different words of ``text``; fast for many short texts, because recurring pieces are remembered."""
-        words: set[str] = set()
-        for piece in _PIECE.findall(text):
-            words.update(_remembered(self.language, piece) if len(piece) <= _LONGEST_REMEMBERED else self(piece))
-        return words
+        return set(itertools.chain.from_iterable(map(self._of_piece, _PIECE.findall(text))))
+
+    def _of_piece(self, piece: str) -> Sequence[str]:
+        return _remembered(self.language, piece) if len(piece) <= _LONGEST_REMEMBERED else self(piece)
 
     def marks(self, text: str, words: AbstractSet[str], start: int, end: int) -> list[tuple[int, int]]:
         """Where ``words``, as this analyser gives them, stand in ``text[start:end]``: places in ``text``.
@@ -92,7 +93,7 @@ class Tokens:
             for part in _SCRIPTS.finditer(text, *piece.span()):
                 if _UNSPACED.match(part[0]):
                     found += _stretches(part[0], part.start(), words)
-                elif not words.isdisjoint(self.different(part[0])):
+                elif not words.isdisjoint(self._of_piece(part[0])):
                     found.append(_trimmed(text, *part.span()))
         return found
 

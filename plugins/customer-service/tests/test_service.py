@@ -5,7 +5,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 
+from verticals import Document, NotFound
+from verticals_customer_service.conversation import Conversations
 from verticals_customer_service.data import STARTER
 
 BASE = "/v1/customer-service"
@@ -155,3 +158,21 @@ def test_the_chat_page_renders(service):
     page = service.get("/customer-service")
     assert page.status_code == 200
     assert "cs-log" in page.text
+
+
+def test_each_tenant_has_its_own_sessions_and_articles(service: TestClient) -> None:
+    served, call = service.app.state.site.served["customer-service"], service.portal.call
+    acme, globex = (Conversations(served.of(tenant)) for tenant in ("acme", "globex"))
+    own = Document(
+        id="canteen", title="Where is the canteen of Acme?", text="The canteen of Acme is on the third floor."
+    )
+    call(acme.vertical.index("knowledge").upsert, [own])
+    session = call(acme.start).session
+    call(acme.reply, session, "Where is the canteen of Acme?")
+    assert len(call(acme.history, session)) == 2
+    for other in (globex, Conversations(served)):
+        with pytest.raises(NotFound):
+            call(other.history, session)
+        assert "canteen" not in {
+            hit.document.id for hit in call(other.vertical.index("knowledge").search, "canteen of Acme")
+        }
