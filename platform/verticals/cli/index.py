@@ -13,6 +13,7 @@ from . import index_documents
 from .conditions import conditions
 from .index_import import import_
 from .index_kinds import probe, tune
+from .index_models import reembed, show
 from .numbers import Whole
 from .output import count, duration, json_option, next_steps, note, print_json, table
 from .session import Session, pass_session
@@ -26,7 +27,7 @@ def index() -> None:
     """Build, search, list, change, export and load an index of documents."""
 
 
-for _command in (import_, probe, tune, *index_documents.COMMANDS):
+for _command in (import_, probe, reembed, show, tune, *index_documents.COMMANDS):
     index.add_command(_command)
 
 

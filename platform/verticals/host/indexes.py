@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from verticals.contract import BadInput, Conflict, Document, Hit, Index, NotFound, PlatformError, PluginError, resolve
 
+from .following import Follower
+from .index_models import Embed, IndexModels
+
 if TYPE_CHECKING:
     from verticals.contract import Progress
-    from verticals.retrieval import Changes, DocumentIndex, IndexFacts, LineLoader, Loaded
+    from verticals.retrieval import Changes, DocumentIndex, IndexFacts, LineLoader, Loaded, Reembedded
     from verticals.retrieval.reading import ImportSummary
 
     from .vertical import Vertical
@@ -34,8 +37,11 @@ class IndexHandle:
 
     def __init__(self, vertical: Vertical, noun: Index) -> None:
         self.vertical, self.noun, self.name = vertical, noun, noun.name
+        self._models = IndexModels(vertical, noun)
         self._opened: DocumentIndex | None = None
+        self._follower: Follower | None = None
         self._lock = threading.Lock()
+        self._anew = threading.Lock()
 
     @property
     def opened(self) -> DocumentIndex:
@@ -175,6 +181,38 @@ class IndexHandle:
         facts = self.opened.facts()
         return facts if self.vertical.host.elsewhere is None else replace(facts, writable=True)
 
+    def reembed(
+        self, *, force: bool = False, switch: bool = True, progress: Callable[[Progress], None] | None = None
+    ) -> Reembedded | None:
+        """Do now, at full speed, what happens in the background after a promotion; see `DocumentIndex.reembed`.
+
+        Args:
+            force: let the live version's vectors take over even if they answer worse.
+            switch: whether to let them take over at all; else they are only computed and compared.
+            progress: told now and then.
+
+        Returns:
+            What came of it; `None` where the live version's vectors are in use already.
+
+        Raises:
+            Conflict: another process writes to the index.
+        """
+        index = self.opened
+        if not index.facts().writable:
+            raise Conflict(
+                f"The index {self.vertical.name}/{self.name} is written by another process.",
+                "A server does this by itself, and tells how far it is; else stop it, do this, and start it again.",
+            )
+        with self._anew:
+            self._leave()
+            try:
+                embed, embedding = self._models.wanted()
+                questions = self._models.questions
+                return index.reembed(embed, embedding, questions, force=force, switch=switch, progress=progress)
+            finally:
+                if switch:
+                    self._follow(index)
+
     def snapshot(self) -> None:
         """Write what was derived from the documents to the disk, so that the next start has nothing to catch up on."""
         self.opened.snapshot()
@@ -187,6 +225,7 @@ class IndexHandle:
         """Close the index if it is open."""
         with self._lock:
             if self._opened is not None:
+                self._leave()
                 self._opened.close()
                 self._opened = None
 
@@ -198,8 +237,9 @@ class IndexHandle:
         embed, embedding = self._embedding()
         noun = self.noun
         open_index = partial(
-            DocumentIndex.open, folder, embed, language=noun.language, embedding=embedding, kind=noun.kind
-        )
+            DocumentIndex.open, folder, embed, language=noun.language, embedding=embedding, kind=noun.kind,
+            former=self._models.former,
+        )  # fmt: skip
         try:
             index = open_index()
         except Conflict:
@@ -209,20 +249,21 @@ class IndexHandle:
         except BaseException:
             index.close()
             raise
+        if noun.head or index.facts().embedding != embedding:
+            self._follow(index)
         return index
 
-    def _embedding(self) -> tuple[Callable[[Sequence[str]], Any], str]:
-        """What makes the vectors, and its name: the live version of the index's head, or the bare encoder."""
-        host = self.vertical.host
-        live = self.vertical.head(self.noun.head).live if self.noun.head else None
-        if live is None:
-            return host.engine.embed, host.encoder_source.identity
+    def _follow(self, index: DocumentIndex) -> None:
+        self._follower = Follower(index, self._models, f"{self.vertical.name}/{self.name}")
 
-        def embed(texts: Sequence[str]) -> Any:
-            answers = host.engine.predict(live.vertical, live.head, live.version, list(texts))
-            return [answer.vector for answer in answers]
+    def _leave(self) -> None:
+        if self._follower is not None:
+            self._follower.close()
+            self._follower = None
 
-        return embed, f"{live.reference} on {host.encoder_source.identity}"
+    def _embedding(self) -> tuple[Embed, str]:
+        """What makes the vectors, and its name."""
+        return self._models.wanted()
 
     def _starters(self) -> list[Document]:
         try:
