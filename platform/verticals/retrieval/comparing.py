@@ -20,7 +20,7 @@ _K = 10
 _MOST = 500
 # On fewer questions a single one decides too much.
 _FEWEST = 10
-_CHARACTERS = 200
+_TITLES, _CHARACTERS = 100, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +164,12 @@ def _titles(reading: Reading) -> list[str]:
             if begins := (title or text)[:_CHARACTERS].strip():
                 yield begins
 
-    generator, kept = random.Random(0), []
+    generator = random.Random(0)
+    kept: list[str] = []
     for number, text in enumerate(beginnings()):  # a sample of unknown many (Vitter's algorithm R)
-        if number < _MOST:
+        if number < _TITLES:
             kept.append(text)
-        elif (place := generator.randrange(number + 1)) < _MOST:
+        elif (place := generator.randrange(number + 1)) < _TITLES:
             kept[place] = text
     return kept
 

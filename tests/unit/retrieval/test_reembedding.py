@@ -159,7 +159,7 @@ def test_where_no_document_answers_only_the_change_is_told(filled, models):
     facts = filled.facts()
     assert (facts.embedding, facts.reembedding.embedding, facts.reembedding.held_back) == ("first", "second", None)
     done = filled.reembed(models["second"], "second")
-    assert (done.switched, done.documents, done.compared.questions) == (True, 0, 300)
+    assert (done.switched, done.documents, done.compared.questions) == (True, 0, 100)
 
 
 def test_the_present_model_again_gives_up_what_was_begun(filled, models):
@@ -236,7 +236,7 @@ def test_no_search_compares_a_query_of_one_model_with_vectors_of_another(filled,
         for thread in threads:
             thread.start()
         for name in ("second", "first", "wise", "first"):
-            assert filled.reembed(models[name], name, pace=Pace(batch=100)).switched
+            assert filled.reembed(models[name], name, lambda: ASKED[:5], pace=Pace(batch=100)).switched
             filled.upsert([Document("other", f"other {name}")])
         ended.set()
         for thread in threads:
