@@ -32,23 +32,35 @@ class Follower:
 
     def __init__(self, index: DocumentIndex, models: IndexModels, name: str) -> None:
         self._index, self._models, self._name = index, models, name
-        self._stop = threading.Event()
+        self._stop, self._woken = threading.Event(), threading.Event()
         self._settled = ""
+        self._force = False
         self._next_look = 0.0
         self._thread = threading.Thread(target=self._run, name=f"follow {name}", daemon=True)
         self._thread.start()
 
+    def wake(self, *, force: bool) -> None:
+        """Look at once; with ``force``, the live version takes over even if it answers worse."""
+        self._force = self._force or force
+        self._woken.set()
+
     def close(self) -> None:
         """End the thread; what it is at ends within a batch and goes on another time."""
         self._stop.set()
+        self._woken.set()
         self._thread.join()
 
     def _run(self) -> None:
         seconds = _LOOK_SECONDS
-        while not self._stop.wait(seconds):
-            seconds = _LOOK_SECONDS
+        while True:
+            self._woken.wait(seconds)
+            self._woken.clear()
+            if self._stop.is_set():
+                return
+            seconds, force = _LOOK_SECONDS, self._force
+            self._force = False
             try:
-                self._follow()
+                self._follow(force)
             except _Overtaken:
                 continue
             except Exception as error:  # noqa: BLE001 - whatever it is, the present vectors serve on
@@ -56,17 +68,17 @@ class Follower:
                     return
                 told = "" if isinstance(error, Unavailable) else f"{type(error).__name__}: "
                 _LOG.warning("%s could not be embedded anew, and is tried again: %s%s", self._name, told, error)
-                seconds = _TRY_AGAIN_SECONDS
+                seconds, self._force = _TRY_AGAIN_SECONDS, self._force or force
 
-    def _follow(self) -> None:
+    def _follow(self, force: bool) -> None:
         from verticals.retrieval import Pace
 
         embed, wanted = self._models.wanted()
-        if wanted == self._settled:
+        if wanted == self._settled and not force:
             return
         facts = self._index.facts()
         under_way = facts.reembedding
-        if under_way is not None and under_way.embedding == wanted and under_way.held_back is not None:
+        if under_way is not None and under_way.embedding == wanted and under_way.held_back is not None and not force:
             self._settled = wanted
             return
         if facts.documents and facts.embedding != wanted:
@@ -79,7 +91,7 @@ class Follower:
                     raise _Overtaken("Another version is live.")
 
         pace = Pace(_BATCH, _SHARE, self._stop)
-        done = self._index.reembed(embed, wanted, self._models.questions, pace=pace, progress=overtaken)
+        done = self._index.reembed(embed, wanted, self._models.questions, force=force, pace=pace, progress=overtaken)
         self._settled = wanted
         if done is None:
             return

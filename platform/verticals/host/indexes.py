@@ -197,12 +197,7 @@ class IndexHandle:
         Raises:
             Conflict: another process writes to the index.
         """
-        index = self.opened
-        if not index.facts().writable:
-            raise Conflict(
-                f"The index {self.vertical.name}/{self.name} is written by another process.",
-                "A server does this by itself, and tells how far it is; else stop it, do this, and start it again.",
-            )
+        index = self._own()
         with self._anew:
             self._leave()
             try:
@@ -212,6 +207,32 @@ class IndexHandle:
             finally:
                 if switch:
                     self._follow(index)
+
+    def begin_reembedding(self, *, force: bool = False) -> None:
+        """Have the background look now whether another version is live, and embed the documents anew if so.
+
+        Args:
+            force: let its vectors take over even if they answer worse.
+
+        Raises:
+            Conflict: another process writes to the index, and is not asked by this one.
+        """
+        if (elsewhere := self.vertical.host.elsewhere) is not None:
+            elsewhere.call("reembed", self.vertical.name, self.name, force)
+            return
+        self._own()
+        if (follower := self._follower) is not None:
+            follower.wake(force=force)
+
+    def _own(self) -> DocumentIndex:
+        """The index, if this process writes it."""
+        if not self.opened.facts().writable:
+            raise Conflict(
+                f"The index {self.vertical.name}/{self.name} is written by another process.",
+                "A server embeds documents anew by itself, or is asked to: POST "
+                f"/v1/platform/indexes/{self.vertical.name}/{self.name}/reembed.",
+            )
+        return self.opened
 
     def snapshot(self) -> None:
         """Write what was derived from the documents to the disk, so that the next start has nothing to catch up on."""

@@ -41,7 +41,10 @@ def calls_of(host: Host) -> dict[str, Callable[..., Any]]:
     def delete(vertical: str, index: str, ids: list[str]) -> int:
         return host[vertical].index(index).delete(ids)
 
-    return {"embed": host.engine.embed, "upsert": upsert, "delete": delete}
+    def reembed(vertical: str, index: str, force: bool) -> None:
+        host[vertical].index(index).begin_reembedding(force=force)
+
+    return {"embed": host.engine.embed, "upsert": upsert, "delete": delete, "reembed": reembed}
 
 
 def _lifespans(host: Host, vertical: ServedVertical) -> list[AbstractAsyncContextManager[None]]:

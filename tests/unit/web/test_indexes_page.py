@@ -150,6 +150,6 @@ def test_vectors_of_another_model_are_shown(library, pages, monkeypatch):
         index.reembed(embed, "turned")
     assert "new vectors held back" in shown(pages("/indexes"))
     assert "turned is held back, for it answers worse." in shown(pages(HERE))
-    assert "platform index reembed library/articles --force" in shown(pages(HERE))
+    assert "POST /v1/platform/indexes/library/articles/reembed" in shown(pages(HERE))
     index.reembed(embed, "turned", force=True)
     assert "When these vectors took over: 100% of the ten best hits are the same" in shown(pages(HERE))

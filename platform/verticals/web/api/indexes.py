@@ -97,6 +97,14 @@ class SearchOrder(BaseModel):
     rerank: bool = Field(False, description="Let the index's head order the best hits anew")
 
 
+class ReembedOrder(BaseModel):
+    """How the documents are to be embedded anew."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    force: bool = Field(False, description="Let the new vectors take over even if they answer worse")
+
+
 class SearchAnswer(BaseModel):
     """Hits, best first."""
 
@@ -139,6 +147,17 @@ async def search(
     `span` is where in its text the best passage begins and ends, `marks` where the query's words stand in it.
     """
     return SearchAnswer(hits=await found(site, vertical, index, body))
+
+
+@router.post("/indexes/{vertical}/{index}/reembed", status_code=202, summary="Embed the documents anew")
+async def reembed(vertical: str, index: str, site: CurrentSite, body: ReembedOrder) -> IndexSummary:
+    """Look now whether another version of the index's head is live, and embed all documents by it in the background.
+
+    This happens by itself a second after a promotion or rollback. Here a version that was held back, for it answers
+    worse, can be made to take over. How far it is, the index's `reembedding` says.
+    """
+    await site.running(vertical).index(index).begin_reembedding(force=body.force)
+    return await summarise(site, vertical, index)
 
 
 async def found(site: Site, vertical: str, index: str, order: SearchOrder) -> list[Hit]:

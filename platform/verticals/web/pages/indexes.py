@@ -158,9 +158,9 @@ def _vectors_to_come(place: _Place, facts: IndexSummary) -> None:
         told = f"{anew.done:,} of {_count(anew.total)} embedded; until then searches go by {facts.embedding}."
         notice(told, "info", title=f"{anew.embedding} is about to take over.")
     else:
-        told = f"{anew.held_back.told}. To let it take over all the same, stop the server: "
-        command_line = f"platform index reembed {place.vertical}/{place.index} --force"
-        notice(told + command_line, "warning", title=f"{anew.embedding} is held back, for it answers worse.")
+        path = f"/v1/platform/indexes/{place.vertical}/{place.index}/reembed"
+        told = f'{anew.held_back.told}. To let it take over all the same: POST {path} with {{"force": true}}.'
+        notice(told, "warning", title=f"{anew.embedding} is held back, for it answers worse.")
 
 
 def _anew(anew: IndexReembedding) -> str:
