@@ -16,6 +16,7 @@ from .index_kinds import probe, tune
 from .index_models import reembed, show
 from .numbers import Whole
 from .output import count, duration, json_option, next_steps, note, print_json, table
+from .progress import ProgressDisplay
 from .session import Session, pass_session
 from .targets import find, target_argument
 
@@ -38,6 +39,8 @@ for _command in (import_, probe, reembed, show, tune, *index_documents.COMMANDS)
 def build(session: Session, target: str, as_json: bool) -> None:
     """Bring an index up to date and write its snapshot: starter documents are loaded the first time.
 
+    Where a version of its head has gone live since, it takes over, as by 'platform index reembed'.
+
     \b
     Example:
       platform index build customer-service/knowledge
@@ -46,6 +49,11 @@ def build(session: Session, target: str, as_json: bool) -> None:
     started = time.monotonic()
     documents = chosen.vertical.index(chosen.name)
     number = documents.count()
+    if documents.noun.head:
+        with ProgressDisplay() as display:
+            done = documents.reembed(progress=display)
+        if done is not None and not done.switched:
+            note(f"It stays with {done.before}, for {done.after} answers worse: platform index show {chosen}")
     documents.snapshot()
     seconds = time.monotonic() - started
     if as_json:

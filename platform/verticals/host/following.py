@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _LOOK_SECONDS = 1.0
 _TRY_AGAIN_SECONDS = 60.0
-# Requests wait for a batch at most, and find the engine free for at least half of the time.
-_BATCH, _SHARE = 16, 0.5
+# Who asks meanwhile waits for a batch at most, and finds the encoder free for at least half of the time.
+_BATCH, _SECONDS, _SHARE = 256, 0.05, 0.5
 
 
 class Follower:
@@ -90,7 +90,7 @@ class Follower:
                 if self._models.wanted()[1] != wanted:
                     raise _Overtaken("Another version is live.")
 
-        pace = Pace(_BATCH, _SHARE, self._stop)
+        pace = Pace(_BATCH, _SECONDS, _SHARE, self._stop)
         done = self._index.reembed(embed, wanted, self._models.questions, force=force, pace=pace, progress=overtaken)
         self._settled = wanted
         if done is None:

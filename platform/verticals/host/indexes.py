@@ -199,13 +199,14 @@ class IndexHandle:
         """
         index = self._own()
         with self._anew:
+            followed = self._follower is not None
             self._leave()
             try:
                 embed, embedding = self._models.wanted()
                 questions = self._models.questions
                 return index.reembed(embed, embedding, questions, force=force, switch=switch, progress=progress)
             finally:
-                if switch:
+                if switch and followed:
                     self._follow(index)
 
     def begin_reembedding(self, *, force: bool = False) -> None:

@@ -51,14 +51,20 @@ class Pace:
     """How fast it goes on.
 
     Args:
-        batch: documents embedded at once.
+        batch: documents embedded at once, at most.
+        seconds: that a batch may take, for whoever else asks the model waits for so long; 0: as many as it takes.
         share: of the time that is worked; in the rest others may.
         stop: once it is set, what is under way ends within a batch; what was done is kept.
     """
 
     batch: int = _BATCH
+    seconds: float = 0.0
     share: float = 1.0
     stop: threading.Event = field(default_factory=threading.Event)
+
+    def after(self, size: int, took: float) -> int:
+        """How many documents to embed at once after ``size`` of them took so many seconds."""
+        return self.batch if not self.seconds else max(1, min(self.batch, 2 * size, int(size * self.seconds / took)))
 
     def rest(self, worked: float) -> None:
         """Let others work after so many seconds, and see whether to go on.
@@ -180,18 +186,23 @@ def embed_all(
     Raises:
         Unavailable: it was stopped.
     """
+    size = pace.after(1, 1.0)
+    with truth.reading() as reading:
+        done, total = reading.coming.done(), reading.count()  # which takes long enough to be done once only
     while True:
         pace.rest(0.0)
         began = time.monotonic()
         with truth.reading() as reading:
-            left, dimension = reading.coming.left(pace.batch), reading.coming.dimension()
+            left, dimension = reading.coming.left(size), reading.coming.dimension()
         if not left:
             return
+        asked = time.monotonic()
         vectors = embedder([embedded_text(title, text) for _, title, text in left], dimension)
+        size = pace.after(len(left), max(1e-6, time.monotonic() - asked))
         with truth.writing() as writing:
             writing.coming.put([row for row, _, _ in left], vectors)
-            done, total = writing.coming.done(), writing.count()
-        told(len(left), done, total)
+        done += len(left)
+        told(len(left), done, max(done, total))
         pace.rest(time.monotonic() - began)
 
 

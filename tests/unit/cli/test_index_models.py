@@ -87,3 +87,8 @@ def test_force_without_a_change_is_refused(library):
     refused = library("index", "reembed", "library/articles", "--dry-run", "--force")
     assert refused.code == 2
     assert "--force" in refused.err
+
+
+def test_building_an_index_lets_the_live_version_take_over(library):
+    assert library("index", "build", "library/articles").code == 0
+    assert "library/near@v1" in library("index", "show", "library/articles").out

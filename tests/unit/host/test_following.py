@@ -9,6 +9,7 @@ import pytest
 
 from verticals.contract import Conflict
 from verticals.host import Host
+from verticals.host.serving import calls_of
 
 LIBRARY = '''"""Questions and the articles that answer them."""
 from pydantic import BaseModel
@@ -186,3 +187,23 @@ def test_a_version_that_cannot_be_loaded_any_more_is_replaced_before_the_index_o
     (library.host.home / "models" / "library" / "near" / "v1" / "head.safetensors").unlink()
     library.host.engine.versions._kept.clear()
     assert made_by("v2")(index.facts())
+
+
+def test_a_worker_asks_the_process_that_writes(library, monkeypatch):
+    asked = []
+
+    class Elsewhere:
+        def call(self, *arguments):
+            asked.append(arguments)
+
+    index = library.index("articles")
+    with monkeypatch.context() as worker:
+        worker.setattr(library.host, "elsewhere", Elsewhere())
+        index.begin_reembedding(force=True)
+    assert asked == [("reembed", "library", "articles", True)]
+    index.count()
+    monkeypatch.setattr("verticals.retrieval.comparing.Compared.worse", True)
+    library.head("near").promote("v2")
+    name, *arguments = asked[0]
+    calls_of(library.host)[name](*arguments)
+    waits_for(index, made_by("v2"))

@@ -243,3 +243,9 @@ def test_no_search_compares_a_query_of_one_model_with_vectors_of_another(filled,
             thread.join()
     assert failures == []
     assert asked[0] > 40
+
+
+def test_a_batch_takes_no_longer_than_it_may():
+    pace = Pace(batch=256, seconds=0.05)
+    assert [pace.after(1, 1.0), pace.after(4, 0.01), pace.after(16, 0.2), pace.after(200, 0.01)] == [1, 8, 4, 256]
+    assert Pace(batch=256).after(256, 9.0) == 256
