@@ -45,6 +45,29 @@ def test_evidence_opens_the_article_with_the_passage_marked(page) -> None:
     page.get_by_role("dialog").locator("mark").first.wait_for(timeout=10_000)
 
 
+def test_an_agents_words_appear_by_themselves_and_are_there_after_a_reload(page, served) -> None:
+    page.goto("/customer-service")
+    _answer(page, "where is my parcel?")
+    page.wait_for_url("**session=*")
+    sessions = f"{served.url}/v1/customer-service/sessions/{page.url.rpartition('=')[2]}"
+    for step, body in (
+        ("take-over", {"agent": "Dana"}),
+        ("replies", {"agent": "Dana", "text": "Let me look that up."}),
+    ):
+        assert page.request.post(f"{sessions}/{step}", data=body).ok
+    page.get_by_text("Dana has joined the conversation.").wait_for(timeout=10_000)
+    page.get_by_text("Let me look that up.").wait_for(timeout=10_000)
+    page.get_by_label("Your message").fill("how do I return something?")
+    page.keyboard.press("Enter")
+    assert page.request.post(f"{sessions}/replies", data={"agent": "Dana", "text": "Use the form."}).ok
+    page.get_by_text("Use the form.").wait_for(timeout=10_000)
+    assert page.locator(ANSWERS).count() == 1  # the assistant's, of before
+    page.reload()
+    for text in ("Let me look that up.", "Use the form.", "how do I return something?"):
+        page.get_by_text(text, exact=True).wait_for(timeout=10_000)
+    assert page.get_by_text("Use the form.").count() == 1
+
+
 def test_a_second_start_is_quick(served) -> None:
     # Five seconds on a quiet machine (docs/benchmarks.md); a busy one gets room.
     assert served.seconds_to_ready < 20

@@ -1,5 +1,7 @@
 """The pages of the indexes as a person uses them, in a real browser."""
 
+import itertools
+
 import pytest
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -41,6 +43,39 @@ def test_two_ways_to_search_stand_side_by_side(page) -> None:
     assert left["x"] + left["width"] < right["x"]
     topics = set(page.locator(".p-fact span:last-child").all_inner_texts())
     assert topics == {"returns", "delivery"}
+
+
+def test_settings_are_compared_page_by_page(page) -> None:
+    page.goto("/indexes/customer-service/knowledge?q=refund&k=3")
+    page.locator(HITS).first.wait_for(timeout=20_000)
+    page.locator("select[name=against]").select_option("hybrid")
+    page.get_by_text("More settings").click()
+    page.locator("select[name=against_fusion]").select_option("ranks")
+    page.locator("input[name=against_diversity]").fill("0.5")
+    page.get_by_role("button", name="Search", exact=True).click()
+    page.get_by_role("heading", name="Hybrid, fused by ranks, diversity 0.5").wait_for(timeout=20_000)
+    first = page.locator(HITS).all_inner_texts()
+    page.get_by_role("link", name="Next hits").click()
+    page.get_by_text("Hits 4 to 6").wait_for(timeout=20_000)
+    assert page.locator(".p-place").first.inner_text() == "4"
+    assert page.locator(HITS).all_inner_texts() != first
+    boxes = [box.bounding_box() for box in page.locator(".p-fieldset .p-input").all()]
+    assert all(left["x"] + left["width"] <= right["x"] for left, right in itertools.pairwise(boxes[:4]))
+
+
+def test_files_that_are_dropped_are_imported(page) -> None:
+    page.goto("/indexes/customer-service/knowledge")
+    chosen = page.locator(".p-upload input[type=file]")
+    chosen.wait_for(state="attached", timeout=20_000)
+    snow = {"name": "snow.md", "mimeType": "text/markdown", "buffer": b"# Snow\n\nWear boots when it snows.\n"}
+    chosen.set_input_files([snow, {"name": "bad.pdf", "mimeType": "application/pdf", "buffer": b"no pdf"}])
+    page.get_by_text("Read 1 file: 1 passage, 1 new").wait_for(timeout=30_000)
+    assert "damaged or no PDF" in page.locator(".p-upload-result .p-table").inner_text()
+    page.get_by_role("link", name="Show the documents").click()
+    page.get_by_label("What are you looking for?").fill("boots")
+    page.keyboard.press("Enter")
+    page.locator(HITS).first.wait_for(timeout=20_000)
+    assert "Snow" in page.locator(HITS).all_inner_texts()
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -9,7 +9,7 @@ import click
 
 from verticals.contract import Hit
 
-from . import index_documents
+from . import index_documents, index_tenants
 from .conditions import conditions
 from .index_import import import_
 from .index_kinds import probe, tune
@@ -18,7 +18,8 @@ from .numbers import Whole
 from .output import count, duration, json_option, next_steps, note, print_json, table
 from .progress import ProgressDisplay
 from .session import Session, pass_session
-from .targets import find, target_argument
+from .targets import target_argument
+from .tenants import choose, tenant_option
 
 _LONGEST_PASSAGE = 100  # characters shown
 
@@ -28,15 +29,16 @@ def index() -> None:
     """Build, search, list, change, export and load an index of documents."""
 
 
-for _command in (import_, probe, reembed, show, tune, *index_documents.COMMANDS):
+for _command in (import_, probe, reembed, show, tune, *index_tenants.COMMANDS, *index_documents.COMMANDS):
     index.add_command(_command)
 
 
 @index.command()
 @target_argument("index")
+@tenant_option
 @json_option
 @pass_session
-def build(session: Session, target: str, as_json: bool) -> None:
+def build(session: Session, target: str, tenant: str, as_json: bool) -> None:
     """Bring an index up to date and write its snapshot: starter documents are loaded the first time.
 
     Where a version of its head has gone live since, it takes over, as by 'platform index reembed'.
@@ -45,21 +47,20 @@ def build(session: Session, target: str, as_json: bool) -> None:
     Example:
       platform index build customer-service/knowledge
     """
-    chosen = find(session.host(), target, "index")
+    chosen = choose(session, target, tenant, new=True)
     started = time.monotonic()
-    documents = chosen.vertical.index(chosen.name)
-    number = documents.count()
-    if documents.noun.head:
+    number = chosen.handle.count()
+    if chosen.handle.noun.head:
         with ProgressDisplay() as display:
-            done = documents.reembed(progress=display)
+            done = chosen.handle.reembed(progress=display)
         if done is not None and not done.switched:
             note(f"It stays with {done.before}, for {done.after} answers worse: platform index show {chosen}")
-    documents.snapshot()
+    chosen.handle.snapshot()
     seconds = time.monotonic() - started
     if as_json:
-        print_json({"index": str(chosen), "documents": number, "seconds": round(seconds, 3)})
+        print_json({"index": chosen.name, "documents": number, "seconds": round(seconds, 3)})
         return
-    click.echo(f"{chosen} holds {count(number, 'document')}; built in {duration(seconds)}.")
+    click.echo(f"{chosen.handle} holds {count(number, 'document')}; built in {duration(seconds)}.")
     next_steps(f'platform index search {chosen} "…"')
 
 
@@ -82,15 +83,18 @@ def build(session: Session, target: str, as_json: bool) -> None:
     help="Only documents with this metadata; also != < <= > >=. Repeatable.",
 )
 @click.option("--least", type=float, help="Leave out hits whose similarity is lower.")
+@click.option("--fusion", type=click.Choice(["scores", "ranks"]), default="scores", help="What a hybrid search joins.")
+@click.option("--weight", type=click.FloatRange(0, 1), help="How much meaning counts in a hybrid search, 0 to 1.")
 @click.option("--diversity", type=click.FloatRange(0, 1), default=0.0, help="How much hits are to differ, 0 to 1.")
 @click.option("--fold", is_flag=True, help="Show only the best of documents with the same title and text.")
 @click.option("--rerank", is_flag=True, help="Let the index's head order the best hits anew.")
 @click.option("--explain", is_flag=True, help="Show each hit's place in both rankings and its scores.")
+@tenant_option
 @json_option
 @pass_session
 def search(
     session: Session, /, target: str, text: str, where: tuple[str, ...], least: float | None, explain: bool,
-    as_json: bool, **options: Any,
+    tenant: str, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Search an index for TEXT.
 
@@ -100,8 +104,9 @@ def search(
       platform index search customer-service "sharpen" --where topic=products --mode lexical --json
       platform index search shop/articles "refund" --where "year>=2025" --where topic=returns --where topic=payment
     """
-    chosen = find(session.host(), target, "index")
-    documents = chosen.vertical.index(chosen.name)
+    weight = options.pop("weight")
+    options["weights"] = None if weight is None else (weight, 1 - weight)
+    documents = choose(session, target, tenant).handle
     hits = documents.search(text, where=conditions(where, "--where"), minimum_similarity=least, **options)
     if as_json:
         print_json(hits)

@@ -14,7 +14,8 @@ from .output import count as counted
 from .output import duration, facts, heading, json_line, json_option, next_steps, note, print_json, shown_path, table
 from .progress import ProgressDisplay
 from .session import Session, pass_session
-from .targets import Target, find, target_argument
+from .targets import target_argument
+from .tenants import choose, tenant_option
 
 if TYPE_CHECKING:
     from verticals.host.indexes import IndexHandle
@@ -26,9 +27,10 @@ _EXCERPT = 160
 @target_argument("index")
 @click.option("--after", default="", metavar="ID", help="Only documents behind this id.")
 @click.option("--limit", type=Whole(1), default=20, show_default=True, help="How many documents.")
+@tenant_option
 @json_option
 @pass_session
-def list_(session: Session, target: str, after: str, limit: int, as_json: bool) -> None:
+def list_(session: Session, target: str, tenant: str, after: str, limit: int, as_json: bool) -> None:
     """List the documents of an index, in the order of their ids.
 
     \b
@@ -36,7 +38,8 @@ def list_(session: Session, target: str, after: str, limit: int, as_json: bool) 
       platform index list customer-service/knowledge
       platform index list customer-service/knowledge --after cancel-order --limit 50 --json
     """
-    chosen, handle = _opened(session, target)
+    chosen = choose(session, target, tenant)
+    handle = chosen.handle
     documents = handle.documents(after, limit + 1)
     more, documents = len(documents) > limit, documents[:limit]
     if as_json:
@@ -54,16 +57,17 @@ def list_(session: Session, target: str, after: str, limit: int, as_json: bool) 
 @click.command()
 @target_argument("index")
 @click.argument("id")
+@tenant_option
 @json_option
 @pass_session
-def get(session: Session, target: str, id: str, as_json: bool) -> None:  # noqa: A002 - what the command line calls it
+def get(session: Session, target: str, tenant: str, id: str, as_json: bool) -> None:  # noqa: A002 - what the command line calls it
     """Show the document that has this ID, whole.
 
     \b
     Example:
       platform index get customer-service/knowledge cancel-order
     """
-    _, handle = _opened(session, target)
+    handle = choose(session, target, tenant).handle
     document = handle.get(id)
     if as_json:
         print_json(document)
@@ -77,16 +81,18 @@ def get(session: Session, target: str, id: str, as_json: bool) -> None:  # noqa:
 @click.command()
 @target_argument("index")
 @click.argument("ids", nargs=-1, required=True, metavar="ID…")
+@tenant_option
 @json_option
 @pass_session
-def delete(session: Session, target: str, ids: tuple[str, ...], as_json: bool) -> None:
+def delete(session: Session, target: str, tenant: str, ids: tuple[str, ...], as_json: bool) -> None:
     """Remove the documents that have these IDs; those that are not there are named.
 
     \b
     Example:
       platform index delete customer-service/knowledge old-returns old-prices
     """
-    chosen, handle = _opened(session, target)
+    chosen = choose(session, target, tenant)
+    handle = chosen.handle
     wanted = list(dict.fromkeys(ids))
     missing = [one for one in wanted if not _there(handle, one)]
     if len(missing) == len(wanted):
@@ -95,7 +101,7 @@ def delete(session: Session, target: str, ids: tuple[str, ...], as_json: bool) -
         )
     deleted = handle.delete(wanted)
     if as_json:
-        print_json({"index": str(chosen), "deleted": deleted, "missing": missing})
+        print_json({"index": chosen.name, "deleted": deleted, "missing": missing})
         return
     if missing:
         note(f"Note: not there: {', '.join(missing)}.")
@@ -104,19 +110,21 @@ def delete(session: Session, target: str, ids: tuple[str, ...], as_json: bool) -
 
 @click.command()
 @target_argument("index")
+@tenant_option
 @json_option
 @pass_session
-def count(session: Session, target: str, as_json: bool) -> None:
+def count(session: Session, target: str, tenant: str, as_json: bool) -> None:
     """Say how many documents an index holds.
 
     \b
     Example:
       platform index count customer-service/knowledge
     """
-    chosen, handle = _opened(session, target)
+    chosen = choose(session, target, tenant)
+    handle = chosen.handle
     number = handle.count()
     if as_json:
-        print_json({"index": str(chosen), "documents": number})
+        print_json({"index": chosen.name, "documents": number})
     else:
         click.echo(number)
 
@@ -124,8 +132,9 @@ def count(session: Session, target: str, as_json: bool) -> None:
 @click.command()
 @target_argument("index")
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@tenant_option
 @pass_session
-def export(session: Session, target: str, file: Path) -> None:
+def export(session: Session, target: str, tenant: str, file: Path) -> None:
     """Write all documents of an index to FILE (.jsonl or .parquet), or as JSON lines to - (standard output).
 
     The file appears whole or not at all; 'platform index load' reads it.
@@ -135,7 +144,8 @@ def export(session: Session, target: str, file: Path) -> None:
       platform index export customer-service/knowledge knowledge.parquet
       platform index export customer-service/knowledge - | wc -l
     """
-    chosen, handle = _opened(session, target)
+    chosen = choose(session, target, tenant)
+    handle = chosen.handle
     if str(file) == "-":
         from verticals.retrieval import json_line as line_of
 
@@ -150,9 +160,10 @@ def export(session: Session, target: str, file: Path) -> None:
 @target_argument("index")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--encoding", help="Encoding of a .jsonl file.  [default: UTF-8]")
+@tenant_option
 @json_option
 @pass_session
-def load(session: Session, target: str, file: Path, encoding: str | None, as_json: bool) -> None:
+def load(session: Session, target: str, tenant: str, file: Path, encoding: str | None, as_json: bool) -> None:
     """Add or replace documents by those of FILE (.jsonl or .parquet), as 'platform index export' writes them.
 
     Each row has an id and a text, and may have a title, a source and metadata (a JSON object). All bad rows are
@@ -166,7 +177,8 @@ def load(session: Session, target: str, file: Path, encoding: str | None, as_jso
     """
     import time
 
-    chosen, handle = _opened(session, target)
+    chosen = choose(session, target, tenant, new=True)
+    handle = chosen.handle
     started = time.monotonic()
     try:
         with ProgressDisplay() as display:
@@ -177,7 +189,7 @@ def load(session: Session, target: str, file: Path, encoding: str | None, as_jso
     seconds = time.monotonic() - started
     if as_json:
         said = {name: getattr(loaded, name) for name in ("rows", "added", "updated", "unchanged", "repeated")}
-        print_json({"index": str(chosen), **said, "seconds": round(seconds, 3)})
+        print_json({"index": chosen.name, **said, "seconds": round(seconds, 3)})
         return
     if loaded.repeated:
         note(f"Note: {counted(loaded.repeated, 'row')} with an id that comes again; the last of them counts.")
@@ -189,11 +201,6 @@ def load(session: Session, target: str, file: Path, encoding: str | None, as_jso
 
 
 COMMANDS = (list_, get, delete, count, export, load)
-
-
-def _opened(session: Session, target: str) -> tuple[Target, IndexHandle]:
-    chosen = find(session.host(), target, "index")
-    return chosen, chosen.vertical.index(chosen.name)
 
 
 def _there(handle: IndexHandle, id: str) -> bool:  # noqa: A002 - the field's own name

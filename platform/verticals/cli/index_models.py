@@ -9,7 +9,8 @@ import click
 from .output import count, duration, facts, json_option, next_steps, note, print_json, table
 from .progress import ProgressDisplay
 from .session import Session, pass_session
-from .targets import find, target_argument
+from .targets import target_argument
+from .tenants import choose, tenant_option
 
 if TYPE_CHECKING:
     from verticals.retrieval import Compared, Reembedding
@@ -17,17 +18,18 @@ if TYPE_CHECKING:
 
 @click.command()
 @target_argument("index")
+@tenant_option
 @json_option
 @pass_session
-def show(session: Session, target: str, as_json: bool) -> None:
+def show(session: Session, target: str, tenant: str, as_json: bool) -> None:
     """Show what an index holds, what makes its vectors, and how far new ones are.
 
     \b
     Example:
       platform index show customer-service/knowledge
     """
-    chosen = find(session.host(), target, "index")
-    found = chosen.vertical.index(chosen.name).facts()
+    chosen = choose(session, target, tenant)
+    found = chosen.handle.facts()
     if as_json:
         print_json(found)
         return
@@ -55,11 +57,12 @@ def _coming(anew: Reembedding) -> str:
 
 @click.command()
 @target_argument("index")
+@tenant_option
 @click.option("--dry-run", is_flag=True, help="Compute and compare, but let nothing take over.")
 @click.option("--force", is_flag=True, help="Let the new vectors take over even if they answer worse.")
 @json_option
 @pass_session
-def reembed(session: Session, target: str, dry_run: bool, force: bool, as_json: bool) -> None:
+def reembed(session: Session, target: str, tenant: str, dry_run: bool, force: bool, as_json: bool) -> None:
     """Compute an index's vectors by the live version of its head, compare, and let them take over.
 
     The present and the new vectors are asked what the version was validated on. The new ones take over unless the right
@@ -72,17 +75,17 @@ def reembed(session: Session, target: str, dry_run: bool, force: bool, as_json: 
     """
     if dry_run and force:
         raise click.UsageError("--dry-run lets nothing take over, so --force has no meaning with it.")
-    chosen = find(session.host(), target, "index")
-    handle = chosen.vertical.index(chosen.name)
+    chosen = choose(session, target, tenant)
+    handle = chosen.handle
     with ProgressDisplay() as display:
         done = handle.reembed(force=force, switch=not dry_run, progress=display)
     if as_json:
-        print_json({"index": str(chosen), "reembedded": done})
+        print_json({"index": chosen.name, "reembedded": done})
         return
     if done is None:
-        note(f"{chosen} holds the vectors of {handle.facts().embedding} already.")
+        note(f"{handle} holds the vectors of {handle.facts().embedding} already.")
         return
-    click.echo(f"{chosen}: {count(done.documents, 'document')} embedded in {duration(done.seconds)}.")
+    click.echo(f"{handle}: {count(done.documents, 'document')} embedded in {duration(done.seconds)}.")
     if done.compared is not None:
         _show(done.compared)
     if done.switched:

@@ -15,6 +15,7 @@ class Entry(NamedTuple):
 SECTIONS: dict[str, dict[str, Entry]] = {
     "Serve": {
         "run": Entry("verticals.cli.run:run", "Serve verticals: their API and pages"),
+        "key": Entry("verticals.cli.key:key", "Make, list and revoke keys of the API"),
         "events": Entry("verticals.cli.events:events", "Read a vertical's event log"),
     },
     "Data and training": {

@@ -4,6 +4,7 @@ Nothing here imports anything heavy; a plugin that only declares costs nothing u
 """
 
 from .errors import (
+    BadFiles,
     BadInput,
     BadRows,
     Conflict,
@@ -41,10 +42,10 @@ from .records import (
 )
 
 __all__ = [
-    "NAME", "PROJECT", "SPLITS", "BadInput", "BadRows", "Batch", "Command", "Conflict", "Damaged", "Dataset",
-    "Document", "Endpoints", "Event", "EventKind", "Evidence", "Extent", "FitJob", "FitReport", "Hit", "Hooks", "Index",
-    "NotFound", "Page", "PlatformError", "PluginError", "Prediction", "Predictions", "Preparation", "Progress",
-    "Recipe", "RowProblem", "SettingsError", "Span", "StartFrom", "StorageError", "TaskHead",
+    "NAME", "PROJECT", "SPLITS", "BadFiles", "BadInput", "BadRows", "Batch", "Command", "Conflict", "Damaged",
+    "Dataset", "Document", "Endpoints", "Event", "EventKind", "Evidence", "Extent", "FitJob", "FitReport", "Hit",
+    "Hooks", "Index", "NotFound", "Page", "PlatformError", "PluginError", "Prediction", "Predictions", "Preparation",
+    "Progress", "Recipe", "RowProblem", "SettingsError", "Span", "StartFrom", "StorageError", "TaskHead",
     "TooLate", "TooMany", "Unavailable",
     "check_name", "hookimpl", "hookspec", "resolve", "suggest",
 ]  # fmt: skip

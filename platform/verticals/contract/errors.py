@@ -7,7 +7,7 @@ answer in its own way without a table of special cases.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 
@@ -151,6 +151,24 @@ class BadRows(BadInput):
         more = f"\n  … and {len(self.problems) - 20} more" if len(self.problems) > 20 else ""
         count = f"{len(self.problems)} problem{'s' if len(self.problems) != 1 else ''}"
         super().__init__(f"{source}: {count}; nothing was imported.{shown}{more}\n", remedy)
+
+
+class BadFiles(BadInput):
+    """Files that cannot be read, whole or in part, all reported together; the others of the request were imported.
+
+    Args:
+        problems: path and problem of each.
+        files: how many there were in all.
+        stored: what became of the others, in figures by name.
+    """
+
+    type = "bad-files"
+
+    def __init__(self, problems: Sequence[tuple[str, str]], files: int, stored: Mapping[str, int]) -> None:
+        self.problems, self.stored = tuple(problems), dict(stored)
+        bad = len({path for path, _ in problems})
+        told = f"{'1 file' if bad == 1 else f'{bad:,} files'} of {files:,} cannot be read, whole or in part."
+        super().__init__(told, "Correct them and send them again.")
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

@@ -126,9 +126,17 @@ class EventKind:
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """A FastAPI router (a reference to it), mounted under ``/v1/<plugin>``."""
+    """A FastAPI router (a reference to it), mounted under ``/v1/<plugin>``.
+
+    Args:
+        router: the router.
+        tenants: whether it keeps tenants apart: all that belongs to a customer comes from, and goes to, the indexes and
+            events of ``CurrentVertical``, which are the asking tenant's own. Otherwise keys of other tenants than the
+            default one are refused.
+    """
 
     router: Any
+    tenants: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,19 @@ class FileLock:
             self._file.close()
             self._file = None
 
+    def holder(self) -> str | None:
+        """The number of the process that holds the lock, as it left it; `None` where nobody does."""
+        try:
+            file = self.path.open("r")
+        except OSError:
+            return None
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return file.read().strip()
+        return None
+
     def __enter__(self) -> FileLock:
         self.acquire()
         return self

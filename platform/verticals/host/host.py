@@ -33,6 +33,7 @@ from . import adapting, together
 from .discovery import discover
 from .loading import PluginState, load_plugins, new_manager
 from .settings import Settings
+from .tenants import OpenTenants
 from .training import provenance
 from .vertical import Vertical
 
@@ -84,6 +85,7 @@ class Host:
         self._lock = threading.RLock()
         self._closed = False
         self.elsewhere: RemoteQueue | None = None
+        self.open_tenants = OpenTenants(settings.open_tenants)
         self.on_progress: Callable[[str, Progress], None] | None = None
 
     @classmethod

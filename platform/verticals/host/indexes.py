@@ -6,6 +6,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,12 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from verticals.contract import BadInput, Conflict, Document, Hit, Index, NotFound, PlatformError, PluginError, resolve
 
+from . import tenants
+from .addresses import address_of
 from .following import Follower
 from .index_models import Embed, IndexModels
+from .leases import Leases
+from .tenants import DEFAULT
 
 if TYPE_CHECKING:
     from verticals.contract import Progress
-    from verticals.retrieval import Changes, DocumentIndex, IndexFacts, LineLoader, Loaded, Reembedded
+    from verticals.files import FileLock
+    from verticals.retrieval import Changes, DocumentIndex, IndexFacts, LineLoader, Loaded, Probe, Reembedded, Tuning
     from verticals.retrieval.reading import ImportSummary
 
     from .vertical import Vertical
@@ -30,26 +36,50 @@ _PAGE = 100
 class IndexHandle:
     """An index bound to its vertical. Its methods open it; opening loads the encoder.
 
+    What other processes write is found by the next search. Where another process is the writer, this one reads, and
+    becomes the writer with the first change after that process has let go.
+
     Args:
         vertical: that declares it.
         noun: the declaration.
+        tenant: whose documents; each tenant has the starter documents and its own.
+
+    Raises:
+        BadInput: the name cannot be one of a tenant.
     """
 
-    def __init__(self, vertical: Vertical, noun: Index) -> None:
-        self.vertical, self.noun, self.name = vertical, noun, noun.name
+    def __init__(self, vertical: Vertical, noun: Index, tenant: str = DEFAULT) -> None:
+        self.vertical, self.noun, self.name, self.tenant = vertical, noun, noun.name, tenant
+        self._home = vertical.host.home / "indexes" / vertical.name / noun.name
+        self.folder = tenants.folder_of(self._home, tenant)
         self._models = IndexModels(vertical, noun)
-        self._opened: DocumentIndex | None = None
         self._follower: Follower | None = None
-        self._lock = threading.Lock()
         self._anew = threading.Lock()
+        self._leases = Leases(self.folder, self._open, partial(self._open, writable=True))
+
+    def of(self, tenant: str) -> IndexHandle:
+        """The same index with another tenant's documents.
+
+        Raises:
+            BadInput: the name cannot be one of a tenant.
+        """
+        return self.vertical.index(self.name, tenant)
+
+    def tenants(self) -> list[str]:
+        """The tenants that have documents of their own here, besides the default one."""
+        return tenants.tenants_in(self._home)
 
     @property
     def opened(self) -> DocumentIndex:
         """The index itself, opened on first use; for reading only while another process writes to it."""
-        with self._lock:
-            if self._opened is None:
-                self._opened = self._open()
-            return self._opened
+        return self._leases.index
+
+    @contextmanager
+    def _using(self, *, writing: bool = False) -> Iterator[DocumentIndex]:
+        with self._leases.use(writing=writing) as index:
+            yield index
+        if self.tenant != DEFAULT:
+            self.vertical.host.open_tenants.note(self)
 
     def search(
         self,
@@ -72,7 +102,8 @@ class IndexHandle:
             Unavailable: that head has no live version.
         """
         judge = self._judge() if rerank else None
-        return self.opened.search(text, k=k, where=where, mode=mode, rerank=judge, **options)
+        with self._using() as index:
+            return index.search(text, k=k, where=where, mode=mode, rerank=judge, **options)
 
     def _judge(self) -> Callable[[str, Sequence[Document]], list[float]]:
         if not self.noun.reranker:
@@ -101,20 +132,32 @@ class IndexHandle:
         Raises:
             NotFound: there is none of this id.
         """
-        return self.opened.get(id)
+        with self._using() as index:
+            return index.get(id)
 
     def upsert(self, documents: Iterable[Document]) -> Changes:
-        """Add or replace documents; durable when this returns, and searchable at once."""
+        """Add or replace documents; durable when this returns, and searchable at once.
+
+        Raises:
+            Conflict: another process writes to the index; the message names it, and the server's address if it is one.
+        """
         if (elsewhere := self.vertical.host.elsewhere) is not None:
-            changes: Changes = elsewhere.call("upsert", self.vertical.name, self.name, list(documents))
+            given = list(documents)
+            changes: Changes = elsewhere.call("upsert", self.vertical.name, self.name, self.tenant, given)
             return changes
-        return self.opened.upsert(documents)
+        with self._using(writing=True) as index:
+            return index.upsert(documents)
 
     def delete(self, ids: Iterable[str]) -> int:
-        """Remove documents; how many there were."""
+        """Remove documents; how many there were.
+
+        Raises:
+            Conflict: see `upsert`.
+        """
         if (elsewhere := self.vertical.host.elsewhere) is not None:
-            return int(elsewhere.call("delete", self.vertical.name, self.name, list(ids)))
-        return self.opened.delete(ids)
+            return int(elsewhere.call("delete", self.vertical.name, self.name, self.tenant, list(ids)))
+        with self._using(writing=True) as index:
+            return index.delete(ids)
 
     def import_files(
         self,
@@ -128,18 +171,22 @@ class IndexHandle:
         """Bring the index up to what files and folders hold; see `verticals.retrieval.reading.import_files`."""
         from verticals.retrieval.reading import import_files
 
-        try:
-            self.delete([])
-        except Conflict as error:
-            raise Conflict(
-                f"The index {self.vertical.name}/{self.name} is written by another process.",
-                "Stop what serves it, import, and start it again.",
-            ) from error
-        return import_files(self, paths, name=name, size=size, encoding=encoding, progress=progress)
+        with self._importing():
+            return import_files(self, paths, name=name, size=size, encoding=encoding, progress=progress)
+
+    def import_uploads(
+        self, sent: Iterable[tuple[str, Path]], *, name: str = "", size: int = 1_000, encoding: str | None = None
+    ) -> ImportSummary:
+        """Bring the index up to what files that were sent hold; see `verticals.retrieval.reading.import_uploads`."""
+        from verticals.retrieval.reading import import_uploads
+
+        with self._importing():
+            return import_uploads(self, sent, name=name, size=size, encoding=encoding)
 
     def documents(self, after: str = "", limit: int = 100) -> list[Document]:
         """Up to ``limit`` documents in the order of their ids, from the first one behind the id ``after``."""
-        return self.opened.documents(after, limit)
+        with self._using() as index:
+            return index.documents(after, limit)
 
     def every(self, after: str = "") -> Iterator[Document]:
         """All documents behind the id ``after`` in the order of their ids, few in memory at a time.
@@ -178,8 +225,10 @@ class IndexHandle:
 
     def facts(self) -> IndexFacts:
         """How many documents there are, at which change, and what makes their vectors."""
-        facts = self.opened.facts()
-        return facts if self.vertical.host.elsewhere is None else replace(facts, writable=True)
+        with self._using() as index:
+            facts = index.facts()
+        writable = facts.writable or self.vertical.host.elsewhere is not None or self._writer.holder() is None
+        return replace(facts, writable=writable)
 
     def reembed(
         self, *, force: bool = False, switch: bool = True, progress: Callable[[Progress], None] | None = None
@@ -197,16 +246,16 @@ class IndexHandle:
         Raises:
             Conflict: another process writes to the index.
         """
-        index = self._own()
-        with self._anew:
-            followed = self._follower is not None
-            self._leave()
+        with self._using(writing=True) as index, self._anew:
+            followed, self._follower = self._follower, None
+            if followed is not None:
+                followed.close()
             try:
                 embed, embedding = self._models.wanted()
                 questions = self._models.questions
                 return index.reembed(embed, embedding, questions, force=force, switch=switch, progress=progress)
             finally:
-                if switch and followed:
+                if switch and followed is not None:
                     self._follow(index)
 
     def begin_reembedding(self, *, force: bool = False) -> None:
@@ -219,55 +268,121 @@ class IndexHandle:
             Conflict: another process writes to the index, and is not asked by this one.
         """
         if (elsewhere := self.vertical.host.elsewhere) is not None:
-            elsewhere.call("reembed", self.vertical.name, self.name, force)
+            elsewhere.call("reembed", self.vertical.name, self.name, self.tenant, force)
             return
-        self._own()
+        with self._using(writing=True):
+            pass
         if (follower := self._follower) is not None:
             follower.wake(force=force)
 
-    def _own(self) -> DocumentIndex:
-        """The index, if this process writes it."""
-        if not self.opened.facts().writable:
-            raise Conflict(
-                f"The index {self.vertical.name}/{self.name} is written by another process.",
-                "A server embeds documents anew by itself, or is asked to: POST "
-                f"/v1/platform/indexes/{self.vertical.name}/{self.name}/reembed.",
-            )
-        return self.opened
-
     def snapshot(self) -> None:
         """Write what was derived from the documents to the disk, so that the next start has nothing to catch up on."""
-        self.opened.snapshot()
+        with self._using(writing=True) as index:
+            index.snapshot()
+
+    def probe(self, texts: Sequence[str] = (), *, queries: int = 256) -> Probe:
+        """Compare searches by meaning with exact search; see `verticals.retrieval.DocumentIndex.probe`."""
+        with self._using() as index:
+            return index.probe(texts, queries=queries)
+
+    def tune(self, recall: float = 0.95) -> Tuning:
+        """Find how much a search must look at for this recall; see `verticals.retrieval.DocumentIndex.tune`."""
+        with self._using(writing=True) as index:
+            return index.tune(recall)
 
     def count(self) -> int:
         """How many documents there are."""
-        return self.opened.count()
+        with self._using() as index:
+            return index.count()
 
-    def close(self) -> None:
-        """Close the index if it is open."""
-        with self._lock:
-            if self._opened is not None:
-                self._leave()
-                self._opened.close()
-                self._opened = None
+    def remove(self) -> None:
+        """Remove all that this tenant has in the index: its folder.
 
-    def _open(self) -> DocumentIndex:
+        Raises:
+            BadInput: it is the default tenant.
+            Conflict: another process writes to it.
+            NotFound: the tenant has nothing here.
+        """
+        if self.tenant != DEFAULT and self.tenant not in self.tenants():
+            raise NotFound.named("tenant", self.tenant, self.tenants(), of=str(self))
+        self.close()
+        try:
+            with self._writer:
+                tenants.remove(self._home, self.tenant)
+        except Conflict as error:
+            told = f"The index {self} is open in process {self._writer.holder() or 'that has just ended'}."
+            remedy = f"Stop it and try again, or remove the folder {self.folder}: a server notices that."
+            raise Conflict(told, remedy) from error
+
+    def close(self, *, idle: bool = False) -> bool:
+        """Close the index if it is open; with ``idle`` only where nobody uses it. Whether it is closed now."""
+        return self._leases.close(idle=idle)
+
+    def __str__(self) -> str:
+        whose = "" if self.tenant == DEFAULT else f" of {self.tenant}"
+        return f"{self.vertical.name}/{self.name}{whose}"
+
+    @property
+    def _writer(self) -> FileLock:
+        from verticals.files import FileLock
+
+        return FileLock(self.folder / "writer.lock", f"The index {self}")
+
+    @contextmanager
+    def _importing(self) -> Iterator[None]:
+        """One import at a time: two that hold different states of a file would take each other's passages for gone."""
+        from verticals.files import FileLock
+
+        self.delete([])  # where it cannot be written to, that is to be known before anything is read
+        lock = FileLock(self.folder / "import.lock", f"The index {self}")
+        try:
+            lock.acquire()
+        except Conflict as error:
+            raise Conflict(
+                f"Files are being imported into {self} already.", "Try again when that has ended."
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _conflict(self) -> Conflict:
+        holder = self._writer.holder() or "another process"
+        url = address_of(self.vertical.host.home, holder)
+        if url is None:
+            return Conflict(
+                f"The index {self} is written by process {holder}.", "Try again when it has ended, or stop it."
+            )
+        path = f"{url}/v1/platform/indexes/{self.vertical.name}/{self.name}"
+        key = "" if self.tenant == DEFAULT else f" with a key of {self.tenant}"
+        return Conflict(
+            f"The index {self} is written by the server at {url} (process {holder}).",
+            f"Post files to {path}/files or JSON lines to {path}/import{key} while it runs, or stop it and try again.",
+        )
+
+    def _open(self, *, writable: bool = False) -> DocumentIndex:
+        """Open the index for writing, or for reading where another process writes to it and that is enough."""
         from verticals.retrieval import DocumentIndex
 
-        host = self.vertical.host
-        folder = host.home / "indexes" / self.vertical.name / self.name
+        host, noun = self.vertical.host, self.noun
         embed, embedding = self._embedding()
-        noun = self.noun
         open_index = partial(
-            DocumentIndex.open, folder, embed, language=noun.language, embedding=embedding, kind=noun.kind,
+            DocumentIndex.open, self.folder, embed, language=noun.language, embedding=embedding, kind=noun.kind,
             former=self._models.former,
         )  # fmt: skip
-        try:
-            index = open_index()
-        except Conflict:
+        if host.elsewhere is not None:  # else the first to be asked for a new tenant would become its writer
+            host.elsewhere.call("open", self.vertical.name, self.name, self.tenant)
             return open_index(writable=False)
         try:
-            load_starters(index, self._starters(), folder / _STARTER)
+            index = open_index()
+        except Conflict as error:
+            if writable and self._writer.holder() is not None:
+                raise self._conflict() from error
+            if writable:
+                raise
+            return open_index(writable=False)
+        try:
+            load_starters(index, self._starters(), self.folder / _STARTER)
         except BaseException:
             index.close()
             raise
@@ -276,12 +391,8 @@ class IndexHandle:
         return index
 
     def _follow(self, index: DocumentIndex) -> None:
-        self._follower = Follower(index, self._models, f"{self.vertical.name}/{self.name}")
-
-    def _leave(self) -> None:
-        if self._follower is not None:
-            self._follower.close()
-            self._follower = None
+        self._follower = Follower(index, self._models, str(self))
+        index.before_closing(self._follower.close)
 
     def _embedding(self) -> tuple[Embed, str]:
         """What makes the vectors, and its name."""

@@ -5,13 +5,17 @@ Whatever blocks runs in worker threads, never on the event loop.
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from verticals.contract import Batch, Document, Event, Hit, Prediction, Predictions, Progress
+from verticals.contract import Batch, Document, Event, Hit, Prediction, Predictions, Progress, check_name
+
+from .tenants import DEFAULT
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from verticals.contract import Recipe
     from verticals.inference import Queue, RemoteQueue
     from verticals.retrieval import Changes, IndexFacts, Loaded
+    from verticals.retrieval.reading import ImportSummary
     from verticals.store import VersionRecord
 
     from .events import VerticalEvents
@@ -48,7 +53,8 @@ class ServedVertical:
         queue: turns concurrent requests into few batches.
 
     Attributes:
-        state: where the vertical may keep things while it serves.
+        tenant: whose data it reads and writes.
+        state: where the vertical may keep things while it serves; nothing of one tenant's that others must not see.
     """
 
     def __init__(self, vertical: Vertical, queue: Queue | RemoteQueue) -> None:
@@ -56,7 +62,23 @@ class ServedVertical:
         self.name, self.title, self.settings = vertical.name, vertical.title, vertical.settings
         self.events = ServedEvents(vertical.events)
         self.state: dict[str, Any] = {}
+        self.tenant = DEFAULT
         self._heads = {name: ServedHead(vertical.head(name), queue) for name in vertical.heads}
+        self._tenants = {DEFAULT: self}
+
+    def of(self, tenant: str) -> ServedVertical:
+        """The same vertical with the indexes, the events and the share of another tenant; heads and state are shared.
+
+        Raises:
+            BadInput: the name cannot be one of a tenant.
+        """
+        if tenant not in self._tenants:
+            other = copy.copy(self)
+            other.tenant = check_name(tenant, "tenant name")
+            other.events = self.events.of(tenant)
+            other._heads = {name: head.of(tenant) for name, head in self._heads.items()}  # noqa: SLF001 - its own class
+            self._tenants[tenant] = other
+        return self._tenants[tenant]
 
     def head(self, name: str) -> ServedHead:
         """A head.
@@ -73,7 +95,7 @@ class ServedVertical:
         Raises:
             NotFound: it is not declared; the nearest is suggested.
         """
-        return ServedIndex(self._vertical.index(name))
+        return ServedIndex(self._vertical.index(name, self.tenant))
 
     async def rows(self, dataset: str) -> list[dict[str, Any]]:
         """The rows of a data set's current version, as plain mappings with their ``split``.
@@ -110,25 +132,32 @@ class ServedHead:
         self._head, self._queue = head, queue
         self.name = head.name
         self.version: str | None = None
+        self.tenant = DEFAULT
         self._known: tuple[VersionRecord, int, float] | None = None  # what is live, and when that was looked up
 
-    async def predict(self, input: Any, *, tenant: str = "default") -> Prediction:  # noqa: A002 - the field's word
+    def of(self, tenant: str) -> ServedHead:
+        """The same head, asked for another tenant."""
+        other = copy.copy(self)
+        other.tenant = tenant
+        return other
+
+    async def predict(self, input: Any, *, tenant: str | None = None) -> Prediction:  # noqa: A002 - the field's word
         """Answer one input: a text, a tuple of two texts, or a mapping of fields.
 
         Args:
             input: as the head's objective takes it.
-            tenant: whose input it is.
+            tenant: whose input it is; `None`: that of the request.
 
         Raises:
             Unavailable: no version is live, or too much is waiting already.
         """
         return (await self.predict_many([input], tenant=tenant))[0]
 
-    async def predict_many(self, inputs: list[Any], *, tenant: str = "default") -> list[Prediction]:
+    async def predict_many(self, inputs: list[Any], *, tenant: str | None = None) -> list[Prediction]:
         """Answer several inputs by one version, in their order."""
         if not inputs:
             return []
-        record = await self._record()
+        record, tenant = await self._record(), tenant or self.tenant
         self.version = record.reference
         if not self._head.vertical.host.predict_is_wrapped:
             return await self._ask(record.vertical, record.head, record.version, list(inputs), tenant)
@@ -275,6 +304,12 @@ class ServedIndex:
                 return
             yield found
 
+    async def import_uploads(
+        self, sent: Iterable[tuple[str, Path]], *, name: str = "", size: int = 1_000, encoding: str | None = None
+    ) -> ImportSummary:
+        """Bring the index up to what files that were sent hold; see `verticals.retrieval.reading.import_uploads`."""
+        return await in_thread(self._index.import_uploads, sent, name=name, size=size, encoding=encoding)
+
     async def load_lines(self, pieces: AsyncIterable[bytes]) -> Loaded:
         """Store documents that come as JSON lines, batch by batch; bad lines are counted and told.
 
@@ -295,7 +330,7 @@ class ServedIndex:
 
 
 class ServedEvents:
-    """The events of a running vertical.
+    """The events of a running vertical; those of another tenant than the request's where one is named.
 
     Args:
         events: of the vertical.
@@ -303,13 +338,20 @@ class ServedEvents:
 
     def __init__(self, events: VerticalEvents) -> None:
         self._events = events
+        self.tenant = DEFAULT
         self._waiting: set[Any] = set()
 
+    def of(self, tenant: str) -> ServedEvents:
+        """The events of another tenant."""
+        other = copy.copy(self)
+        other.tenant = tenant
+        return other
+
     async def append(
-        self, kind: str, payload: Mapping[str, Any] | BaseModel, *, key: str | None = None, tenant: str = "default"
+        self, kind: str, payload: Mapping[str, Any] | BaseModel, *, key: str | None = None, tenant: str | None = None
     ) -> Event:
         """Write one event; see `verticals.host.events.VerticalEvents.append`."""
-        event = await in_thread(self._events.append, kind, payload, key=key, tenant=tenant)
+        event = await in_thread(self._events.append, kind, payload, key=key, tenant=tenant or self.tenant)
         for waiting in self._waiting:
             waiting.set()
         return event
@@ -321,17 +363,18 @@ class ServedEvents:
         limit: int = 100,
         kinds: Iterable[str] | None = None,
         where: Mapping[str, Any] | None = None,
-        tenant: str = "default",
+        tenant: str | None = None,
     ) -> list[Event]:
         """Events after an offset, oldest first."""
+        tenant = tenant or self.tenant
         return await in_thread(self._events.read, after=after, limit=limit, kinds=kinds, where=where, tenant=tenant)
 
-    async def last_offset(self, tenant: str = "default") -> int:
+    async def last_offset(self, tenant: str | None = None) -> int:
         """Offset of the newest event, 0 where there is none."""
-        return await in_thread(self._events.last_offset, tenant)
+        return await in_thread(self._events.last_offset, tenant or self.tenant)
 
     async def follow(
-        self, after: int = 0, *, kinds: Iterable[str] | None = None, tenant: str = "default"
+        self, after: int = 0, *, kinds: Iterable[str] | None = None, tenant: str | None = None
     ) -> AsyncIterator[Event]:
         """Events after an offset and then each new one as it is written, in this process or another; never ends."""
         import anyio

@@ -35,16 +35,20 @@ async def serving(host: Host, names: Sequence[str]) -> AsyncIterator[dict[str, S
 def calls_of(host: Host) -> dict[str, Callable[..., Any]]:
     """What the workers around this process have done here, besides predictions."""
 
-    def upsert(vertical: str, index: str, documents: list[Document]) -> Changes:
-        return host[vertical].index(index).upsert(documents)
+    def open_index(vertical: str, index: str, tenant: str) -> None:
+        host[vertical].index(index, tenant).count()
 
-    def delete(vertical: str, index: str, ids: list[str]) -> int:
-        return host[vertical].index(index).delete(ids)
+    def upsert(vertical: str, index: str, tenant: str, documents: list[Document]) -> Changes:
+        return host[vertical].index(index, tenant).upsert(documents)
 
-    def reembed(vertical: str, index: str, force: bool) -> None:
-        host[vertical].index(index).begin_reembedding(force=force)
+    def delete(vertical: str, index: str, tenant: str, ids: list[str]) -> int:
+        return host[vertical].index(index, tenant).delete(ids)
 
-    return {"embed": host.engine.embed, "upsert": upsert, "delete": delete, "reembed": reembed}
+    def reembed(vertical: str, index: str, tenant: str, force: bool) -> None:
+        host[vertical].index(index, tenant).begin_reembedding(force=force)
+
+    calls: dict[str, Callable[..., Any]] = {"open": open_index, "upsert": upsert, "delete": delete, "reembed": reembed}
+    return {"embed": host.engine.embed, **calls}
 
 
 def _lifespans(host: Host, vertical: ServedVertical) -> list[AbstractAsyncContextManager[None]]:

@@ -55,6 +55,7 @@ class Settings:
         cached_texts: texts whose encodings are kept, so that a repeated text is not computed again; a text that is read
             word by word counts as many; 0 keeps none.
         patience: seconds after which a request that had to wait is given up, unless its client says otherwise.
+        open_tenants: tenants' indexes that stay open for their next search, besides those of the default tenant.
         trackers: where the curves of runs are sent besides the database: ``tensorboard``, ``wandb`` and ``mlflow``,
             any of them, or ``none``.
         plugins_dir: folder of one-file plugins.
@@ -75,6 +76,7 @@ class Settings:
     loaded_memory: int = 1024
     cached_texts: int = 20_000
     patience: int = 60
+    open_tenants: int = 32
     trackers: tuple[str, ...] = ("tensorboard",)
     plugins_dir: Path | None = None
     blocked: tuple[str, ...] = ()
@@ -351,6 +353,7 @@ _READERS: Mapping[str, Callable[[_Given], Any]] = {
     "loaded_memory": _whole(1, 10**9),
     "cached_texts": _whole(0, 10**9),
     "patience": _whole(1, 86_400),
+    "open_tenants": _whole(1, 10**6),
     "trackers": _trackers,
     "plugins_dir": _path,
     "blocked": _names,

@@ -34,7 +34,7 @@ class Vertical:
         self.summary = plugin.summary
         self.events = VerticalEvents(self)
         self._settings: Any = None
-        self._indexes: dict[str, IndexHandle] = {}
+        self._indexes: dict[tuple[str, str], IndexHandle] = {}
         self._lock = threading.Lock()
 
     @property
@@ -100,15 +100,22 @@ class Vertical:
         """
         return Head(self, self._declared("head", name, self.heads))
 
-    def index(self, name: str) -> IndexHandle:
+    def index(self, name: str, tenant: str = "default") -> IndexHandle:
         """An index; it is opened on first use and closed with the host.
+
+        Args:
+            name: of the index.
+            tenant: whose documents; every tenant has an index of its own under this name.
 
         Raises:
             NotFound: it is not declared; the nearest is suggested.
+            BadInput: the name cannot be one of a tenant.
         """
         noun = self._declared("index", name, self.indexes)
         with self._lock:
-            return self._indexes.setdefault(name, IndexHandle(self, noun))
+            if (name, tenant) not in self._indexes:
+                self._indexes[name, tenant] = IndexHandle(self, noun, tenant)
+            return self._indexes[name, tenant]
 
     def close(self) -> None:
         """Close the indexes that are open."""

@@ -51,6 +51,7 @@ class DocumentIndex:
         self._lock = lock
         self._writing = threading.RLock()
         self._reembedding = threading.Lock()
+        self._before_closing: list[Callable[[], None]] = []
         self._not_replayed = 0
 
     @classmethod
@@ -353,13 +354,28 @@ class DocumentIndex:
         finally:
             self._reembedding.release()
 
-    def close(self) -> None:
-        """Save what a restart would have to replay, and let the next writer in; harmless when it is closed."""
+    @property
+    def writable(self) -> bool:
+        """Whether it was opened for writing."""
+        return self._lock is not None
+
+    def before_closing(self, call: Callable[[], None]) -> None:
+        """Have this called when the index is closed, while it is still open: what works on it ends there."""
+        self._before_closing.append(call)
+
+    def close(self, *, save: bool = True) -> None:
+        """Save what a restart would have to replay, and let the next writer in; harmless when it is closed.
+
+        Args:
+            save: whether to save; not where the folder has been removed, which would bring some of it back.
+        """
         if self._truth.closed:
             return
+        while self._before_closing:
+            self._before_closing.pop()()
         with self._writing:
             try:
-                if self._lock is not None and self._replica.unsaved:
+                if save and self._lock is not None and self._replica.unsaved:
                     self._replica.snapshot()
             except StorageError as error:
                 # The snapshot only makes the next start faster; the documents are safe.

@@ -23,7 +23,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The newest migration this release knows; a test holds it to the migration files."""
 SCHEMA_TABLE = "platform_schema"
 """Where the database keeps the number of its last migration."""
@@ -155,3 +155,16 @@ promotions = Table(
     Column("at", Moment, nullable=False),
     Index("promotions_head", "vertical", "head", "id"),
 )
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("tenant", String(64), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("revoked", Moment),
+    UniqueConstraint("digest", name="keys_digest"),
+)
+"""The keys of the API; a key itself is nowhere, only its digest."""

@@ -7,6 +7,7 @@ from types import TracebackType
 from .curves import CurveLog
 from .database import Database
 from .events import EventLog
+from .keys import KeyTable
 from .migration import migrate
 from .runs import RunLog
 from .versions import VersionTable
@@ -22,6 +23,7 @@ class Store:
         runs: the training runs.
         curves: what each run measured on its way.
         versions: the rows of trained versions and their promotions; see `Registry` for the folders on disk.
+        keys: who may use the API, and as whom.
         address: where the database is, for messages; never with a password.
     """
 
@@ -32,6 +34,7 @@ class Store:
         self.runs = RunLog(database)
         self.curves = CurveLog(database)
         self.versions = VersionTable(database)
+        self.keys = KeyTable(database)
 
     @classmethod
     def open(cls, url: str) -> Store:

@@ -35,6 +35,8 @@ def _endpoints(client: TestClient, log: _Errors, name: str) -> list[Result]:
     operations.sort(key=lambda one: (one[0].count("/"), _METHODS.index(one[1])))
     answers: dict[str, Any] = {}
     results = []
+    # What has an id that neither an example nor the path above it tells, comes last: an answer may tell it.
+    operations.sort(key=lambda one: _waits(schemas, paths, one[0], paths[one[0]][one[1]]))
     for path, method in operations:
         log.errors.clear()
         results.append(_try(client, log, schemas, answers, path, method, paths[path][method]))
@@ -136,6 +138,15 @@ def _try(
     return Result.passed("endpoints", what, str(response.status_code))
 
 
+def _waits(schemas: Schemas, paths: Mapping[str, Any], path: str, operation: Mapping[str, Any]) -> bool:
+    return any(
+        parameter["in"] == "path"
+        and path.partition(f"/{{{parameter['name']}}}")[0] not in paths
+        and _parameter(schemas, {}, path, parameter) is MISSING
+        for parameter in operation.get("parameters", ())
+    )
+
+
 def _declared(operation: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The content of the success answer by media type, empty for none; `None` where JSON has no schema."""
     nothing: dict[str, Any] = {}
@@ -161,7 +172,10 @@ def _parameter(schemas: Schemas, answers: Mapping[str, Any], path: str, paramete
             return next(iter(examples.values())).get("value", MISSING)
         if "example" in given:
             return given["example"]
-    return schemas.example(schema)
+    value = schemas.example(schema)
+    if value is MISSING and parameter["in"] == "path":  # any other answer may have told it
+        return next((made[name] for made in answers.values() if isinstance(made.get(name), str | int)), MISSING)
+    return value
 
 
 def _body(schemas: Schemas, media: Mapping[str, Any]) -> Any:

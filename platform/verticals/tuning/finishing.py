@@ -22,7 +22,8 @@ from .methods import METHODS, Fitted, Floor, Method, Task
 from .preparing import fitting, some_of, text_count
 from .workshop import Workshop
 
-_FAMILIAR_PER_LABEL = 30  # training rows per label that the label means are taken from
+# Training rows that a head remembers to know what is familiar: so many in all, but no fewer of a label.
+_FAMILIAR, _FAMILIAR_PER_LABEL = 4_000, 30
 
 
 @dataclass(slots=True)
@@ -132,13 +133,15 @@ def _calibrate(task: Task, fitted: Fitted) -> Answers | None:
 
 
 def _some_of_each(targets: torch.Tensor, seed: int) -> np.ndarray:
-    """Places of up to 30 random rows of each label, or of 1000 rows where the targets are no labels."""
+    """Places of up to 4,000 random rows, as many of each label, or of 1000 where the targets are no labels."""
     generator = np.random.default_rng(seed)
     order = generator.permutation(len(targets))
     if targets.is_floating_point() or targets.ndim > 1:
         return np.sort(order[:1000])
     values = targets.numpy()[order]
-    taken = [order[np.flatnonzero(values == value)[:_FAMILIAR_PER_LABEL]] for value in np.unique(values)]
+    labels = np.unique(values)
+    each = max(_FAMILIAR_PER_LABEL, _FAMILIAR // max(1, len(labels)))
+    taken = [order[np.flatnonzero(values == value)[:each]] for value in labels]
     return np.sort(np.concatenate(taken)) if taken else order
 
 

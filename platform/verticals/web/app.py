@@ -14,6 +14,7 @@ from verticals.contract import PluginError, resolve
 
 from . import api, health, problems
 from .current import bound_to
+from .keys import Keys
 from .limits import BodyLimit
 from .metrics import Measured, Metrics
 from .site import Site
@@ -55,6 +56,7 @@ def create_app(host: Host, names: Sequence[str], *, pages: bool = True) -> FastA
     metrics = Metrics()
     app.add_middleware(Waiting)
     app.add_middleware(BodyLimit)
+    app.add_middleware(Keys, site=site)
     problems.install(app)
     app.add_middleware(Measured, metrics=metrics)
 
@@ -66,7 +68,7 @@ def create_app(host: Host, names: Sequence[str], *, pages: bool = True) -> FastA
                 _router(endpoints.router, vertical.name),
                 prefix=f"/v1/{vertical.name}",
                 tags=[vertical.name],
-                dependencies=[Depends(bound_to(vertical.name))],
+                dependencies=[Depends(bound_to(vertical.name, tenants=endpoints.tenants))],
             )
     app.include_router(api.router)
     app.include_router(health.router)

@@ -8,10 +8,13 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .problems import problem
+from .uploads import MOST_BYTES
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 # They take a body of any length line by line, hold a few of the lines, and limit each.
 _STREAMED = re.compile(r"/v1/platform/indexes/[^/]+/[^/]+/import")
+# They put files on the disk as they come in: from programs, and from the pages.
+_FILES = re.compile(r"/v1/platform/indexes/[^/]+/[^/]+/files|/_nicegui/client/[^/]+/upload/[^/]+")
 
 
 class BodyLimit:
@@ -22,21 +25,22 @@ class BodyLimit:
     Args:
         app: the application behind.
         limit: bytes.
+        files: bytes, of a request that brings files.
     """
 
-    def __init__(self, app: ASGIApp, limit: int = MAX_BODY_BYTES) -> None:
-        self._app = app
-        self._limit = limit
-        self._detail = f"The body of a request may have at most {limit:,} bytes."
+    def __init__(self, app: ASGIApp, limit: int = MAX_BODY_BYTES, files: int = MOST_BYTES) -> None:
+        self._app, self._limit, self._files = app, limit, files
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         if scope["type"] != "http" or _STREAMED.fullmatch(scope["path"]):
             await self._app(scope, receive, send)
             return
+        limit = self._files if _FILES.fullmatch(scope["path"]) else self._limit
+        detail = f"The body of a request may have at most {limit:,} bytes."
         declared = dict(scope["headers"]).get(b"content-length", b"")
-        if declared.isdigit() and int(declared) > self._limit:
-            await problem(413, "too-large", self._detail)(scope, receive, send)
+        if declared.isdigit() and int(declared) > limit:
+            await problem(413, "too-large", detail)(scope, receive, send)
             return
         received = 0
 
@@ -44,8 +48,8 @@ class BodyLimit:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self._limit:
-                raise HTTPException(413, self._detail)
+            if received > limit:
+                raise HTTPException(413, detail)
             return message
 
         await self._app(scope, counted, send)

@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from verticals.contract import BadRows, PlatformError, Unavailable
+from verticals.contract import BadFiles, BadRows, PlatformError, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
 _log = logging.getLogger("verticals.web")
@@ -58,7 +58,7 @@ class Problem(BaseModel):
     remedy: str | None = Field(None, examples=["Did you mean 'intent'?"])
     errors: list[FieldProblem] | None = None
     stored: dict[str, int] | None = Field(
-        None, description="What was stored all the same: documents added, updated and unchanged"
+        None, description="What was stored all the same: documents added, updated and unchanged, and files read"
     )
     trace_id: str | None = Field(None, description="Find the cause in the server's log by it")
 
@@ -80,11 +80,11 @@ def platform_error(_: Request, error: Exception) -> Response:
     error = cast(PlatformError, error)
     wait = min(60, max(1, math.ceil(error.seconds))) if isinstance(error, Unavailable) else 0
     headers = {"Retry-After": str(wait)} if wait else None
-    rows = (
-        [FieldProblem(field=p.field, problem=p.problem, row=p.row) for p in error.problems]
-        if isinstance(error, BadRows)
-        else None
-    )
+    problems: list[FieldProblem] | None = None
+    if isinstance(error, BadRows):
+        problems = [FieldProblem(field=p.field, problem=p.problem, row=p.row) for p in error.problems]
+    elif isinstance(error, BadFiles):
+        problems = [FieldProblem(field=path, problem=told) for path, told in error.problems]
     trace_id = _logged(error) if error.status >= 500 and not isinstance(error, Unavailable) else None
     return problem(
         error.status,
@@ -92,7 +92,8 @@ def platform_error(_: Request, error: Exception) -> Response:
         error.message.strip(),
         headers=headers,
         remedy=error.remedy or None,
-        errors=rows,
+        errors=problems,
+        stored=error.stored if isinstance(error, BadFiles) else None,
         trace_id=trace_id,
     )
 

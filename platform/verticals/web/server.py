@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from verticals.contract import Conflict, SettingsError
+from verticals.host.addresses import announced
 
 from .app import create_app
 from .site import Site
@@ -93,9 +94,10 @@ async def _serve(
             async with app.router.lifespan_context(app):
                 serving = await server.answers(listening)
                 server.running = True
-                if ready is not None:
-                    ready(url(listening))
-                await serving
+                with announced(app.state.site.host.home, url(listening)):
+                    if ready is not None:
+                        ready(url(listening))
+                    await serving
         finally:
             await server.ended()
 

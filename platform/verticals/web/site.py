@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +15,10 @@ from verticals.contract import NotFound, TaskHead, Unavailable
 if TYPE_CHECKING:
     from verticals.host import Host, ServedVertical, Vertical
 
+DEFAULT_TENANT = "default"
+TENANT = "tenant"
+"""Where the state of a request says whose it is."""
+
 
 @dataclass(slots=True)
 class Site:
@@ -25,12 +29,14 @@ class Site:
         names: of the verticals that are served, in the order of the navigation.
         served: their running faces; empty before the application has started and after it has stopped.
         ready: requests may come.
+        tenant: whose data is looked at through this object.
     """
 
     host: Host
     names: tuple[str, ...]
     served: dict[str, ServedVertical] = field(default_factory=dict)
     ready: bool = False
+    tenant: str = DEFAULT_TENANT
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -61,7 +67,7 @@ class Site:
         return task
 
     def running(self, name: str) -> ServedVertical:
-        """A served vertical's running face.
+        """A served vertical's running face, with the tenant's data.
 
         Raises:
             NotFound: no vertical of this name is served here.
@@ -70,13 +76,20 @@ class Site:
         self.vertical(name)
         if name not in self.served:
             raise Unavailable(f"{name} is not running at the moment.", "Try again when /readyz answers 200.")
-        return self.served[name]
+        return self.served[name].of(self.tenant)
 
 
 async def current_site(connection: HTTPConnection) -> Site:  # not async, it would be called in a thread of its own
-    """The site of the application that got the request."""
+    """The site of the application that got the request, as the tenant sees it whose key it carries."""
     site: Site = connection.app.state.site
-    return site
+    tenant = tenant_of(connection)
+    return site if tenant == DEFAULT_TENANT else replace(site, tenant=tenant)
+
+
+def tenant_of(connection: HTTPConnection) -> str:
+    """Whose request this is."""
+    found: str = getattr(connection.state, TENANT, DEFAULT_TENANT)
+    return found
 
 
 CurrentSite = Annotated[Site, Depends(current_site)]

@@ -22,6 +22,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
 
 from verticals.contract import PlatformError, Unavailable
+from verticals.host.addresses import announced
 
 from .server import GRACE_SECONDS, STOPPING, Captured, listen, serve_on, url
 
@@ -79,7 +80,8 @@ async def _supervised(
                     await asyncio.wait([*running, all_begun], return_when=asyncio.FIRST_COMPLETED)
                     if ready is not None and all_begun.done():
                         ready(url(listening))
-                    await asyncio.gather(*running)
+                    with announced(host.home, url(listening)):
+                        await asyncio.gather(*running)
                 finally:
                     all_begun.cancel()
                     for one in running:

@@ -1,11 +1,17 @@
+import json
+import threading
+import time
 from collections.abc import Iterator
 from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import httpx
 import pytest
-from fastapi.testclient import TestClient
+import uvicorn
 
 from verticals import Host
 from verticals.web.app import create_app
+from verticals.web.server import listen, url
 from verticals_customer_service import templates
 from verticals_customer_service.policy import Policy
 
@@ -28,16 +34,46 @@ def policy(starter: templates.Templates) -> Policy:
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """The real product: real encoder, starter data, a first head trained as it begins to serve."""
-    with (
-        Host.open(tmp_path_factory.mktemp("home")) as host,
-        TestClient(create_app(host, ["customer-service"])) as client,
-    ):
-        for _ in range(1200):
-            if client.get("/readyz").status_code == 200:
-                break
-            import time
+def chatwoot() -> Iterator[ThreadingHTTPServer]:
+    """Stands for a Chatwoot: ``got`` is what was posted to it, ``answers`` its next statuses, then 200."""
 
-            time.sleep(0.25)
-        yield client
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            server.got.append((self.path, self.headers["api_access_token"], body))
+            self.send_response(server.answers.pop(0) if server.answers else 200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.got, server.answers = [], []
+    server.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory, chatwoot) -> Iterator[httpx.Client]:
+    """The real product on a real server: real encoder, starter data, first heads trained as it begins to serve."""
+    plugins = {
+        "customer-service": {"chatwoot": {"url": chatwoot.url, "token": "bot", "secret": "of the webhook address"}}
+    }
+    home = tmp_path_factory.mktemp("home")
+    with Host.open(home, settings={"plugins": plugins}) as host, listen("127.0.0.1", 0) as listening:
+        server = uvicorn.Server(uvicorn.Config(create_app(host, ["customer-service"]), log_level="warning"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            with httpx.Client(base_url=url(listening), timeout=120) as client:
+                while not server.started and thread.is_alive():
+                    time.sleep(0.05)
+                yield client
+        finally:
+            server.should_exit = True
+            thread.join(30)

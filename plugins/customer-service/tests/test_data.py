@@ -2,6 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from verticals_customer_service import data
+from verticals_customer_service.emotions import FEELINGS
 
 
 def test_starter_rows_are_valid_and_cover_every_intent_with_twenty_utterances():
@@ -9,6 +10,17 @@ def test_starter_rows_are_valid_and_cover_every_intent_with_twenty_utterances():
     counts = {intent: sum(row.intent == intent for row in rows) for intent in {row.intent for row in rows}}
     assert len(counts) >= 24
     assert min(counts.values()) >= 20
+
+
+def test_each_feeling_has_sixty_starter_messages_some_of_them_chinese():
+    rows = list(data.emotions())
+    assert len({row.text.lower() for row in rows}) == len(rows)
+    for feeling in FEELINGS:
+        texts = [row.text for row in rows if row.emotion == feeling]
+        assert len(texts) >= 60
+        assert sum("\u4e00" <= character <= "\u9fff" for text in texts for character in text[:1]) >= 8
+    with pytest.raises(ValidationError):
+        data.Felt(text="hm", emotion="bored")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 
+from verticals import Document, NotFound
+from verticals_customer_service.conversation import Conversations
 from verticals_customer_service.data import STARTER
 
 BASE = "/v1/customer-service"
@@ -61,7 +64,7 @@ def test_customers_questions_cite_the_right_article_as_often_as_when_measured(se
     missed = []
     for text, articles in questions["answered"].items():
         answer = ask(service, text)
-        cited = answer["evidence"][0]["id"] if answer["evidence"] else None
+        cited = answer["citations"][0]["id"] if answer["citations"] else None
         if cited not in articles:
             missed.append(f"{text} -> {answer['action']} {answer['intent']} {cited}")
     assert len(missed) <= (1 - floor) * len(questions["answered"]), "\n".join(missed)
@@ -70,14 +73,14 @@ def test_customers_questions_cite_the_right_article_as_often_as_when_measured(se
 @pytest.mark.parametrize("text", [*DEVELOPMENT["out_of_scope"]["questions"], *HELD_OUT["out_of_scope"]["questions"]])
 def test_what_is_no_business_of_the_shop_gets_no_confident_answer(service, text):
     answer = ask(service, text)
-    assert (answer["action"], answer["evidence"]) == ("abstain", [])
+    assert (answer["action"], answer["citations"]) == ("abstain", [])
     assert "support@larkspur-and-lane.example" in answer["text"]
 
 
 def test_the_parcel_question_is_answered_with_a_passage(say):
     answer = say("where is my parcel?")
     assert (answer["action"], answer["intent"]) == ("answer", "track_parcel")
-    evidence = answer["evidence"][0]
+    evidence = answer["citations"][0]
     assert evidence["source"] == "delivery/where-is-my-parcel.md"
     start, end = evidence["span"]
     assert len(evidence["text"][start:end]) > 20
@@ -89,7 +92,7 @@ def test_a_conversation_is_remembered_and_can_be_read_back(service, session, say
     assert asked["action"] == "ask"
     answer = say("ll 204 518")
     assert "LL-204518" in answer["text"]
-    assert answer["evidence"][0]["id"] == "late-parcel"
+    assert answer["citations"][0]["id"] == "late-parcel"
     assert "LL-204518" in say("can I cancel my order?")["text"]
 
     turns = service.get(f"{BASE}/sessions/{session}/messages").json()
@@ -155,3 +158,21 @@ def test_the_chat_page_renders(service):
     page = service.get("/customer-service")
     assert page.status_code == 200
     assert "cs-log" in page.text
+
+
+def test_each_tenant_has_its_own_sessions_and_articles(service: TestClient) -> None:
+    served, call = service.app.state.site.served["customer-service"], service.portal.call
+    acme, globex = (Conversations(served.of(tenant)) for tenant in ("acme", "globex"))
+    own = Document(
+        id="canteen", title="Where is the canteen of Acme?", text="The canteen of Acme is on the third floor."
+    )
+    call(acme.vertical.index("knowledge").upsert, [own])
+    session = call(acme.start).session
+    call(acme.reply, session, "Where is the canteen of Acme?")
+    assert len(call(acme.history, session)) == 2
+    for other in (globex, Conversations(served)):
+        with pytest.raises(NotFound):
+            call(other.history, session)
+        assert "canteen" not in {
+            hit.document.id for hit in call(other.vertical.index("knowledge").search, "canteen of Acme")
+        }

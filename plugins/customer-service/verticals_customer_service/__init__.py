@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from verticals import Dataset, Endpoints, EventKind, Index, Page, TaskHead, hookimpl
+from verticals import Dataset, Endpoints, EventKind, Index, Page, Recipe, TaskHead, hookimpl
 
 
 @hookimpl
@@ -17,18 +17,24 @@ def register_settings() -> str:
 
 @hookimpl
 def register_datasets() -> Iterator[Dataset]:
-    """What customers write, with the intent behind it."""
+    """What customers write, with the intent behind it; and with how they feel."""
     yield Dataset(
         name="utterances",
         row="verticals_customer_service.data:Utterance",
         load="verticals_customer_service.data:utterances",
         description="What customers write, each with its intent",
     )
+    yield Dataset(
+        name="emotions",
+        row="verticals_customer_service.data:Felt",
+        load="verticals_customer_service.data:emotions",
+        description="What customers write, each with how they feel",
+    )
 
 
 @hookimpl
 def register_heads() -> Iterator[TaskHead]:
-    """The intent of a message."""
+    """The intent of a message, and how the customer feels."""
     yield TaskHead(
         name="intent",
         dataset="utterances",
@@ -37,6 +43,17 @@ def register_heads() -> Iterator[TaskHead]:
         target="intent",
         description="What the customer wants",
         example="where is my parcel?",
+    )
+    yield TaskHead(
+        name="emotion",
+        dataset="emotions",
+        objective="classify",
+        inputs=("text",),
+        target="emotion",
+        labels=("neutral", "satisfied", "confused", "frustrated", "angry"),
+        recipe=Recipe(method="head"),
+        description="How the customer feels",
+        example="this is the third time I ask!",
     )
 
 
@@ -55,14 +72,30 @@ def register_events() -> Iterator[EventKind]:
     """A session is its events; nothing else is stored."""
     module = "verticals_customer_service.events"
     yield EventKind("session-started", f"{module}:SessionStarted", "A conversation began")
-    yield EventKind("message", f"{module}:Message", "One turn of a conversation, of the customer or the assistant")
+    yield EventKind(
+        "message", f"{module}:Message", "One turn of a conversation, of the customer, the assistant or an agent"
+    )
+    yield EventKind("handover", f"{module}:Handover", "A person is asked to go on")
+    yield EventKind("taken-over", f"{module}:TakenOver", "An agent has the session; the assistant is silent")
+    yield EventKind("returned", f"{module}:Returned", "The agent gave the session back to the assistant")
+    yield EventKind("resolved", f"{module}:Resolved", "The matter is settled")
+    yield EventKind("reopened", f"{module}:Reopened", "A settled matter came up again")
+    yield EventKind("reply-failed", f"{module}:ReplyFailed", "A message could not be answered")
+    yield EventKind("webhook-configured", f"{module}:WebhookConfigured", "A webhook was configured")
+    yield EventKind("delivery-begun", f"{module}:DeliveryBegun", "An attempt to deliver an event to a webhook")
+    yield EventKind("delivery-ended", f"{module}:DeliveryEnded", "What became of that attempt")
     yield EventKind("feedback", f"{module}:Feedback", "A thumb up or down for one answer")
 
 
 @hookimpl
 def register_endpoints() -> Iterator[Endpoints]:
-    """Sessions, messages and feedback."""
-    yield Endpoints(router="verticals_customer_service.api:router")
+    """Sessions, messages and feedback; the agents' desk; traces; doors for existing clients."""
+    yield Endpoints(router="verticals_customer_service.api:router", tenants=True)
+    yield Endpoints(router="verticals_customer_service.stream_api:router")
+    yield Endpoints(router="verticals_customer_service.desk_api:router", tenants=True)
+    yield Endpoints(router="verticals_customer_service.traces_api:router", tenants=True)
+    for door in ("rasa", "openai", "chatwoot"):
+        yield Endpoints(router=f"verticals_customer_service.doors.{door}:router")
 
 
 @hookimpl
@@ -73,7 +106,7 @@ def register_pages() -> Iterator[Page]:
 
 @hookimpl
 def lifespan(vertical: Any) -> AbstractAsyncContextManager[None]:
-    """Reads the answer templates before the first customer comes."""
-    from .conversation import ready
+    """Reads the answer templates before the first customer comes, and runs what works beside the requests."""
+    from .running import ready
 
     return ready(vertical)

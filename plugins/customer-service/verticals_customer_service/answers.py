@@ -8,7 +8,12 @@ from pydantic import BaseModel, Field
 
 from verticals import Evidence
 
-Action = Literal["answer", "ask", "search", "smalltalk", "abstain"]
+from .emotions import Emotion
+
+Action = Literal["answer", "ask", "search", "smalltalk", "abstain", "handover", "silent"]
+Rule = Literal[
+    "detail", "completed", "intent", "passage", "nothing", "asked", "failures", "anger", "waiting", "manual", ""
+]
 
 
 class Ranked(BaseModel):
@@ -19,18 +24,28 @@ class Ranked(BaseModel):
 
 
 class Answer(BaseModel):
-    """What the assistant says to one message, and why."""
+    """What the assistant says to one message, and why; what it does stands apart from what it says."""
 
     text: str
     action: Action = Field(
         description="`answer`: from the template of a known intent; `ask`: for a detail it needs; `search`: quoted "
-        "from the best article; `smalltalk`: a greeting and the like; `abstain`: it has no answer and says so"
+        "from the best article; `smalltalk`: a greeting and the like; `abstain`: it has no answer and says so; "
+        "`handover`: a person is asked to go on; `silent`: a person has the conversation, the assistant says nothing"
     )
     intent: str | None = Field(None, description="The most probable intent; certain only where the action says so")
     confidence: float = Field(0.0, description="Calibrated probability of the intent, 0 to 1")
     ranking: list[Ranked] = Field([], description="The most probable intents, best first")
-    evidence: list[Evidence] = Field([], description="The article that the answer rests on, with the passage's span")
-    template: str | None = Field(None, description="Id of the answer template, if one was used")
+    oos_score: float | None = Field(
+        None, description="Out of scope: 0 like the training data, 1 like nothing in it; null where not measured"
+    )
+    emotion: Emotion | None = Field(None, description="Of the customer's message")
+    template_id: str | None = Field(None, description="Of the answer template, if one was used")
+    citations: list[Evidence] = Field([], description="The article that the answer rests on, with the passage's span")
     topics: list[str] = Field([], description="Intents to offer instead, where there is no answer")
     slots: dict[str, str] = Field({}, description="Details that the customer has given so far")
+    rule: Rule = Field(
+        "",
+        description="Which rule decided; of a handover `asked`, `failures`, `anger`, or `waiting` where it was before",
+    )
     version: str = Field("", description="The version of the intent head that read the message")
+    trace_id: str = Field("", description="Of the turn's trace: how this answer came about")

@@ -22,7 +22,10 @@ _EXAMPLE_REPLY = {
     "intent": "track_parcel",
     "confidence": 0.97,
     "ranking": [{"label": "track_parcel", "probability": 0.97}, {"label": "parcel_late", "probability": 0.01}],
-    "evidence": [
+    "oos_score": 0.12,
+    "emotion": {"label": "neutral", "confidence": 0.91},
+    "template_id": "track-parcel-general",
+    "citations": [
         {
             "kind": "article",
             "id": "where-is-my-parcel",
@@ -32,12 +35,14 @@ _EXAMPLE_REPLY = {
             "span": [21, 92],
         }
     ],
-    "template": "track-parcel-general",
-    "slots": {},
     "topics": [],
+    "slots": {},
+    "rule": "intent",
     "version": "intent@v1",
+    "trace_id": "8f0c6f0c1d2a4b5e9a7d3c21",
     "session": "k3Jm0xQ2vT8Zr1aB",
     "offset": 3,
+    "mode": "auto",
 }
 
 

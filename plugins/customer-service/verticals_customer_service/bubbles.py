@@ -41,6 +41,17 @@ def assistant(text: str) -> ui.element:
     return turn
 
 
+def agent(name: str, text: str) -> None:
+    """What an agent wrote."""
+    with assistant(text):
+        html.p(name).classes("cs-hint")
+
+
+def note(text: str) -> None:
+    """What happened to the conversation: no one's words."""
+    html.p(text, role="status").classes("cs-note")
+
+
 def answer(given: Answer, *, send: Send, rate: Rate, thumb: str | None = None) -> None:
     """An answer with what it rests on.
 
@@ -54,7 +65,7 @@ def answer(given: Answer, *, send: Send, rate: Rate, thumb: str | None = None) -
         if given.topics:
             chips((readable(topic) for topic in given.topics), send=send, label="Nearest topics")
         with html.div().classes("cs-under"):
-            for item in given.evidence:
+            for item in given.citations:
                 blocks.evidence([item], label=item.title or item.id)
             with html.div().classes("cs-meta"):
                 _intent(given)

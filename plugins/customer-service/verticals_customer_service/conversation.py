@@ -1,28 +1,29 @@
-"""Sessions: the same for the API and for the page. A session is its events; nothing else is stored."""
+"""Conversations: the same for the API, the page and the doors. A session is its events; nothing else is stored."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine
+from contextvars import Context
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Literal
+from datetime import datetime
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field
 
-from verticals import BadInput, Conflict, Event, NotFound, ServedVertical
+from verticals import BadInput, Conflict, Event, NotFound, PlatformError, ServedVertical, Unavailable
 
-from . import passages, templates
+from . import handover, limits
+from .answering import Answering
 from .answers import Answer
 from .data import LONGEST
-from .events import Feedback, Message, SessionStarted
-from .greetings import without_greeting
-from .policy import Policy, Situation
+from .emotions import Emotion
+from .events import Feedback, SessionStarted
+from .policy import Policy
+from .session import Mode, Session, State
 
-HITS = 10
-_PAGE = 500
+T = TypeVar("T")
 
 
 class Turn(BaseModel):
@@ -30,8 +31,9 @@ class Turn(BaseModel):
 
     offset: int = Field(description="Of the event; grows within the session")
     at: datetime
-    role: Literal["customer", "assistant"]
+    role: Literal["customer", "assistant", "agent"]
     text: str
+    agent: str | None = Field(None, description="Of an agent's message")
     answer: Answer | None = Field(None, description="Of the assistant's messages")
     feedback: Literal["up", "down"] | None = Field(None, description="The customer's latest thumb")
 
@@ -40,23 +42,13 @@ class Reply(Answer):
     """The answer to one message, and where it stands."""
 
     session: str
-    offset: int = Field(description="Of the answer; feedback refers to it")
-
-
-@asynccontextmanager
-async def ready(vertical: ServedVertical) -> AsyncIterator[None]:
-    """Read the templates and wake the index and the head, so that the first customer does not wait."""
-    settings = vertical.settings
-    constants = {"shop_name": settings.shop_name, "support_email": settings.support_email}
-    answers = await asyncio.to_thread(templates.load, settings.templates, constants)
-    vertical.state["policy"] = Policy(answers, settings.confidence_threshold, settings.similarity_threshold)
-    await Conversations(vertical).answer(vertical.settings.suggestions[0] if vertical.settings.suggestions else "Hello")
-    yield
+    offset: int = Field(description="Of the answer, which feedback refers to; of the message, where it is `silent`")
+    mode: Mode = Field("auto", description="Who answers: the assistant (`auto`) or an agent (`manual`)")
 
 
 @dataclass(frozen=True)
 class Conversations:
-    """The sessions of a running vertical."""
+    """The sessions of a running vertical, as customers see them."""
 
     vertical: ServedVertical
 
@@ -66,43 +58,37 @@ class Conversations:
         policy: Policy = self.vertical.state["policy"]
         return policy.templates.say(self.vertical.settings.greeting)
 
-    async def start(self) -> SessionStarted:
-        """Begin a session."""
-        started = SessionStarted(session=secrets.token_urlsafe(12), greeting=self.greeting)
-        await self.vertical.events.append("session-started", started.model_dump())
+    async def start(self, session: str | None = None, channel: str = "api") -> SessionStarted:
+        """Begin a session; one that has begun already is left as it is.
+
+        Args:
+            session: its name, where a door derives it from a name of its own.
+            channel: the door it comes by.
+        """
+        name = session or secrets.token_urlsafe(12)
+        started = SessionStarted(session=name, greeting=self.greeting, channel=channel)
+        await self.vertical.events.append("session-started", started.model_dump(), key=f"{name}:start")
         return started
 
-    async def reply(self, session: str, text: str, key: str | None = None) -> Reply:
-        """Answer one message.
+    async def reply(self, session: str, text: str, key: str | None = None, *, previous: Answer | None = None) -> Reply:
+        """Answer one message; it is answered even if the caller does not wait for it.
 
         Args:
             session: as `start` gave it.
             text: the customer's words, 1 to 2,000 characters.
             key: makes the call safe to repeat: the same key in the same session gives the same answer again.
+            previous: what was said before the session began, where a door knows of it.
 
         Raises:
             NotFound: there is no such session.
             BadInput: the text is empty or too long.
             Conflict: the key was used for another text.
+            TooFast: the session sends more than it may; the message was not taken.
         """
         text = checked(text)
-        events = await self._events(session)
-        asked = Message(session=session, role="customer", text=text)
-        event = await self.vertical.events.append(
-            "message", asked.model_dump(), key=f"{session}:message:{key}" if key else None
-        )
-        if event.payload["text"] != text:
-            raise Conflict(
-                f"The key {key!r} was already used in this session for another message.", "Give each message its own."
-            )
-        for former in events:
-            if former.kind == "message" and former.payload["reply_to"] == event.offset:
-                return _reply(former)
-        answer = await self.answer(text, _last_answer(events))
-        said = Message(session=session, role="assistant", text=answer.text, reply_to=event.offset, answer=answer)
-        # Two requests with one key may both come this far: the event's own key lets one answer win.
-        once = f"{session}:reply:{event.offset}"
-        return _reply(await self.vertical.events.append("message", said.model_dump(mode="json"), key=once))
+        line, emotion = await asyncio.gather(Session.open(self.vertical, session), self._emotion(text))
+        asked = await self._heard(line, text, key, emotion)
+        return await self._to_its_end(self._replied(line, asked, previous))
 
     async def history(self, session: str) -> list[Turn]:
         """All messages of a session, oldest first.
@@ -110,15 +96,16 @@ class Conversations:
         Raises:
             NotFound: there is no such session.
         """
-        events = await self._events(session)
-        thumbs = {event.payload["offset"]: event.payload["thumb"] for event in events if event.kind == "feedback"}
-        return [
-            Turn.model_validate(
-                {**event.payload, "offset": event.offset, "at": event.at, "feedback": thumbs.get(event.offset)}
-            )
-            for event in events
-            if event.kind == "message"
-        ]
+        state = (await Session.open(self.vertical, session)).state
+        return [turn(message, state.thumbs.get(message.offset)) for message in state.messages]
+
+    async def state(self, session: str) -> State:
+        """Where a session stands.
+
+        Raises:
+            NotFound: there is no such session.
+        """
+        return (await Session.open(self.vertical, session)).state
 
     async def feedback(self, feedback: Feedback) -> Event:
         """Note a thumb for an answer.
@@ -126,11 +113,7 @@ class Conversations:
         Raises:
             NotFound: there is no such session, or no answer at this offset of it.
         """
-        answers = [
-            event.offset
-            for event in await self._events(feedback.session)
-            if event.kind == "message" and event.payload["role"] == "assistant"
-        ]
+        answers = [message.offset for message in (await self.state(feedback.session)).of("assistant")]
         if feedback.offset not in answers:
             raise NotFound(
                 f"The session has no answer at offset {feedback.offset}.",
@@ -139,43 +122,68 @@ class Conversations:
         noted: Event = await self.vertical.events.append("feedback", feedback.model_dump())
         return noted
 
-    async def answer(self, text: str, previous: Answer | None = None) -> Answer:
-        """What would be said to ``text`` after the ``previous`` answer; nothing is written."""
-        policy: Policy = self.vertical.state["policy"]
-        matter = without_greeting(text)
-        prediction, hits = await asyncio.gather(
-            self.vertical.head("intent").predict(matter), self.vertical.index("knowledge").search(matter, k=HITS)
-        )
-        today = datetime.now(UTC).date()
-        answer = policy.answer(Situation(text=text, prediction=prediction, hits=hits, today=today, previous=previous))
-        template = policy.templates.named(answer.template)
-        if template and template.article and not answer.evidence:
-            return await self._cite(answer, template.article, text)
-        return answer
+    async def answer_pending(self, line: Session) -> None:
+        """Answer what was left unanswered when an agent gave a session back."""
+        for message in line.state.of("customer"):
+            if line.state.may_answer(message.offset):
+                await self._to_its_end(self._replied(line, message))
 
-    async def _cite(self, answer: Answer, article: str, text: str) -> Answer:
-        """The answer with its article, which the search did not find among the best."""
+    async def _emotion(self, text: str) -> Emotion | None:
         try:
-            document = await self.vertical.index("knowledge").get(article)
-        except NotFound:
-            return answer
-        cited = passages.evidence(document, passages.best_span(document.text, text, answer.text))
-        return answer.model_copy(update={"evidence": [cited]})
+            return await Answering(self.vertical).emotion(text)
+        except Unavailable:  # a message is never refused because its emotion is not known
+            return None
 
-    async def _events(self, session: str) -> list[Event]:
-        """The session's events, oldest first."""
-        events: list[Event] = []
+    async def _heard(self, line: Session, text: str, key: str | None, emotion: Emotion | None) -> Event:
+        """The event of a customer's message, written unless it was there already."""
+        felt = emotion.model_dump() if emotion else None
         while True:
-            after = events[-1].offset if events else 0
-            page = await self.vertical.events.read(after=after, limit=_PAGE, where={"session": session})
-            events.extend(page)
-            if len(page) < _PAGE:
-                break
-        if not events or events[0].kind != "session-started":
-            raise NotFound(
-                f"There is no session {session[:64]!r}.", "Begin one with POST /v1/customer-service/sessions."
-            )
-        return events
+            state = line.state
+            for former in state.of("customer"):
+                if key is None or former.payload["key"] != key:
+                    continue
+                if former.payload["text"] != text:
+                    raise Conflict(
+                        f"The key {key!r} was already used in this session for another message.",
+                        "Give each message its own.",
+                    )
+                return former
+            limits.check(state, self.vertical.settings.burst)
+            if state.status == "resolved":
+                await line.write("reopened", by="customer")
+            elif event := await line.write("message", role="customer", text=text, key=key, emotion=felt):
+                return event
+
+    async def _replied(self, line: Session, asked: Event, previous: Answer | None = None) -> Reply:
+        """The reply to a message: written now, found, or none where an agent has the session."""
+        if line.state.may_answer(asked.offset):
+            answering = Answering(self.vertical)
+            try:
+                answer, trace = await answering.turn(line.state, asked, previous)
+            except PlatformError as error:
+                while line.state.may_answer(asked.offset):
+                    if await line.write("reply-failed", reply_to=asked.offset, error=error.message):
+                        break
+                raise
+            while line.state.may_answer(asked.offset):
+                if answer.action == "handover" and line.state.status == "open":
+                    await line.write("handover", **handover.told(line.state, answer))
+                    continue
+                said = {"text": answer.text, "reply_to": asked.offset, "trace_id": answer.trace_id}
+                kept = {"answer": answer.model_dump(mode="json"), "trace": trace.model_dump(mode="json")}
+                await line.write("message", role="assistant", **said, **kept)
+        if former := line.state.answer_to(asked.offset):
+            return _reply(former, line.state.mode)
+        return _silent(asked, line.state)
+
+    async def _to_its_end(self, work: Coroutine[Any, Any, T]) -> T:
+        """What ``work`` gives; it goes on when the caller is gone, for what was heard is to be answered."""
+        under_way: set[asyncio.Task[Any]] = self.vertical.state["under way"]
+        # A context of its own: in the caller's, the queue would drop it as soon as the client has gone.
+        task = asyncio.create_task(work, context=Context())
+        under_way.add(task)
+        task.add_done_callback(under_way.discard)
+        return await asyncio.shield(task)
 
 
 def checked(text: str) -> str:
@@ -195,12 +203,26 @@ def checked(text: str) -> str:
     return text
 
 
-def _last_answer(events: list[Event]) -> Answer | None:
-    payloads = [event.payload["answer"] for event in events if event.kind == "message" and event.payload["answer"]]
-    return Answer.model_validate(payloads[-1]) if payloads else None
+def turn(message: Event, thumb: Literal["up", "down"] | None = None) -> Turn:
+    """A message as the history shows it."""
+    return Turn.model_validate({**message.payload, "offset": message.offset, "at": message.at, "feedback": thumb})
 
 
-def _reply(event: Event) -> Reply:
+def _reply(event: Event, mode: Mode) -> Reply:
+    payload = event.payload
     return Reply.model_validate(
-        {**event.payload["answer"], "session": event.payload["session"], "offset": event.offset}
+        {**payload["answer"], "session": payload["session"], "offset": event.offset, "mode": mode}
+    )
+
+
+def _silent(asked: Event, state: State) -> Reply:
+    """No words of the assistant: an agent has the session, or has answered already."""
+    return Reply(
+        text="",
+        action="silent",
+        rule="manual",
+        emotion=asked.payload.get("emotion"),
+        session=state.session,
+        offset=asked.offset,
+        mode=state.mode,
     )

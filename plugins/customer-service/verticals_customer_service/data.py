@@ -12,6 +12,8 @@ from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 
 from verticals import Document
 
+from .emotions import Feeling
+
 STARTER = Path(__file__).parent / "starter"
 LONGEST = 2000  # characters of one message
 
@@ -33,11 +35,27 @@ class Utterance(BaseModel):
     intent: Intent = Field(description="In snake_case; other spellings are brought to it", examples=["track_parcel"])
 
 
+class Felt(BaseModel):
+    """What a customer wrote, and how the customer feels."""
+
+    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST)] = Field(
+        examples=["this is the third time I ask!"]
+    )
+    emotion: Feeling = Field(examples=["frustrated"])
+
+
 def utterances() -> Iterator[Utterance]:
     """The starter utterances."""
     with (STARTER / "utterances.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             yield Utterance.model_validate(row)
+
+
+def emotions() -> Iterator[Felt]:
+    """The starter messages with their emotions."""
+    with (STARTER / "emotions.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            yield Felt.model_validate(row)
 
 
 def articles() -> Iterator[Document]:

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Literal
 
-from nicegui import html, ui
+from nicegui import background_tasks, html, ui
 from nicegui.events import GenericEventArguments
 
 from verticals import NotFound, PlatformError, ServedVertical
@@ -16,6 +16,7 @@ from . import bubbles
 from .answers import Answer
 from .conversation import Conversations, Reply
 from .events import Feedback
+from .stream import Update, follow
 
 _STYLE = (Path(__file__).parent / "static" / "chat.css").read_text(encoding="utf-8")
 # Keeps the newest turn in view. Enter sends, Shift+Enter begins a line; a word that is being composed is left alone.
@@ -29,6 +30,12 @@ document.querySelector('.cs-box textarea').focus({preventScroll: true});
 _TAKE = "const area = document.querySelector('.cs-box textarea'); emit(area.value); area.value = ''; area.focus();"
 _ON_ENTER = f"(event) => {{ if (event.shiftKey || event.isComposing) return; event.preventDefault(); {_TAKE} }}"
 _ON_CLICK = f"() => {{ {_TAKE} }}"
+
+_NOTES = {
+    "taken-over": "{agent} has joined the conversation.",
+    "returned": "{agent} has left; the assistant answers again.",
+    "resolved": "This conversation is settled. Write again to go on with it.",
+}
 
 
 async def chat(vertical: ServedVertical) -> None:
@@ -47,6 +54,7 @@ class _Chat:
         self._vertical = vertical
         self._conversations = Conversations(vertical)
         self._session: str | None = None
+        self._shown: set[int] = set()
         self._one_at_a_time = asyncio.Lock()
 
     async def build(self, session: str | None) -> None:
@@ -61,6 +69,8 @@ class _Chat:
                 if session:
                     await self._restore(session)
             self._composer()
+        if self._session:
+            self._follow(max(self._shown, default=0))
 
     async def send(self, text: str) -> None:
         """Ask a question and show its answer."""
@@ -77,7 +87,8 @@ class _Chat:
                 except PlatformError as error:
                     blocks.notice(f"{error.message} {error.remedy}".strip(), "error")
                 else:
-                    self._show(reply, reply.offset)
+                    if reply.action != "silent":
+                        self._show(reply, reply.offset)
                 finally:
                     typing.delete()
 
@@ -85,6 +96,7 @@ class _Chat:
         if self._session is None:
             self._session = (await self._conversations.start()).session
             ui.navigate.history.replace(f"/{self._vertical.name}?session={self._session}")
+            self._follow(0)
         return await self._conversations.reply(self._session, text)
 
     async def _restore(self, session: str) -> None:
@@ -98,10 +110,36 @@ class _Chat:
         for turn in turns:
             if turn.answer:
                 self._show(turn.answer, turn.offset, turn.feedback)
+            elif turn.role == "agent":
+                bubbles.agent(turn.agent or "", turn.text)
             else:
                 bubbles.customer(turn.text)
+            self._shown.add(turn.offset)
+
+    def _follow(self, seen: int) -> None:
+        """Show what comes without being asked for: an agent's words, and an answer that was under way at a reload."""
+        task = background_tasks.create(self._listen(self._session or "", seen), name="chat")
+        ui.context.client.on_delete(lambda: task.cancel())
+
+    async def _listen(self, session: str, seen: int) -> None:
+        async for one in follow(self._vertical, session, seen):
+            if isinstance(one, Update):
+                with self._log:
+                    self._tell(one)
+
+    def _tell(self, one: Update) -> None:
+        if one.turn and one.turn.answer:
+            self._show(one.turn.answer, one.offset)
+        elif one.turn and one.turn.role == "agent":
+            bubbles.agent(one.agent or "", one.turn.text)
+        elif note := _NOTES.get(one.kind):
+            bubbles.note(note.format(agent=one.agent or "A colleague"))
 
     def _show(self, answer: Answer, offset: int, thumb: str | None = None) -> None:
+        if offset in self._shown:
+            return
+        self._shown.add(offset)
+
         async def rate(which: Literal["up", "down"]) -> None:
             await self._conversations.feedback(Feedback(session=self._session or "", offset=offset, thumb=which))
 

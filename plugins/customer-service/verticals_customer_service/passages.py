@@ -43,6 +43,12 @@ def quote(hit: Hit) -> tuple[str, tuple[int, int] | None]:
     return said.strip(), (opening, closing)
 
 
+def shortened(text: str, limit: int) -> str:
+    """The first whole sentences of ``text``, up to ``limit`` characters but at least one."""
+    first = _SENTENCE.match(text)
+    return text[: _sentences_to(text, first.end() if first else len(text), len(text), limit)].strip()
+
+
 def _first_paragraph(text: str) -> tuple[int, int]:
     end = text.find("\n\n")
     return 0, end if end > 0 else len(text)

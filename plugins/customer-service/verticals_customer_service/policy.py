@@ -10,23 +10,30 @@ In order:
 2. The intent is known: its best template is said, or the template's question is asked, and its article is cited.
 3. The intent is not known but an article is near: its passage is quoted.
 4. Neither: the assistant says so, and offers the nearest topics and a person. It never guesses.
+
+Whatever comes of it, a person is asked to go on where the customer wants one, where answers have failed several times,
+and where the customer stays angry; `handover.py` has these rules. Who is confused or upset is answered in fewer words,
+with what to do next.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from verticals import Hit, Prediction
 
-from . import passages, slots
+from . import handover, passages, slots
 from .answers import Answer, Ranked
+from .emotions import Emotion, Mood
 from .templates import Template, Templates
+from .traces import Thresholds
 
 BARE = 3  # words at most of a message that is a detail and no more
 RANKED = 5  # intents shown with an answer
+SHORT = 200  # characters of an answer to who is confused or upset, if its first sentence is not longer
 OFFERED = 3  # topics offered when there is no answer
 # Details that stay true for the whole conversation; a date or a sum belongs to the question it came with.
 LASTING = ("order_number", "email")
@@ -52,6 +59,10 @@ class Situation:
         hits: what the index finds for it, best first.
         today: the date, for words like "tomorrow".
         previous: the assistant's last answer in this session.
+        emotion: what the emotion head says of the message.
+        mood: the course of the customer's emotions, this message's last.
+        failures: how many answers in a row have not helped, before this one.
+        waiting: whether a person has been asked to go on already.
     """
 
     text: str
@@ -59,6 +70,10 @@ class Situation:
     today: date
     hits: Sequence[Hit] = ()
     previous: Answer | None = None
+    emotion: Emotion | None = None
+    mood: Mood = field(default_factory=Mood)
+    failures: int = 0
+    waiting: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,33 +82,40 @@ class Policy:
 
     Args:
         templates: what it says per intent.
-        confidence: least confidence in an intent to answer from its templates.
-        similarity: least similarity of an article to be quoted when the intent is not clear.
+        thresholds: where it draws its lines.
+        handover: whether there are people to hand over to.
     """
 
     templates: Templates
-    confidence: float = 0.5
-    similarity: float = 0.35
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    handover: bool = True
 
     def answer(self, now: Situation) -> Answer:
         """The answer to one message; see the module for the order of the rules."""
+        answer = self._answered(now)
+        if self.handover and (rule := handover.rule(now, answer, self._certain(now), self.thresholds.failures)):
+            said = self.templates.say(handover.words(rule))
+            return self._answer(now, text=said, action="handover", rule=rule, slots=answer.slots)
+        return answer
+
+    def _answered(self, now: Situation) -> Answer:
         asked = self._open_question(now.previous)
         found = slots.find(now.text, now.today, expected=asked.slots if asked else ())
         known = self._known_slots(now, asked, found)
         if asked and (answer := self._resumed(now, asked, found, known)):
             return answer
         if found and (template := self._continued(now, found, known)):
-            return self._said(_about(now), template, known)
+            return self._said(_about(now), template, known, "completed")
         if self._certain(now) and (template := self._best(now, found, known)):
-            return self._said(now, template, known)
-        if now.hits and (now.hits[0].similarity or 0.0) >= self.similarity:
+            return self._said(now, template, known, "intent")
+        if now.hits and (now.hits[0].similarity or 0.0) >= self.thresholds.similarity:
             return self._quoted(now, now.hits[0], known)
         return self._abstained(now, known)
 
     # 1. An open question
 
     def _open_question(self, previous: Answer | None) -> Template | None:
-        return self.templates.named(previous.template) if previous and previous.action == "ask" else None
+        return self.templates.named(previous.template_id) if previous and previous.action == "ask" else None
 
     def _known_slots(self, now: Situation, asked: Template | None, found: Mapping[str, str]) -> dict[str, str]:
         before = now.previous.slots if now.previous else {}
@@ -113,10 +135,10 @@ class Policy:
             return None
         now = _about(now)
         if gives and not asked.missing(known):
-            return self._said(now, asked, known)
+            return self._said(now, asked, known, "detail")
         general = [t for t in self.templates.of(asked.intent) if not t.missing(known)]
         general.sort(key=lambda template: template.article != asked.article)
-        return self._said(now, general[0], known) if general else None
+        return self._said(now, general[0], known, "detail") if general else None
 
     def _continued(self, now: Situation, found: Mapping[str, str], known: Mapping[str, str]) -> Template | None:
         """For a message that is a detail and no more: the last answer's template that the detail completes."""
@@ -138,8 +160,8 @@ class Policy:
             return False
         articles = {template.article for template in self.templates.of(prediction.label)}
         own = best is not None and best.document.id in articles
-        if prediction.confidence < self.confidence:
-            return own and prediction.confidence >= self.confidence / 2
+        if prediction.confidence < self.thresholds.confidence:
+            return own and prediction.confidence >= self.thresholds.confidence / 2
         clear = best is not None and best.dense_rank == 1 and near >= CLEAR
         return own or not clear or prediction.confidence >= OUTVOTED
 
@@ -158,14 +180,31 @@ class Policy:
         ]
         return max(personal, key=lambda template: len(template.slots)) if personal else group[0]
 
-    def _said(self, now: Situation, template: Template, known: Mapping[str, str]) -> Answer:
+    def _said(self, now: Situation, template: Template, known: Mapping[str, str], rule: str) -> Answer:
         missing = template.missing(known)
         text = self.templates.say(template.ask if missing else template.text, known)
+        if template.article and not missing:
+            text = self._in_short(now, text, template, known)
         action = "ask" if missing else "answer" if template.article else "smalltalk"
         own = [hit for hit in now.hits if hit.document.id == template.article]
         related = [hit for hit in now.hits[:1] if (hit.similarity or 0.0) >= RELATED and hit not in own]
         cited = [passages.evidence(hit.document, hit.span, hit.similarity) for hit in own + related if own]
-        return self._answer(now, text=text, action=action, template=template.id, evidence=cited, slots=dict(known))
+        return self._answer(
+            now, text=text, action=action, rule=rule, template_id=template.id, citations=cited, slots=dict(known)
+        )
+
+    def _in_short(self, now: Situation, text: str, template: Template, known: Mapping[str, str]) -> str:
+        """For who is confused or upset: fewer words, and what to do next."""
+        if now.emotion is None or now.emotion.label not in ("confused", "frustrated", "angry"):
+            return text
+        wanted = next((t for t in self.templates.of(template.intent) if "order_number" in t.missing(known)), None)
+        if wanted and not template.slots:
+            step = "Next step: tell me your order number, and I can be exact."
+        elif self.handover:
+            step = "Next step: if that does not settle it, write “human”, and a colleague takes over here."
+        else:
+            step = self.templates.say("Next step: if that does not settle it, write to {support_email}.")
+        return f"{passages.shortened(text, SHORT)}\n\n{step}"
 
     # 3. A near article
 
@@ -173,7 +212,7 @@ class Policy:
         words, span = passages.quote(hit)
         text = f"Our help article “{hit.document.title or hit.document.id}” says:\n\n{words}"
         cited = [passages.evidence(hit.document, span, hit.similarity)]
-        return self._answer(now, text=text, action="search", evidence=cited, slots=dict(known))
+        return self._answer(now, text=text, action="search", rule="passage", citations=cited, slots=dict(known))
 
     # 4. No answer
 
@@ -182,7 +221,8 @@ class Policy:
             "I'm sorry, I don't have an answer to that. You could put it in other words, choose one of the nearest "
             "topics, or write to {support_email}, where a person reads it."
         )
-        return self._answer(now, text=text, action="abstain", topics=self._topics(now), slots=dict(known))
+        topics = self._topics(now)
+        return self._answer(now, text=text, action="abstain", rule="nothing", topics=topics, slots=dict(known))
 
     def _topics(self, now: Situation) -> list[str]:
         """The nearest intents that an article can speak to."""
@@ -200,6 +240,8 @@ class Policy:
                 "intent": prediction.label,
                 "confidence": prediction.confidence,
                 "ranking": ranking,
+                "oos_score": _out_of_scope(prediction),
+                "emotion": now.emotion,
                 "version": prediction.version,
                 **fields,
             }
@@ -212,4 +254,13 @@ def _about(now: Situation) -> Situation:
     if before is None:
         return now
     ranking = tuple((one.label, one.probability) for one in before.ranking)
-    return replace(now, prediction=Prediction(before.intent, before.confidence, ranking, version=before.version))
+    known = Prediction(
+        before.intent, before.confidence, ranking, familiarity=now.prediction.familiarity, version=before.version
+    )
+    return replace(now, prediction=known)
+
+
+def _out_of_scope(prediction: Prediction) -> float | None:
+    if prediction.familiarity is None:
+        return None
+    return min(1.0, max(0.0, 1 - prediction.familiarity))

@@ -2,9 +2,45 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+SHORTEST_SECRET = 16
+
+
+class Webhook(BaseModel):
+    """Another system that is told what happens."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str = Field(pattern=r"^https?://", description="Where events are posted")
+    secret: SecretStr = Field(description="Signs each request; of the receiver's choice, or `whsec_` and base64")
+    events: list[Literal["handover", "resolved", "reopened"]] = Field(
+        ["handover", "resolved", "reopened"], min_length=1, description="Which events"
+    )
+
+    @field_validator("secret")
+    @classmethod
+    def _readable(cls, secret: SecretStr) -> SecretStr:
+        value = secret.get_secret_value()
+        if len(value) < SHORTEST_SECRET:
+            raise ValueError(f"a secret has at least {SHORTEST_SECRET} characters")
+        if value.startswith("whsec_"):
+            base64.b64decode(value[6:], validate=True)
+        return secret
+
+
+class Chatwoot(BaseModel):
+    """A Chatwoot installation whose agent bot this is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str = Field(pattern=r"^https?://", description="Of the installation, such as https://app.chatwoot.com")
+    token: SecretStr = Field(description="Access token of the agent bot")
+    secret: SecretStr = Field(min_length=SHORTEST_SECRET, description="`?secret=` of the bot's webhook address")
 
 
 class Settings(BaseModel):
@@ -36,4 +72,11 @@ class Settings(BaseModel):
         ],
         description="Questions that the chat page offers to begin with",
     )
+    handover: bool = Field(True, description="Whether there are agents whom the assistant may hand over to")
+    handover_after: int = Field(
+        3, ge=1, description="Answers in a row that do not help before a person is asked to go on; one less when upset"
+    )
+    burst: int = Field(12, ge=1, description="Messages that one session may send within ten seconds")
+    webhook: Webhook | None = Field(None, description="A table of its own: another system that is told what happens")
+    chatwoot: Chatwoot | None = Field(None, description="A table of its own: a Chatwoot whose agent bot this is")
     templates: Path | None = Field(None, description="A file of answer templates to use instead of the starter's")

@@ -184,3 +184,40 @@ def test_a_load_that_was_killed_goes_on(platform, tmp_path: Path, write) -> None
     loaded = json.loads(platform("index", "load", "weather", file, "--json").out)
     assert (loaded["added"], loaded["updated"], loaded["unchanged"]) == (476, 0, 1024)
     assert platform("index", "count", "weather").out == "1502\n"
+
+
+def test_tenants_are_apart_listed_and_removed(platform, tmp_path):
+    (tmp_path / "acme").mkdir()
+    (tmp_path / "acme" / "zebra.txt").write_text("The zebra sleeps at noon.")
+    assert (
+        "Read 1 file into weather/advice of acme"
+        in platform("index", "import", "weather/advice", "acme", "--tenant", "acme").out
+    )
+    assert platform("index", "count", "weather/advice", "--tenant", "acme").out == "3\n"
+    assert platform("index", "count", "weather/advice").out == "2\n"
+    assert "zebra" in platform("index", "search", "weather/advice", "zebra", "--tenant", "acme").out
+    assert "zebra" not in platform("index", "search", "weather/advice", "zebra").out
+    listed = platform("index", "list", "weather/advice", "--tenant", "acme", "--limit", "1")
+    assert "platform index list weather/advice --tenant acme --limit 1 --after" in listed.out + listed.err
+    assert json.loads(platform("index", "tenants", "weather/advice", "--json").out)["tenants"] == ["acme"]
+    for command in (["count"], ["search", "zebra"], ["list"], ["export", "-"], ["remove-tenant"]):
+        words = ["index", command[0], "weather/advice", *command[1:]]
+        ran = platform(*words, *(["acne"] if command == ["remove-tenant"] else ["--tenant", "acne"]))
+        assert (ran.code, "Did you mean 'acme'?" in ran.err) == (3, True), command
+    assert platform("index", "count", "weather/advice", "--tenant", "../x").code == 2
+    assert platform("index", "remove-tenant", "weather/advice", "acme").code != 0, "nobody said yes"
+    assert platform("index", "remove-tenant", "weather/advice", "acme", "--yes").code == 0
+    assert platform("index", "tenants", "weather/advice").out == ""
+    assert platform("index", "count", "weather/advice").out == "2\n"
+
+
+def test_keys_are_made_listed_and_revoked(platform):
+    assert "the API is open" in platform("key", "list").err
+    made = json.loads(platform("key", "create", "--tenant", "acme", "--note", "shop", "--json").out)
+    assert made["key"].startswith(made["id"])
+    assert made["key"] not in platform("key", "list", "--json").out
+    assert "acme" in platform("key", "list").out
+    assert platform("key", "revoke", "vk_nobody").code == 3
+    assert "no longer holds" in platform("key", "revoke", made["id"]).out
+    assert json.loads(platform("key", "list", "--json").out)[0]["revoked"]
+    assert platform("key", "create", "--tenant", "A B").code == 2

@@ -148,7 +148,7 @@ def test_an_index_opens_at_once_by_the_version_it_was_made_with(library, open_sm
     reader = open_small_host(library.host.home, trackers="none")["library"].index("articles")
     assert similar(reader, library.head("near"), "v1")
     for ask in (reader.reembed, reader.begin_reembedding):
-        with pytest.raises(Conflict, match="written by another process"):
+        with pytest.raises(Conflict, match="is written by process"):
             ask()
     done = index.reembed(switch=False)
     assert not done.switched
@@ -200,7 +200,7 @@ def test_a_worker_asks_the_process_that_writes(library, monkeypatch):
     with monkeypatch.context() as worker:
         worker.setattr(library.host, "elsewhere", Elsewhere())
         index.begin_reembedding(force=True)
-    assert asked == [("reembed", "library", "articles", True)]
+    assert asked == [("reembed", "library", "articles", "default", True)]
     index.count()
     monkeypatch.setattr("verticals.retrieval.comparing.Compared.worse", True)
     library.head("near").promote("v2")

@@ -278,6 +278,12 @@ def test_a_worker_answers_searches_and_writes_by_the_process_it_stands_before(
                 assert [hit.document.id for hit in hits] == ["hats"]
             assert await index.delete(["hats", "nothing"]) == 1
             assert await own["sarcasm"].index("knowledge").count() == await index.count() == 2
+            acme = served["sarcasm"].of("acme").index("knowledge")
+            assert await acme.count() == 2, "the worker was the first to ask for this tenant"
+            await acme.upsert([Document(id="hats", text="Hats of acme.")])
+            assert (await own["sarcasm"].of("acme").index("knowledge").get("hats")).text == "Hats of acme."
+            assert (await acme.search("hats", k=1))[0].document.id == "hats"
+            assert await own["sarcasm"].index("knowledge").count() == await index.count() == 2
         await queue.stop()
         assert "encoder" not in worker._parts, "the worker loads no encoder of its own"
 

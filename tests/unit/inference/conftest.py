@@ -43,7 +43,7 @@ def save(registry, encoder):
             for parameter in private.model.parameters() if private else ():
                 parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.02)
             if objective == "classify":
-                head.means.copy_(torch.eye(4, encoder.dimension))
+                head.known = torch.eye(4, encoder.dimension)
         source = encoder.source
         manifest = {
             "vertical": "shop", "head": name, "objective": objective, "config": head.config(),

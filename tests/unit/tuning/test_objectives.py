@@ -95,7 +95,8 @@ def test_the_stated_share_of_held_out_rows_is_answered(coverage, rows):
     head = ClassifyHead(16, ("a", "b", "c"))
     objective = Classify(("text",), "label")
     objective.adopt(head)
-    objective.familiarise(head, (features, targets), features, coverage)
+    learned = (centres.repeat(9, 1) + 0.4 * torch.randn(27, 16, generator=generator))[:, None]
+    objective.familiarise(head, (learned, torch.arange(27) % 3), features, coverage)
     answers = head.answer(features[:, 0], [None] * rows)
     answered = sum(not answer.abstained for answer in answers) / rows
     assert coverage <= answered <= coverage + 1 / rows + 1e-9

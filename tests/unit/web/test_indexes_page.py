@@ -7,8 +7,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from verticals.web.app import create_app
+from verticals.web.pages.asked import Asked
 from verticals.web.pages.hits import excerpt
-from verticals.web.pages.indexes import Asked
 
 HERE = "/indexes/library/articles"
 
@@ -73,9 +73,39 @@ def test_two_ways_to_search_are_compared(pages):
     assert "found by both" not in alone
 
 
+def test_settings_are_compared(pages):
+    page = shown(pages(HERE, q="parcel", against="hybrid", against_fusion="ranks", against_weight="0.8"))
+    assert "Hybrid, fused by ranks, meaning 0.8" in page
+    assert "3 found by both, 0 on the left alone and 0 on the right alone." in page
+    assert "on the right: place" in page
+    page = shown(pages(HERE, q="parcel", mode="dense", least="0.99", against="lexical", against_weight="0.8"))
+    assert "Dense, similarity ≥ 0.99" in page
+    assert "Lexical, meaning" not in page, "only a hybrid search weighs"
+    assert "platform index search library/articles parcel --mode dense --least 0.99" in page
+
+
+def test_hits_have_pages(pages):
+    first, second = (shown(pages(HERE, q="parcel", mode="dense", k="2", page=page)) for page in ("1", "2"))
+    assert "page=2" in first
+    assert "Previous hits" not in first
+    assert "Previous hits" in second
+    assert "Next hits" not in second
+    one, two = (set(re.findall(r"document=([^&#\"]+)", page)) for page in (first, second))
+    assert (len(one), len(two)) == (2, 1)
+    assert not one & two
+
+
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
+        ({"page": "0"}, "page: "),
+        ({"page": "9" * 30}, "page: "),
+        ({"weight": "2"}, "weight: "),
+        ({"least": "much"}, "minimum_similarity: "),
+        ({"mode": "lexical", "least": "0.5"}, "A lexical search has no similarity"),
+        ({"against": "dense", "against_diversity": "7"}, "diversity: "),
+        ({"fusion": "sums"}, "fusion: "),
+        ({"rerank": "true"}, "has no head that re-ranks"),
         ({"where": "{topic"}, "The filter is not JSON"),
         ({"where": "[1]"}, "The filter is not a JSON object."),
         ({"where": '{"topic": [["a"]]}'}, "topic"),

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from verticals import Conflict, SettingsError
+from verticals.host.addresses import address_of
 from verticals.web.server import listen, serve, url
 
 pytestmark = pytest.mark.usefixtures("forked")
@@ -182,3 +183,12 @@ def test_an_ipv6_address_is_shown_in_brackets():
         pytest.skip("IPv6 is switched off")
     with listening:
         assert url(listening).startswith("http://[::1]:")
+
+
+def test_other_processes_of_the_home_find_its_address_while_it_serves(start, tmp_path):
+    process, address = start("api")
+    (told,) = (tmp_path / "servers").iterdir()
+    assert address_of(tmp_path, told.stem) == address
+    process.send_signal(signal.SIGTERM)
+    process.wait(20)
+    assert address_of(tmp_path, told.stem) is None

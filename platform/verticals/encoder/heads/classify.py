@@ -20,13 +20,14 @@ class ClassifyHead(Head):
     """A linear layer on the normalised features.
 
     Probabilities are calibrated by one temperature (Guo et al., 2017, arXiv:1706.04599). An input abstains when its
-    features lie farther from every label's mean than those of all but a few familiar inputs: a score of distance,
-    which an over-confident softmax cannot give.
+    features lie farther from every training row than those of all but a few familiar inputs: a score of distance,
+    which an over-confident softmax cannot give. A row counts the less, the less sure the head is of it (as in Park et
+    al., 2023, arXiv:2309.14888).
 
     Args:
         labels: in order.
         temperature: divides the logits.
-        threshold: least familiarity (cosine to the nearest label mean) that is answered.
+        threshold: least familiarity (cosine to the nearest training row) that is answered.
     """
 
     def __init__(
@@ -44,8 +45,8 @@ class ClassifyHead(Head):
         self.linear = nn.Linear(dimension, len(self.labels))
         nn.init.zeros_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)
-        self.register_buffer("means", torch.zeros(len(self.labels), dimension))
-        self.means: torch.Tensor
+        self.register_buffer("known", torch.zeros(1, dimension))
+        self.known: torch.Tensor
 
     def config(self) -> dict[str, Any]:
         """See `Head.config`."""
@@ -71,9 +72,24 @@ class ClassifyHead(Head):
         """Features of unit variance: what the linear layer reads."""
         return functional.normalize(features, dim=-1) * math.sqrt(self.dimension)
 
+    def know(self, vectors: torch.Tensor) -> None:
+        """Take note of training rows [n, dimension], by which inputs are familiar or not."""
+        sureness = torch.logsumexp(self(vectors), dim=-1).clamp_min(0)
+        highest = sureness.amax()
+        weights = sureness / highest if highest > 0 else torch.ones_like(sureness)
+        self.known = functional.normalize(vectors, dim=-1) * weights[:, None]
+
     def familiarity(self, vectors: torch.Tensor) -> torch.Tensor:
-        """Cosine of such vectors to the nearest label mean, [rows]."""
-        return (functional.normalize(vectors, dim=-1) @ self.means.T).amax(dim=-1)
+        """Cosine of such vectors to the nearest training row, less where the head is not sure of that, [rows]."""
+        return (functional.normalize(vectors, dim=-1) @ self.known.T).amax(dim=-1)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        # Versions of before knew the mean of each label; any number of rows is a head's own.
+        if f"{prefix}means" in state_dict:
+            state_dict[f"{prefix}known"] = state_dict.pop(f"{prefix}means")
+        if f"{prefix}known" in state_dict:
+            self.known = torch.empty_like(state_dict[f"{prefix}known"], device=self.known.device)
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def answer(self, features: torch.Tensor, values: Sequence[Any]) -> list[Prediction]:
         """See `Head.answer`."""

@@ -9,8 +9,10 @@ from .blocks import Block, Told
 from .importing import FileProblem, ImportSummary, import_files
 from .kinds import KINDS, plain_text, read_blocks
 from .splitting import Passage, split
+from .uploads import import_uploads, inner_path
 
 __all__ = [
-    "KINDS", "Block", "FileProblem", "ImportSummary", "Passage", "Told", "import_files", "plain_text", "read_blocks",
+    "KINDS", "Block", "FileProblem", "ImportSummary", "Passage", "Told", "import_files", "import_uploads", "inner_path",
+    "plain_text", "read_blocks",
     "split",
 ]  # fmt: skip

@@ -15,7 +15,7 @@ from verticals.contract import BadInput, Document, PlatformError, Progress
 from .blocks import Told
 from .kinds import kind_of, read_blocks
 from .splitting import SIZE, SMALLEST, Passage, split
-from .walking import Found, walk
+from .walking import Found, Walk, walk
 
 if TYPE_CHECKING:
     from verticals.retrieval import Changes
@@ -110,10 +110,21 @@ def import_files(
         Conflict: the index is written by another process.
         StorageError: the disk is full; what was imported is kept.
     """
-    if size < SMALLEST:
-        raise BadInput(f"Passages of {size} characters are too short to be found.", f"Use {SMALLEST} or more.")
+    _check_size(size)
     index.delete([])  # an index that cannot be written says so before anything is read
-    found = walk(paths, name)
+    return import_found(index, walk(paths, name), size=size, encoding=encoding, progress=progress)
+
+
+def import_found(
+    index: Writable,
+    found: Walk,
+    *,
+    size: int = SIZE,
+    encoding: str | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> ImportSummary:
+    """Bring an index up to what files hold that were found already; see `import_files`."""
+    _check_size(size)
     summary = ImportSummary(skipped=found.skipped, problems=[FileProblem(*problem) for problem in found.problems])
     work = _Import(index, size, encoding, summary)
     started = time.monotonic()
@@ -133,6 +144,11 @@ def import_files(
     for folder in found.folders:
         work.remove_files_gone(folder, {file.path for file in found.files if file.folder == folder})
     return summary
+
+
+def _check_size(size: int) -> None:
+    if size < SMALLEST:
+        raise BadInput(f"Passages of {size} characters are too short to be found.", f"Use {SMALLEST} or more.")
 
 
 class _Import:

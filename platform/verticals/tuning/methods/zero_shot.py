@@ -43,7 +43,7 @@ class ZeroShot(Method):
         vectors = label_vectors(task.encoder, objective.labels, task.job.label_texts, templates)
         with torch.no_grad():
             head.linear.weight.copy_(vectors * _SHARPNESS / math.sqrt(head.dimension))
-            head.means.copy_(vectors)
+            head.known = vectors
         head.threshold = _THRESHOLD
         head.eval()
         if not len(task.held_out):

@@ -118,13 +118,10 @@ class Classify(Objective):
     def familiarise(
         self, head: ClassifyHead, train: tuple[torch.Tensor, torch.Tensor], held_out: torch.Tensor, coverage: float
     ) -> None:
-        """Take the mean direction of each label, and the familiarity that ``coverage`` of held-out rows reach."""
+        """Take note of training rows, and of the familiarity that ``coverage`` of held-out rows reach."""
         features, targets = train
-        directions = functional.normalize(head.embed(features[:, 0]), dim=-1)
-        for place in range(len(self.labels)):
-            rows = directions[targets == place]
-            if len(rows):
-                head.means[place] = functional.normalize(rows.mean(dim=0), dim=0)
+        if (targets >= 0).any():
+            head.know(head.embed(features[targets >= 0, 0]))
         familiarity = head.familiarity(head.embed(held_out[:, 0]))
         if len(familiarity):
             head.threshold = float(torch.quantile(familiarity, 1 - coverage, interpolation="lower"))

@@ -38,7 +38,7 @@ def list_events(
 ) -> EventPage:
     """Oldest first. An empty page means that there is nothing newer yet."""
     site.vertical(vertical)
-    events = site.host.store.events.read(vertical, after=after, limit=limit, kinds=kind)
+    events = site.host.store.events.read(vertical, after=after, limit=limit, kinds=kind, tenant=site.tenant)
     return EventPage(events=events, next=events[-1].offset if events else after)
 
 

@@ -63,4 +63,4 @@ def give_feedback(
     if body.head is not None:
         site.task(body.vertical, body.head)
     payload = body.model_dump(exclude={"vertical"}, exclude_defaults=True)
-    return site.host.store.events.append(body.vertical, KIND, payload, key=idempotency_key)
+    return site.host.store.events.append(body.vertical, KIND, payload, key=idempotency_key, tenant=site.tenant)

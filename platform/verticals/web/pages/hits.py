@@ -22,27 +22,30 @@ class Ranking:
 
     Args:
         mode, title, description: of the way.
+        name: what it is called beside the other one.
         hits: best first.
         seconds: that the search took.
     """
 
     mode: str
     title: str
+    name: str
     description: str
     hits: Sequence[Hit]
     seconds: float
 
 
-def ranked(rankings: Sequence[Ranking], whole: Callable[[Hit], str]) -> None:
+def ranked(rankings: Sequence[Ranking], whole: Callable[[Hit], str], offset: int = 0) -> None:
     """Show one ranking, or two beside each other with what only one of them has.
 
     Args:
         rankings: one or two.
         whole: the address at which the document of a hit is shown.
+        offset: how many hits came on the pages before.
     """
     with section("Hits", _told(rankings)):
         if len(rankings) == 1:
-            _list(rankings[0], None, whole)
+            _list(rankings[0], None, whole, offset)
             return
         with html.div().classes("p-beside"):
             for ranking, other in zip(rankings, reversed(rankings), strict=True):
@@ -50,7 +53,7 @@ def ranked(rankings: Sequence[Ranking], whole: Callable[[Hit], str]) -> None:
                     with html.div().classes("p-section-head"):
                         html.h3(ranking.title)
                         html.p(f"{ranking.description} · {_seconds(ranking.seconds)}")
-                    _list(ranking, other, whole)
+                    _list(ranking, other, whole, offset)
 
 
 def _told(rankings: Sequence[Ranking]) -> str:
@@ -60,26 +63,26 @@ def _told(rankings: Sequence[Ranking]) -> str:
     ids = [{hit.document.id for hit in ranking.hits} for ranking in rankings]
     both = len(ids[0] & ids[1])
     only = " and ".join(
-        f"{len(mine - its)} by {ranking.title.lower()} alone"
+        f"{len(mine - its)} {ranking.name} alone"
         for ranking, mine, its in zip(rankings, ids, reversed(ids), strict=True)
     )
     return f"{both} found by both, {only}."
 
 
-def _list(ranking: Ranking, other: Ranking | None, whole: Callable[[Hit], str]) -> None:
+def _list(ranking: Ranking, other: Ranking | None, whole: Callable[[Hit], str], offset: int) -> None:
     if not ranking.hits:
         empty("Nothing was found.", "Other words, or a wider filter, may find more.", icon="search_off")
         return
-    places = {hit.document.id: place for place, hit in enumerate(other.hits, 1)} if other else {}
+    places = {hit.document.id: place for place, hit in enumerate(other.hits, offset + 1)} if other else {}
     with html.ol().classes("p-hits"):
-        for place, hit in enumerate(ranking.hits, 1):
+        for place, hit in enumerate(ranking.hits, offset + 1):
             with html.li().classes("p-hit"):
                 _head(place, hit, whole(hit), ranking.mode)
                 _passage(hit)
                 with html.div().classes("p-hit-facts"):
                     _facts(hit.document)
                     if other is not None:
-                        _elsewhere(places.get(hit.document.id), other.title.lower())
+                        _elsewhere(places.get(hit.document.id), other.name.removeprefix("by "))
 
 
 def _head(place: int, hit: Hit, address: str, mode: str) -> None:

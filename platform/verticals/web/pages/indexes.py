@@ -6,18 +6,17 @@ import json
 import shlex
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, cast, get_args
-from urllib.parse import quote, urlencode
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
 
 from nicegui import html, ui
-from pydantic import ValidationError
 
 from verticals.contract import BadInput, Document, Hit
 from verticals.web.api.indexes import (
+    MOST_OFFSET,
     IndexReembedding,
     IndexSummary,
-    Mode,
     SearchOrder,
     found,
     list_indexes,
@@ -26,53 +25,12 @@ from verticals.web.api.indexes import (
 from verticals.web.site import Site
 from verticals.web.ui import badge, command, data_table, empty, grid, heading, notice, panel, section, stats
 
+from .adding import adding
+from .asked import FUSIONS, MODES, Asked, Way
 from .hits import Ranking, ranked
 
-MODES: dict[str, tuple[str, str]] = {
-    "hybrid": ("Hybrid", "meaning and words, fused"),
-    "dense": ("Dense", "by meaning alone"),
-    "lexical": ("Lexical", "by words alone"),
-}
 _LISTED = 25
-_HITS = 10
 _EXCERPT = 140
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What the address of a page asks for.
-
-    Args:
-        text: of the search; empty: the documents are listed.
-        mode, against: how to search, and how else beside it.
-        where: the filter as it was typed.
-        k: how many hits.
-        document: id of the one to show whole, ``span`` the passage in it.
-        after: list the documents behind this id.
-    """
-
-    text: str = ""
-    mode: str = "hybrid"
-    against: str = ""
-    where: str = ""
-    k: str = str(_HITS)
-    document: str = ""
-    span: str = ""
-    after: str = ""
-
-    @classmethod
-    def of(cls, parameters: Mapping[str, str]) -> Asked:
-        """What the parameters of an address say; what they do not say is as ever."""
-        names = {"q": "text"} | {name: name for name in cls.__dataclass_fields__ if name != "text"}
-        return cls(**{names[name]: value for name, value in parameters.items() if name in names})
-
-    def address(self, path: str, **changes: str) -> str:
-        """The address of the page that asks for this, but for the changes."""
-        wanted = replace(self, **changes)
-        values = {name: getattr(wanted, name) for name in self.__dataclass_fields__}
-        changed = {name: value for name, value in values.items() if value != getattr(Asked(), name)}
-        query = urlencode({"q" if name == "text" else name: value for name, value in changed.items()})
-        return f"{path}?{query}" if query else path
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,16 +95,17 @@ async def render(site: Site, vertical: str, index: str, asked: Asked) -> None:
     if not facts.writable:
         notice("Another process writes to this index; here it can only be read.", "warning")
     _vectors_to_come(place, facts)
-    _form(place, asked)
+    _form(place, asked, reranks=bool(site.vertical(vertical).indexes[index].reranker))
     if asked.text.strip():
         await _searched(place, asked)
     else:
         _figures(facts)
         await _listed(place, asked)
+        adding(site.running(vertical).index(index), place.path)
     with section("In a terminal"):
         text = shlex.quote(" ".join(asked.text.split()) or "…")
-        mode = f" --mode {asked.mode}" if asked.mode in MODES and asked.mode != "hybrid" else ""
-        command(f"platform index search {vertical}/{index} {text}{mode}")
+        command(f"platform index search {vertical}/{index} {text}{asked.way.options}")
+        command(f"platform index import {vertical}/{index} FOLDER")
         command(f"platform index export {vertical}/{index} {index}.jsonl")
 
 
@@ -183,20 +142,44 @@ def _figures(facts: IndexSummary) -> None:
         html.p(f"When these vectors took over: {facts.compared.told}.").classes("p-muted")
 
 
-def _form(place: _Place, asked: Asked) -> None:
+def _form(place: _Place, asked: Asked, *, reranks: bool) -> None:
     with panel(), html.form(action=place.path, method="get", role="search").classes("p-form"):
         with html.div().classes("p-search"):
             _search_box(asked.text, "What are you looking for?")
             with html.button(type="submit").classes("p-button"):
                 html.span("Search")
+        titles = {name: title for name, (title, _) in MODES.items()}
         with html.div().classes("p-fields"):
-            _choice("mode", "Search", asked.mode, {name: title for name, (title, _) in MODES.items()})
-            others = {name: title for name, (title, _) in MODES.items() if name != asked.mode}
-            _choice("against", "Compare with", asked.against, {"": "Nothing"} | others)
+            _choice("mode", "Search", asked.mode, titles)
+            _choice("against", "Compare with", asked.against, {"": "Nothing"} | titles)
             _input("k", "Hits", asked.k, "number", min=1, max=100)
             _input(
                 "where", "Filter (JSON)", asked.where, "text", placeholder='{"topic": "returns"}', spellcheck="false"
             )
+        opened = {"open": ""} if any(way.settings for way in asked.ways) else {}
+        with html.details(**opened).classes("p-more"):
+            html.summary("More settings")
+            _settings("Search", asked, "", reranks=reranks)
+            _settings("Compare with", asked, "against_", reranks=reranks)
+
+
+def _settings(legend: str, asked: Asked, prefix: str, *, reranks: bool) -> None:
+    """How a way to search can be set besides its mode."""
+
+    def typed(name: str) -> str:
+        return str(getattr(asked, prefix + name))
+
+    with html.fieldset().classes("p-fieldset"):
+        html.legend(legend)
+        with html.div().classes("p-fields"):
+            _choice(f"{prefix}fusion", "Fused by", typed("fusion"), FUSIONS)
+            share: dict[str, Any] = {"min": 0, "max": 1, "step": 0.05}
+            _input(f"{prefix}weight", "Weight of meaning", typed("weight"), "number", placeholder="as usual", **share)
+            _input(f"{prefix}diversity", "Diversity", typed("diversity"), "number", placeholder="0", **share)
+            share["min"] = -1
+            _input(f"{prefix}least", "Least similarity", typed("least"), "number", placeholder="any", **share)
+            if reranks:
+                _choice(f"{prefix}rerank", "Re-rank", typed("rerank"), {"": "No", "true": "By the index's head"})
 
 
 def _search_box(value: str, label: str) -> None:
@@ -224,9 +207,11 @@ def _choice(name: str, label: str, value: str, choices: Mapping[str, str]) -> No
 
 async def _searched(place: _Place, asked: Asked) -> None:
     try:
-        modes = [_mode(mode) for mode in dict.fromkeys((asked.mode, asked.against)) if mode]
-        order = _order(asked, modes[0])
-        rankings = [await _ranking(place, order.model_copy(update={"mode": mode})) for mode in modes]
+        orders = asked.orders()
+        same = len({order.mode for order in orders}) < len(orders)
+        names = ["on the left", "on the right"] if same else [f"by {order.mode}" for order in orders]
+        searches = zip(asked.ways, orders, names, strict=True)
+        rankings = [await _ranking(place, way, order, name) for way, order, name in searches]
     except BadInput as error:
         notice(str(error), "error", title="This search cannot be made.")
         return
@@ -235,42 +220,27 @@ async def _searched(place: _Place, asked: Asked) -> None:
         span = "-".join(map(str, hit.span)) if hit.span else ""
         return asked.address(place.path, document=hit.document.id, span=span) + ("#passage" if span else "")
 
-    ranked(rankings, whole)
+    ranked(rankings, whole, orders[0].offset)
+    _pages(place, asked, orders[0], more=any(len(ranking.hits) == orders[0].k for ranking in rankings))
 
 
-async def _ranking(place: _Place, order: SearchOrder) -> Ranking:
+async def _ranking(place: _Place, way: Way, order: SearchOrder, name: str) -> Ranking:
     started = time.perf_counter()
     hits = await found(place.site, place.vertical, place.index, order)
-    title, description = MODES[order.mode]
-    return Ranking(order.mode, title, description, hits, time.perf_counter() - started)
+    return Ranking(order.mode, way.title, name, MODES[order.mode][1], hits, time.perf_counter() - started)
 
 
-def _mode(written: str) -> Mode:
-    if written not in get_args(Mode):
-        raise BadInput(f"There is no search mode {written!r}.", f"Choose one of {', '.join(MODES)}.")
-    return cast(Mode, written)
-
-
-def _order(asked: Asked, mode: Mode) -> SearchOrder:
-    """What the form says, as the API takes it.
-
-    Raises:
-        BadInput: the filter is no JSON object, or a value does not fit.
-    """
-    where: Any = None
-    if asked.where.strip():
-        remedy = 'Write it as in {"topic": "returns"}, in double quotes.'
-        try:
-            where = json.loads(asked.where)
-        except (ValueError, RecursionError) as error:
-            raise BadInput(f"The filter is not JSON: {error}.", remedy) from None
-        if not isinstance(where, dict):
-            raise BadInput("The filter is not a JSON object.", remedy)
-    try:
-        return SearchOrder.model_validate({"text": asked.text, "mode": mode, "k": asked.k, "where": where})
-    except ValidationError as error:
-        (first, *_) = error.errors()
-        raise BadInput(f"{first['loc'][0]}: {first['msg']}.") from None
+def _pages(place: _Place, asked: Asked, order: SearchOrder, *, more: bool) -> None:
+    page = order.offset // order.k + 1
+    more = more and order.offset + order.k <= MOST_OFFSET
+    if page == 1 and not more:
+        return
+    with html.nav(**{"aria-label": "Pages of hits"}).classes("p-bar"):
+        if page > 1:
+            html.a("Previous hits", href=asked.address(place.path, page=str(page - 1))).classes("p-quiet-link")
+        html.span(f"Hits {order.offset + 1:,} to {order.offset + order.k:,}").classes("p-muted p-number")
+        if more:
+            html.a("Next hits", href=asked.address(place.path, page=str(page + 1))).classes("p-quiet-link")
 
 
 async def _listed(place: _Place, asked: Asked) -> None:

@@ -31,6 +31,7 @@ from verticals.web.api.verticals import page_path
 from verticals.web.site import Site
 
 from . import frame, home, indexes, reference, runs
+from .asked import Asked
 
 STATIC = Path(__file__).parent.parent / "static"
 _SITE, _APP = "verticals.site", "verticals.app"
@@ -102,7 +103,7 @@ async def _show(request: Request) -> None:
         await _framed(site, path, "Indexes", lambda: indexes.render_all(site))
         return
     if path.startswith("/indexes/"):
-        place, wanted = request.path_params, indexes.Asked.of(request.query_params)
+        place, wanted = request.path_params, Asked.of(request.query_params)
         build = partial(indexes.render, site, place["vertical"], place["index"], wanted)
         await _framed(site, path, place["index"], build)
         return

@@ -1,0 +1,96 @@
+"""The trace of a turn: all that its answer depended on, so that one can see why, and what other thresholds would do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from pydantic import BaseModel, Field
+
+from verticals import Document, Hit, Prediction
+
+from .answers import Answer, Ranked, Rule
+from .emotions import Emotion, Feeling
+
+
+class Thresholds(BaseModel):
+    """Where the policy draws its lines."""
+
+    confidence: float = Field(0.5, ge=0, le=1, description="Least confidence in an intent to answer from its template")
+    similarity: float = Field(0.35, ge=0, le=1, description="Least similarity of an article to be quoted")
+    failures: int = Field(3, ge=1, description="Answers in a row that do not help before a person is asked to go on")
+
+
+class Passage(BaseModel):
+    """One search result, without the document's text."""
+
+    id: str
+    title: str
+    score: float
+    similarity: float | None
+    dense_rank: int | None
+    lexical_rank: int | None
+    span: tuple[int, int] | None
+
+    @classmethod
+    def of(cls, hit: Hit) -> Passage:
+        """Of a hit."""
+        return cls(
+            id=hit.document.id, title=hit.document.title, score=hit.score, similarity=hit.similarity,
+            dense_rank=hit.dense_rank, lexical_rank=hit.lexical_rank, span=hit.span,
+        )  # fmt: skip
+
+    def hit(self, document: Document) -> Hit:
+        """The hit again, with its document as it is now."""
+        whole = self.span is not None and self.span[1] <= len(document.text)
+        return Hit(
+            document, self.score, self.similarity, self.dense_rank, self.lexical_rank, self.span if whole else None
+        )
+
+
+class Trace(BaseModel):
+    """All that one answer depended on."""
+
+    text: str = Field(description="The customer's message")
+    intent: str | None
+    confidence: float
+    ranking: list[Ranked] = Field(description="All intents, best first")
+    abstained: bool = Field(description="The intent head has met nothing like it")
+    familiarity: float | None
+    version: str
+    passages: list[Passage] = Field(description="What the search found, best first")
+    thresholds: Thresholds
+    emotion: Emotion | None
+    course: list[Feeling] = Field(description="The customer's feelings, this message's last")
+    failures: int = Field(description="Answers in a row that did not help, before this one")
+    waiting: bool = Field(description="A person had been asked to go on already")
+    previous: int | None = Field(description="Offset of the assistant's message before")
+    today: date = Field(description="What words like `tomorrow` count from")
+    rule: Rule
+    template_id: str | None
+
+    @property
+    def prediction(self) -> Prediction:
+        """What the intent head had said."""
+        ranking = tuple((one.label, one.probability) for one in self.ranking)
+        return Prediction(self.intent, self.confidence, ranking, self.abstained, self.familiarity, version=self.version)
+
+
+class TracedTurn(BaseModel):
+    """The trace of one turn, and what was said."""
+
+    trace_id: str
+    session: str
+    offset: int = Field(description="Of the answer")
+    answer: Answer
+    trace: Trace
+
+
+class Replay(BaseModel):
+    """What would have been said with other thresholds."""
+
+    trace_id: str
+    thresholds: Thresholds
+    answer: Answer
+    changed: bool = Field(description="Whether action or text differ from what was said")
+    missing: Sequence[str] = Field([], description="Articles found at the time that are no longer in the index")
