@@ -133,10 +133,13 @@ class Endpoints:
         tenants: whether it keeps tenants apart: all that belongs to a customer comes from, and goes to, the indexes and
             events of ``CurrentVertical``, which are the asking tenant's own. Otherwise keys of other tenants than the
             default one are refused.
+        public: whether it answers requests without a key, as the default tenant's: for what the browsers of your
+            customers ask for, such as a chat on a page of your shop.
     """
 
     router: Any
     tenants: bool = False
+    public: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from verticals.contract import Recipe
+    from verticals.data import ImportReport
     from verticals.inference import Queue, RemoteQueue
     from verticals.retrieval import Changes, IndexFacts, Loaded
     from verticals.retrieval.reading import ImportSummary
@@ -105,6 +106,15 @@ class ServedVertical:
         """
         handle = self._vertical.dataset(dataset)
         return await in_thread(lambda: handle.current().read())
+
+    async def import_file(self, dataset: str, path: Path, **options: Any) -> ImportReport:
+        """Make a new version of a data set with the rows of a file; see `verticals.host.datasets.DatasetHandle`.
+
+        Raises:
+            NotFound: it is not declared; the nearest is suggested.
+            BadRows: rows do not fit: all of them, and nothing was written.
+        """
+        return await in_thread(self._vertical.dataset(dataset).import_file, path, **options)
 
     async def start(self) -> None:
         """Make everything ready that the first request would wait for: live versions, indexes."""

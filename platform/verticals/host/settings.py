@@ -60,6 +60,7 @@ class Settings:
             any of them, or ``none``.
         plugins_dir: folder of one-file plugins.
         blocked: plugins (or distributions) that are not loaded.
+        allowed_origins: pages elsewhere that may call the API, by origin, as ``https://shop.example``; ``*``: all.
         host: address to serve on.
         port: port to serve on.
         plugins: per plugin, its table ``[plugins.<name>]`` as it was given.
@@ -80,6 +81,7 @@ class Settings:
     trackers: tuple[str, ...] = ("tensorboard",)
     plugins_dir: Path | None = None
     blocked: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
     host: str = "127.0.0.1"
     port: int = 8000
     plugins: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
@@ -357,6 +359,7 @@ _READERS: Mapping[str, Callable[[_Given], Any]] = {
     "trackers": _trackers,
     "plugins_dir": _path,
     "blocked": _names,
+    "allowed_origins": _names,
     "host": _text,
     "port": _whole(0, 65535),
 }

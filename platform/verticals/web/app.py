@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute
 
 import verticals
 from verticals.contract import PluginError, resolve
@@ -56,7 +58,14 @@ def create_app(host: Host, names: Sequence[str], *, pages: bool = True) -> FastA
     metrics = Metrics()
     app.add_middleware(Waiting)
     app.add_middleware(BodyLimit)
-    app.add_middleware(Keys, site=site)
+    public: list[BaseRoute] = []
+    app.add_middleware(Keys, site=site, public=public)
+    if host.settings.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=host.settings.allowed_origins, allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "Last-Event-ID", "X-Api-Key"],
+            expose_headers=["Retry-After"],
+        )  # fmt: skip
     problems.install(app)
     app.add_middleware(Measured, metrics=metrics)
 
@@ -64,12 +73,14 @@ def create_app(host: Host, names: Sequence[str], *, pages: bool = True) -> FastA
         if vertical.name in RESERVED:
             raise PluginError(f"A vertical cannot be served as {vertical.name!r}.", "The platform uses that path.")
         for endpoints in vertical.endpoints:
+            before = len(app.router.routes)
             app.include_router(
                 _router(endpoints.router, vertical.name),
                 prefix=f"/v1/{vertical.name}",
                 tags=[vertical.name],
                 dependencies=[Depends(bound_to(vertical.name, tenants=endpoints.tenants))],
             )
+            public += app.router.routes[before:] if endpoints.public else []
     app.include_router(api.router)
     app.include_router(health.router)
     app.include_router(metrics.router())

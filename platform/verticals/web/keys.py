@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import anyio
 from anyio import to_thread
 from starlette.requests import Request
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from verticals.contract import PlatformError
@@ -37,10 +38,11 @@ class Keys:
     Args:
         app: the application behind.
         site: whose keys count.
+        public: routes that answer without a key too.
     """
 
-    def __init__(self, app: ASGIApp, site: Site) -> None:
-        self._app, self._site = app, site
+    def __init__(self, app: ASGIApp, site: Site, public: Sequence[BaseRoute] = ()) -> None:
+        self._app, self._site, self._public = app, site, public
         self._tenants: dict[bytes, str | None] = {}
         self._read_at = -_FRESH_SECONDS
         self._reading = anyio.Lock()
@@ -62,6 +64,9 @@ class Keys:
         tenant = known.get(digest_of(key)) if key else None
         if tenant is None and scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": _POLICY})
+            return
+        if tenant is None and not key and any(route.matches(scope)[0] is Match.FULL for route in self._public):
+            await self._app(scope, receive, send)
             return
         if tenant is None:
             told = "This API key does not hold." if key else "This server's API needs a key."

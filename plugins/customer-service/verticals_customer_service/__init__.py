@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from verticals import Dataset, Endpoints, EventKind, Index, Page, Recipe, TaskHead, hookimpl
+from verticals import Command, Dataset, Endpoints, EventKind, Index, Page, Recipe, TaskHead, hookimpl
 
 
 @hookimpl
@@ -85,23 +85,50 @@ def register_events() -> Iterator[EventKind]:
     yield EventKind("delivery-begun", f"{module}:DeliveryBegun", "An attempt to deliver an event to a webhook")
     yield EventKind("delivery-ended", f"{module}:DeliveryEnded", "What became of that attempt")
     yield EventKind("feedback", f"{module}:Feedback", "A thumb up or down for one answer")
+    yield EventKind("dialogue", "verticals_customer_service.dialogues.records:Dialogue", "A past dialogue was imported")
+    module = "verticals_customer_service.proposals"
+    yield EventKind("dialogues-mined", f"{module}:DialoguesMined", "Past dialogues were searched for questions")
+    yield EventKind("proposal-made", f"{module}:ProposalMade", "A group of questions was found in past dialogues")
+    yield EventKind("proposal-grown", f"{module}:ProposalGrown", "More questions of a proposal were found")
+    yield EventKind("proposal-reviewed", f"{module}:ProposalReviewed", "A person decided about a proposal")
 
 
 @hookimpl
 def register_endpoints() -> Iterator[Endpoints]:
-    """Sessions, messages and feedback; the agents' desk; traces; doors for existing clients."""
-    yield Endpoints(router="verticals_customer_service.api:router", tenants=True)
-    yield Endpoints(router="verticals_customer_service.stream_api:router")
+    """Sessions, messages and feedback; the agents' desk; traces; doors for existing clients; proposals."""
+    yield Endpoints(router="verticals_customer_service.api:router", tenants=True, public=True)
+    yield Endpoints(router="verticals_customer_service.stream_api:router", public=True)
     yield Endpoints(router="verticals_customer_service.desk_api:router", tenants=True)
     yield Endpoints(router="verticals_customer_service.traces_api:router", tenants=True)
     for door in ("rasa", "openai", "chatwoot"):
         yield Endpoints(router=f"verticals_customer_service.doors.{door}:router")
+    yield Endpoints(router="verticals_customer_service.review_api:router")
+    yield Endpoints(router="verticals_customer_service.results_api:router", tenants=True)
+    yield Endpoints(router="verticals_customer_service.widget_api:router", tenants=True, public=True)
 
 
 @hookimpl
 def register_pages() -> Iterator[Page]:
-    """The chat."""
+    """The chat, the agents' desk, the figures, and the review of what past dialogues suggest."""
     yield Page(title="Chat", render="verticals_customer_service.pages:chat", icon="forum")
+    yield Page("Inbox", "verticals_customer_service.inbox:inbox", "/inbox", icon="inbox")
+    yield Page("Results", "verticals_customer_service.results_page:results", "/results", icon="insights")
+    yield Page(title="Learned", render="verticals_customer_service.review_page:review", path="/learned", icon="school")
+
+
+@hookimpl
+def register_commands() -> Iterator[Command]:
+    """Learning from past dialogues."""
+    for name, told in (
+        ("learn", "Read past dialogues and propose what the assistant should know"),
+        ("proposals", "List what was proposed, or show one proposal"),
+        ("accept", "Teach the assistant a proposal"),
+        ("merge", "Make a proposal part of another"),
+        ("rename", "Give a proposal another name"),
+        ("reject", "Leave a proposal aside"),
+        ("originals", "Show or forget the personal data of a past dialogue"),
+    ):
+        yield Command(name=name, command=f"verticals_customer_service.commands:{name}", help=told)
 
 
 @hookimpl

@@ -12,6 +12,8 @@ from verticals import CurrentVertical
 
 from .conversation import Conversations, Reply, Turn
 from .data import LONGEST
+from .desk import Desk
+from .desk_api import SessionState
 from .events import Feedback, SessionStarted
 
 router = APIRouter()
@@ -83,6 +85,18 @@ class FeedbackNoted(BaseModel):
 async def start_session(vertical: CurrentVertical) -> SessionStarted:
     """Begin a conversation."""
     return await Conversations(vertical).start()
+
+
+@router.get("/sessions/{session}")
+async def get_session(session: str, vertical: CurrentVertical) -> SessionState:
+    """Where a session stands."""
+    return SessionState.of(await Conversations(vertical).state(session))
+
+
+@router.post("/sessions/{session}/handover")
+async def hand_over(session: str, vertical: CurrentVertical) -> SessionState:
+    """Ask for a person, as a button for customers does."""
+    return SessionState.of(await Desk(vertical).hand_over(session))
 
 
 @router.post("/sessions/{session}/messages", responses={200: {"content": _json(_EXAMPLE_REPLY)}})

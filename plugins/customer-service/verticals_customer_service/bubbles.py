@@ -11,16 +11,12 @@ from nicegui import html, ui
 from verticals.web import ui as blocks
 
 from .answers import Answer
+from .data import readable
 
 Send = Callable[[str], Awaitable[None]]
 Rate = Callable[[Literal["up", "down"]], Awaitable[None]]
 _EMAIL = re.compile(r"([\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+)")
 _THUMBS: tuple[tuple[Literal["up", "down"], str], ...] = (("up", "This helped"), ("down", "This did not help"))
-
-
-def readable(label: str) -> str:
-    """``track_parcel`` as ``Track parcel``."""
-    return label.replace("_", " ").capitalize()
 
 
 def customer(text: str) -> None:

@@ -34,6 +34,7 @@ class Turn(BaseModel):
     role: Literal["customer", "assistant", "agent"]
     text: str
     agent: str | None = Field(None, description="Of an agent's message")
+    key: str | None = Field(None, description="The message's idempotency key, where it was sent with one")
     answer: Answer | None = Field(None, description="Of the assistant's messages")
     feedback: Literal["up", "down"] | None = Field(None, description="The customer's latest thumb")
 

@@ -23,6 +23,11 @@ def snake_case(value: object) -> object:
     return re.sub(r"[^\w]+|_+", "_", value.strip().lower()).strip("_") if isinstance(value, str) else value
 
 
+def readable(label: str) -> str:
+    """``track_parcel`` as ``Track parcel``."""
+    return label.replace("_", " ").capitalize()
+
+
 Intent = Annotated[str, BeforeValidator(snake_case), StringConstraints(pattern=r"^[^\W_]\w*$", max_length=64)]
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from verticals import CurrentVertical
 
-from .conversation import Conversations, Turn
+from .conversation import Turn
 from .data import LONGEST
 from .desk import Desk
 from .events import Handover
@@ -90,18 +90,6 @@ class Reopening(BaseModel):
 async def list_waiting(vertical: CurrentVertical) -> list[Waiting]:
     """Sessions that wait for a person, the most urgent first: by how long they wait, and how upset the customer is."""
     return await waiting(vertical)
-
-
-@router.get("/sessions/{session}")
-async def get_session(session: str, vertical: CurrentVertical) -> SessionState:
-    """Where a session stands."""
-    return SessionState.of(await Conversations(vertical).state(session))
-
-
-@router.post("/sessions/{session}/handover")
-async def hand_over(session: str, vertical: CurrentVertical) -> SessionState:
-    """Ask for a person, as a button for customers does."""
-    return SessionState.of(await Desk(vertical).hand_over(session))
 
 
 @router.post("/sessions/{session}/take-over")

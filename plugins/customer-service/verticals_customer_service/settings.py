@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import re
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+from .redaction import ORDER_PATTERN
 
 SHORTEST_SECRET = 16
 
@@ -80,3 +83,23 @@ class Settings(BaseModel):
     webhook: Webhook | None = Field(None, description="A table of its own: another system that is told what happens")
     chatwoot: Chatwoot | None = Field(None, description="A table of its own: a Chatwoot whose agent bot this is")
     templates: Path | None = Field(None, description="A file of answer templates to use instead of the starter's")
+    order_pattern: str = Field(
+        ORDER_PATTERN,
+        description="How your order numbers look, a regular expression; they are redacted from imported dialogues",
+    )
+    keep_originals: Path | None = Field(
+        None,
+        description="A file for the personal data that was redacted from imported dialogues; none: it is not kept",
+    )
+    keep_originals_days: int = Field(30, ge=1, le=3650, description="Days until what is kept there is deleted")
+
+    @field_validator("order_pattern")
+    @classmethod
+    def _is_an_expression(cls, pattern: str) -> str:
+        try:
+            found = re.compile(pattern).search("")
+        except re.error as error:
+            raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+        if found:
+            raise ValueError(f"{pattern!r} fits the empty text; say what an order number must have")
+        return pattern

@@ -34,26 +34,39 @@ class _Known:
     """What this process has read so far."""
 
     seen: int = 0
+    taken: dict[str, str] = field(default_factory=dict)
     handovers: dict[str, Event] = field(default_factory=dict)
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 async def waiting(vertical: ServedVertical) -> list[Waiting]:
-    """Sessions that wait for a person, the most urgent first; only events not seen before are read."""
+    """Sessions that wait for a person, the most urgent first."""
+    known = await _known(vertical)
+    now = datetime.now(UTC)
+    return sorted((_waiting(event, now) for event in known.handovers.values()), key=lambda one: -one.urgency)
+
+
+async def taken(vertical: ServedVertical) -> dict[str, str]:
+    """The agent of each session that one has, the longest held first."""
+    return dict((await _known(vertical)).taken)
+
+
+async def _known(vertical: ServedVertical) -> _Known:
+    """What the events say; only those not seen before are read."""
     known: _Known = vertical.state.setdefault(f"queue of {vertical.tenant}", _Known())
     async with known.reading:
         while True:
             events = await vertical.events.read(after=known.seen, limit=_PAGE, kinds=KINDS)
             for event in events:
-                known.seen = event.offset
+                known.seen, session = event.offset, event.payload["session"]
+                known.handovers.pop(session, None)
+                known.taken.pop(session, None)
                 if event.kind == "handover":
-                    known.handovers[event.payload["session"]] = event
-                else:
-                    known.handovers.pop(event.payload["session"], None)
+                    known.handovers[session] = event
+                elif event.kind == "taken-over":
+                    known.taken[session] = event.payload["agent"]
             if len(events) < _PAGE:
-                break
-    now = datetime.now(UTC)
-    return sorted((_waiting(event, now) for event in known.handovers.values()), key=lambda one: -one.urgency)
+                return known
 
 
 def _waiting(event: Event, now: datetime) -> Waiting:

@@ -179,6 +179,22 @@ def test_the_index_is_searched_and_changed(sarcasm, open_small_host, trained_hom
     serve(open_small_host(trained_home), check)
 
 
+def test_a_file_of_rows_becomes_a_version_of_a_data_set(sarcasm, open_small_host, trained_home, tmp_path):
+    host = open_small_host(trained_home)
+    path = tmp_path / "more.jsonl"
+    path.write_text('{"text": "Oh, wonderful, it broke", "label": "sarcastic"}\n', encoding="utf-8")
+
+    async def check(vertical):
+        before = len(await vertical.rows("chats"))
+        report = await vertical.import_file("chats", path)
+        assert (report.added, report.version.rows) == (1, before + 1)
+        assert len(await vertical.rows("chats")) == before + 1
+        with pytest.raises(NotFound, match="Did you mean 'chats'"):
+            await vertical.import_file("chat", path)
+
+    serve(host, check)
+
+
 def test_events_are_followed_without_missing_or_repeating_one(sarcasm, open_small_host, trained_home):
     host = open_small_host(trained_home)
 

@@ -1,0 +1,279 @@
+"""``platform customer-service …``: learning from past dialogues."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from verticals import BadInput, Conflict
+
+if TYPE_CHECKING:
+    from verticals import Vertical
+
+    from .decisions import Decision
+    from .dialogues import ImportSummary
+    from .proposals import Proposal, Proposals
+
+_SHOWN_PROBLEMS = 20
+_EXAMPLE = 64  # columns of an example in a table
+_KIND_NAMES = {
+    "EMAIL": "e-mail address", "PHONE": "phone number", "CARD": "card number", "IBAN": "IBAN", "ORDER": "order number",
+}  # fmt: skip
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+
+
+@click.command()
+@click.argument("logfile", required=False, type=click.Path(path_type=Path))
+@click.option("--example", is_flag=True, help="Read the starter log of an invented shop instead.")
+@click.option("--encoding", help="Encoding of the file.  [default: UTF-8]")
+@_json
+@click.pass_obj
+def learn(vertical: Vertical, logfile: Path | None, example: bool, encoding: str | None, as_json: bool) -> None:
+    """Read past dialogues from LOGFILE and propose what the assistant should know.
+
+    LOGFILE is .jsonl, .json, .csv or .tsv, or an export of Chatwoot or Zendesk. Personal data is replaced before
+    anything is stored. The same file again changes nothing.
+
+    \b
+    Examples:
+      platform customer-service learn chats.jsonl
+      platform customer-service learn --example
+    """
+    from . import learning
+    from .data import STARTER
+    from .dialogues import import_log
+
+    if (logfile is None) is not example:
+        raise click.UsageError("Give either a LOGFILE or --example.")
+    logfile = logfile or STARTER / "dialogues.jsonl"
+    size = logfile.stat().st_size if logfile.is_file() else 0
+    with _bar(size, "Reading", as_json) as told:
+        summary = import_log(vertical, logfile, encoding, lambda at: told(at, size))
+    with _bar(1, "Encoding", as_json) as told:
+        mined = learning.mine(vertical, told)
+    found = learning.load(vertical).listed("open")
+    if as_json:
+        click.echo(json.dumps({"import": _plain(summary), "mining": _plain(mined), "open": _rows(found)}, indent=2))
+        return
+    _tell_import(summary, logfile)
+    if mined.dialogues:
+        click.echo(
+            f"{_count(mined.pairs, 'question')} with an answer in {_count(mined.dialogues, 'dialogue')}: "
+            f"{_count(mined.made, 'new proposal')}, {mined.grown:,} of earlier proposals, {mined.alone:,} asked once."
+        )
+    if found:
+        click.echo()
+        _table(found)
+        click.secho("\nNext:", bold=True)
+        click.echo(f"  platform customer-service proposals {found[0].id}")
+        click.echo(f"  platform customer-service accept {found[0].id}")
+
+
+@click.command()
+@click.argument("proposal", required=False)
+@click.option("--state", type=click.Choice(["open", "accepted", "rejected", "all"]), default="open", show_default=True)
+@_json
+@click.pass_obj
+def proposals(vertical: Vertical, proposal: str | None, state: Any, as_json: bool) -> None:
+    """List what past dialogues suggest, or show one PROPOSAL with its questions and answers."""
+    from .learning import load
+
+    known = load(vertical)
+    if proposal:
+        _show(known.get(proposal), as_json)
+        return
+    found = known.listed(None if state == "all" else state)
+    if as_json:
+        click.echo(json.dumps(_rows(found), indent=2, ensure_ascii=False))
+    elif found:
+        _table(found)
+    else:
+        click.echo("There are none. Past dialogues are read by: platform customer-service learn LOGFILE")
+
+
+@click.command()
+@click.argument("proposal")
+@click.option("--name", help="Of the intent, instead of the proposed one.")
+@click.option("--answer", help="Instead of the proposed one.")
+@click.option("--article/--no-article", default=None, help="Make the answer a document.  [default: for a new intent]")
+@click.pass_obj
+def accept(vertical: Vertical, proposal: str, name: str | None, answer: str | None, article: bool | None) -> None:
+    """Teach the assistant a PROPOSAL: its questions as utterances, its answer as a document.
+
+    \b
+    Example:
+      platform customer-service accept gift_list --answer "Make a list under Account > Gift lists."
+    """
+    from . import decisions
+
+    def decide(known: Proposals) -> Decision:
+        rows = vertical.dataset("utterances").current().iterate()
+        return decisions.accepted(known, proposal, rows, name=name, answer=answer, article=article)
+
+    decision = _carry_out(vertical, decide)
+    told = decision.reviewed
+    document = f" and the document {told.document}" if told.document else ""
+    click.echo(f"Accepted {told.name}: {_count(told.rows, 'new utterance')}{document}.")
+    click.secho("\nNext:", bold=True)
+    click.echo("  platform train customer-service/intent --promote")
+
+
+@click.command()
+@click.argument("proposal")
+@click.argument("into")
+@click.pass_obj
+def merge(vertical: Vertical, proposal: str, into: str) -> None:
+    """Make a PROPOSAL part of the proposal INTO."""
+    from . import decisions
+    from .learning import load
+
+    decision = _carry_out(vertical, lambda known: decisions.merged(known, proposal, into))
+    target = load(vertical).final(decision.reviewed.proposal)
+    click.echo(f"{target.name} ({target.id}) now has {_count(target.times, 'question')}.")
+
+
+@click.command()
+@click.argument("proposal")
+@click.argument("name")
+@click.pass_obj
+def rename(vertical: Vertical, proposal: str, name: str) -> None:
+    """Give a PROPOSAL another NAME, in snake_case."""
+    from . import decisions
+
+    decision = _carry_out(vertical, lambda known: decisions.edited(known, proposal, name=name))
+    click.echo(f"{decision.reviewed.proposal} is now called {decision.reviewed.name}.")
+
+
+@click.command()
+@click.argument("proposal")
+@click.pass_obj
+def reject(vertical: Vertical, proposal: str) -> None:
+    """Leave a PROPOSAL aside; questions like its own are not proposed again."""
+    from . import decisions
+
+    decision = _carry_out(vertical, lambda known: decisions.rejected(known, proposal))
+    click.echo(f"Rejected {decision.reviewed.proposal}.")
+
+
+@click.command()
+@click.argument("dialogue")
+@click.option("--forget", is_flag=True, help="Delete the words instead of showing them.")
+@click.pass_obj
+def originals(vertical: Vertical, dialogue: str, forget: bool) -> None:
+    """Show a past DIALOGUE with the personal data that was redacted, or forget that data.
+
+    It is there only where the setting keep_originals names a file, and for keep_originals_days at most.
+    """
+    from .dialogues import Dialogue
+    from .originals import Originals
+
+    settings = vertical.settings
+    if settings.keep_originals is None:
+        raise BadInput("Nothing is kept of what was redacted.", "The setting keep_originals would name a file for it.")
+    with Originals(settings.keep_originals, settings.keep_originals_days) as kept:
+        if forget:
+            click.echo(f"{_count(kept.forget(dialogue), 'word')} of {dialogue} deleted.")
+            return
+        events = vertical.events.read(kinds=["dialogue"], where={"dialogue": dialogue})
+        if not events:
+            raise BadInput(f"No dialogue {dialogue[:60]!r} was imported.", "Ids stand in the events of kind dialogue.")
+        for number, turn in enumerate(Dialogue.model_validate(events[-1].payload).turns):
+            click.echo(f"{turn.role:8}  {kept.restore(dialogue, number, turn.text)}")
+
+
+def _carry_out(vertical: Vertical, decide: Callable[[Proposals], Decision]) -> Decision:
+    """Decide and write: the document and the rows first, for both may be written twice, then the event."""
+    from . import decisions
+    from .learning import load
+
+    decision = decide(load(vertical))
+    if decision.document:
+        try:
+            vertical.index("knowledge").upsert([decision.document])
+        except Conflict as error:
+            raise Conflict(
+                "The index customer-service/knowledge is written by another process.",
+                "Accept it on the page /customer-service/learned of what serves, or stop that first.",
+            ) from error
+    if decision.rows:
+        with decisions.rows_file(decision.rows) as path:
+            vertical.dataset("utterances").import_file(path)
+    vertical.events.append("proposal-reviewed", decision.reviewed, key=decision.key)
+    return decision
+
+
+def _tell_import(summary: ImportSummary, logfile: Path) -> None:
+    for problem in summary.problems[:_SHOWN_PROBLEMS]:
+        click.echo(f"  {problem}", err=True)
+    if summary.problem_count > _SHOWN_PROBLEMS:
+        click.echo(f"  … and {summary.problem_count - _SHOWN_PROBLEMS:,} more", err=True)
+    parts = [f"{summary.added:,} new", f"{summary.known:,} known"]
+    parts += [f"{summary.left_out:,} left out"] if summary.left_out else []
+    click.echo(f"{_count(summary.read, 'dialogue')} of {logfile.name}: {', '.join(parts)}.")
+    replaced = [_count(number, _KIND_NAMES[kind]) for kind, number in summary.redacted.items() if number]
+    if replaced:
+        click.echo(f"Personal data replaced: {', '.join(replaced)}.")
+
+
+def _table(found: Sequence[Proposal]) -> None:
+    from rich.cells import chop_cells
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in ("id", "asked", "intent", "state", "for example"):
+        table.add_column(heading, justify="right" if heading == "asked" else "left", no_wrap=True)
+    for one in found:
+        state = ("known" if one.known else "new") if one.state == "open" else one.state
+        question = " ".join(one.examples[0].question.split())
+        table.add_row(one.id, f"{one.times:,}", one.name, state, next(iter(chop_cells(question, _EXAMPLE)), ""))
+    console = Console(highlight=False, markup=False)
+    (console if console.is_terminal else Console(highlight=False, markup=False, width=160)).print(table)
+
+
+def _show(found: Proposal, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(found.model_dump(mode="json"), indent=2, ensure_ascii=False))
+        return
+    click.secho(f"{found.name}  {found.id}, {found.state}, asked {_count(found.times, 'time')}", bold=True)
+    click.echo(f"\nAnswer: {found.answer}\n\nQuestions:")
+    for example in found.examples:
+        click.echo(f"  {' '.join(example.question.split())}")
+        click.secho(f"    {' '.join(example.answer.split())}", dim=True)
+
+
+@contextmanager
+def _bar(length: int, label: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    """A bar with rate and time left, on a terminal only."""
+    import sys
+
+    if quiet or not sys.stderr.isatty() or length == 0:
+        yield lambda done, total: None
+        return
+    with click.progressbar(length=length, label=label, file=sys.stderr, show_eta=True) as bar:
+
+        def told(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+        yield told
+
+
+def _rows(found: Sequence[Proposal]) -> list[dict[str, Any]]:
+    return [one.model_dump(mode="json", exclude={"examples"}) for one in found]
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    import dataclasses
+
+    return dataclasses.asdict(value)
+
+
+def _count(number: int, one: str) -> str:
+    many = f"{one}es" if one.endswith("ss") else f"{one}s"
+    return f"{number:,} {one if number == 1 else many}"

@@ -1,0 +1,1 @@
+"""From past dialogues to proposals: pairs of questions and answers, their vectors, groups and names."""
