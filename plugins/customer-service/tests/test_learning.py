@@ -101,6 +101,7 @@ def test_the_command_line_reviews(run, learned):
     assert "There is no proposal" in run("reject", "fabric_sampel", code=3)
     assert "fabric_swatches" in run("proposals", "--state", "accepted")
     assert "keep_originals" in run("originals", "chat-0001", code=2)
+    assert "LOGFILE or --example" in run("learn", code=2)
 
 
 def test_bad_rows_are_told_and_the_rest_is_learned(run, learned, tmp_path):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +91,7 @@ def accepted(
     name: str | None = None,
     answer: str | None = None,
     article: bool | None = None,
+    without: Collection[str] = (),
 ) -> Decision:
     """Teach the assistant a proposal.
 
@@ -99,6 +100,7 @@ def accepted(
         present: rows of the data set, which are not added twice.
         name, answer: instead of the proposal's own.
         article: whether the answer becomes a document; when not said, it does for an intent that was not known.
+        without: ids of examples whose questions are not to be learned.
 
     Raises:
         BadInput: the name is none, or the answer still has a placeholder.
@@ -108,6 +110,7 @@ def accepted(
         update={
             "name": proposal.name if name is None else checked_name(name),
             "answer": proposal.answer if answer is None else _checked_answer(answer),
+            "examples": [example for example in proposal.examples if example.id not in without],
         }
     )
     rows = list(present)

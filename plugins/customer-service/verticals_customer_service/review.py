@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,11 +48,18 @@ class Review:
         return await self._carry_out(decisions.rejected, proposal)
 
     async def accept(
-        self, proposal: str, name: str | None = None, answer: str | None = None, article: bool | None = None
+        self,
+        proposal: str,
+        name: str | None = None,
+        answer: str | None = None,
+        article: bool | None = None,
+        without: Collection[str] = (),
     ) -> Proposal:
         """Teach the assistant a proposal; see `decisions.accepted`."""
         rows = await self.vertical.rows("utterances")
-        return await self._carry_out(decisions.accepted, proposal, rows, name=name, answer=answer, article=article)
+        return await self._carry_out(
+            decisions.accepted, proposal, rows, name=name, answer=answer, article=article, without=without
+        )
 
     async def _carry_out(self, decide: Callable[..., Decision], proposal: str, *given: Any, **more: Any) -> Proposal:
         """Decide and write: the document and the rows first, for both may be written twice, then the event."""

@@ -28,6 +28,7 @@ class Accepted(Edited):
     article: bool | None = Field(
         None, description="Whether the answer becomes a document; when not said, it does for a new intent"
     )
+    without: set[str] = Field(set(), description="Ids of examples whose questions are not to be learned")
 
 
 class MergedInto(BaseModel):
@@ -70,4 +71,5 @@ async def reject_proposal(proposal: str, vertical: CurrentVertical) -> Proposal:
 @router.post("/{proposal}/accept")
 async def accept_proposal(proposal: str, accepted: Accepted, vertical: CurrentVertical) -> Proposal:
     """Teach the assistant an open proposal: its questions join the data set, its answer the index."""
-    return await Review(vertical).accept(proposal, accepted.name, accepted.answer, accepted.article)
+    review = Review(vertical)
+    return await review.accept(proposal, accepted.name, accepted.answer, accepted.article, accepted.without)
