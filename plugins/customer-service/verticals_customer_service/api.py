@@ -37,7 +37,7 @@ _EXAMPLE_REPLY = {
     "topics": [],
     "version": "intent@v1",
     "session": "k3Jm0xQ2vT8Zr1aB",
-    "offset": 3,
+    "offset": 5,
 }
 
 
@@ -61,7 +61,7 @@ class Question(BaseModel):
 class Thumb(BaseModel):
     """What the customer thinks of an answer."""
 
-    offset: int = Field(description="Of the answer", examples=[3])
+    offset: int = Field(description="Of the answer", examples=[5])
     thumb: Literal["up", "down"]
     comment: str = Field("", max_length=LONGEST)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from verticals import Conflict, ServedVertical
 from . import decisions
 from .decisions import Decision
 from .proposals import KINDS, Proposal, Proposals
+from .redaction import Redactor
 
 _PAGE = 500
 
@@ -33,6 +34,14 @@ class Review:
                 after = page[-1].offset
             self.vertical.state["proposals"] = (proposals, after)
             return proposals  # type: ignore[no-any-return]
+
+    async def propose(self, name: str, answer: str, questions: Sequence[str]) -> Proposal:
+        """Add a proposal of one's own; see `decisions.proposed`."""
+        rows = await self.vertical.rows("utterances")
+        redactor = Redactor(self.vertical.settings.order_pattern)
+        made = decisions.proposed(name, answer, questions, redactor, known={row["intent"] for row in rows})
+        await self.vertical.events.append("proposal-made", made, key=f"proposal:{made.proposal}:made")
+        return (await self.load()).get(made.proposal)
 
     async def edit(self, proposal: str, name: str | None, answer: str | None) -> Proposal:
         """Give a proposal another name or answer; see `decisions.edited`."""

@@ -224,7 +224,8 @@ class _Detail:
             if example.answer != self._one.answer:
                 use = ui.button("Use this answer", on_click=lambda: self._answer.set_value(example.answer))
                 use.props("flat dense no-caps size=sm")
-            toggle = ui.button("Leave out", on_click=leave_out).props("flat dense no-caps size=sm color=grey-7")
+            toggle = ui.button("Leave out", on_click=leave_out, color=None).props("flat dense no-caps size=sm")
+            toggle.classes("p-muted")
 
     async def _accept(self) -> None:
         await self._do(
