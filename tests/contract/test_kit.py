@@ -116,6 +116,31 @@ def test_endpoints_and_pages_of_a_good_plugin_answer(broken) -> None:
     ], results
 
 
+def test_an_id_without_an_example_is_taken_from_an_answer_that_tells_it(broken) -> None:
+    more = """
+    class Receipt(BaseModel):
+        receipt: str
+
+    @router.get("/receipts/{receipt}")
+    async def read(receipt: str) -> Receipt:
+        if receipt != "r-1":
+            raise KeyError(receipt)
+        return Receipt(receipt=receipt)
+
+    @router.post("/tables/corner/receipts/print")
+    async def write(body: Asked) -> Receipt:
+        return Receipt(receipt="r-1")
+
+    return router
+"""
+    results = run_one("endpoints", broken(("    return router\n", more)))
+    assert {result.subject: result.status for result in results} == {
+        "POST /v1/drinks/taste": "passed",
+        "POST /v1/drinks/tables/corner/receipts/print": "passed",
+        "GET /v1/drinks/receipts/{receipt}": "passed",
+    }, results
+
+
 def test_endpoints_and_pages_that_break_their_promise_are_found(broken, failures) -> None:
     more = """
     class Empty(BaseModel):

@@ -6,6 +6,8 @@ import uuid
 
 import pytest
 
+from verticals_customer_service import limits
+
 BASE = "/v1/customer-service"
 SECRET = {"secret": "of the webhook address"}
 
@@ -152,6 +154,13 @@ def test_what_chatwoot_did_not_take_is_posted_again(inbox, chatwoot):
     inbox.send(content="where is my parcel?")
     first, second = inbox.posted(2)
     assert first == second
+
+
+def test_a_customer_who_writes_too_fast_is_answered_a_little_later(inbox, monkeypatch):
+    monkeypatch.setattr(limits, "SECONDS", 1)
+    for number in range(13):
+        assert inbox.send(content=f"where is parcel {number}?").json()["taken"]
+    assert len(inbox.posted(13)) == 13
 
 
 def test_while_chatwoots_agents_have_it_the_assistant_is_silent_and_comes_back_with_it(inbox, service):

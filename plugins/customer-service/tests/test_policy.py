@@ -166,6 +166,13 @@ def test_without_agents_nobody_is_promised(starter, today):
     assert (answer.action, answer.template_id) == ("answer", "speak-to-human-general")
 
 
+def test_a_shop_may_call_the_intent_otherwise(starter, today):
+    own = Policy(starter, human="agent_please")
+    asked = Situation("put me through", prediction("agent_please"), today, [hit("contact-us", 0.1)])
+    assert own.answer(asked).rule == "asked"
+    assert Policy(starter).answer(asked).action == "abstain"
+
+
 def test_repeated_failure_ends_with_a_person_and_sooner_for_who_is_upset(policy, today):
     lost = Situation("asdf", prediction("greeting", 0.3, abstained=True), today)
     actions = [policy.answer(dataclasses.replace(lost, failures=count)).action for count in range(4)]

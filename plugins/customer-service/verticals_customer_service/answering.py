@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from verticals import Event, Hit, NotFound, Prediction, ServedVertical
@@ -95,7 +95,7 @@ class Answering:
             trace.waiting,
         )
         policy: Policy = self._policy
-        answer = await self._said(Policy(policy.templates, thresholds, policy.handover), now)
+        answer = await self._said(replace(policy, thresholds=thresholds), now)
         answer = answer.model_copy(update={"trace_id": trace_id})
         said = turn.answer
         changed = (answer.action, answer.text) != (said.action, said.text)

@@ -32,7 +32,7 @@ _WORDS: Mapping[str, str] = {
 _ELSE = " You can also write to {support_email}."
 
 
-def rule(now: Situation, answer: Answer, certain: bool, limit: int) -> Rule | None:
+def rule(now: Situation, answer: Answer, certain: bool, limit: int, human: str = HUMAN) -> Rule | None:
     """Why a person should go on, if one should.
 
     Args:
@@ -40,8 +40,9 @@ def rule(now: Situation, answer: Answer, certain: bool, limit: int) -> Rule | No
         answer: what would be said to it.
         certain: whether its intent counts as known.
         limit: answers in a row that may fail; one less for who is upset.
+        human: the intent of who wants a person.
     """
-    asked = bool(_ASKED.match(now.text)) or (certain and now.prediction.label == HUMAN)
+    asked = bool(_ASKED.match(now.text)) or (certain and now.prediction.label == human)
     if now.waiting:
         return "waiting" if asked else None
     if asked:

@@ -28,6 +28,7 @@ from verticals import Hit, Prediction
 from . import handover, passages, slots
 from .answers import Answer, Ranked
 from .emotions import Emotion, Mood
+from .handover import HUMAN
 from .templates import Template, Templates
 from .traces import Thresholds
 
@@ -84,16 +85,21 @@ class Policy:
         templates: what it says per intent.
         thresholds: where it draws its lines.
         handover: whether there are people to hand over to.
+        human: the intent of who wants one.
     """
 
     templates: Templates
     thresholds: Thresholds = field(default_factory=Thresholds)
     handover: bool = True
+    human: str = HUMAN
 
     def answer(self, now: Situation) -> Answer:
         """The answer to one message; see the module for the order of the rules."""
         answer = self._answered(now)
-        if self.handover and (rule := handover.rule(now, answer, self._certain(now), self.thresholds.failures)):
+        if not self.handover:
+            return answer
+        limit = self.thresholds.failures
+        if rule := handover.rule(now, answer, self._certain(now), limit, self.human):
             said = self.templates.say(handover.words(rule))
             return self._answer(now, text=said, action="handover", rule=rule, slots=answer.slots)
         return answer

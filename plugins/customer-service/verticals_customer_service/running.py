@@ -33,7 +33,7 @@ async def ready(vertical: ServedVertical) -> AsyncIterator[None]:
         similarity=settings.similarity_threshold,
         failures=settings.handover_after,
     )
-    vertical.state["policy"] = Policy(answers, thresholds, settings.handover)
+    vertical.state["policy"] = Policy(answers, thresholds, settings.handover, settings.handover_intent)
     under_way: set[asyncio.Task[Any]] = set()
     vertical.state["under way"] = under_way
     first = settings.suggestions[0] if settings.suggestions else "Hello"

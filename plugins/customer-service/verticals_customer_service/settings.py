@@ -79,6 +79,7 @@ class Settings(BaseModel):
     handover_after: int = Field(
         3, ge=1, description="Answers in a row that do not help before a person is asked to go on; one less when upset"
     )
+    handover_intent: str = Field("speak_to_human", description="The intent of who wants a person")
     burst: int = Field(12, ge=1, description="Messages that one session may send within ten seconds")
     webhook: Webhook | None = Field(None, description="A table of its own: another system that is told what happens")
     chatwoot: Chatwoot | None = Field(None, description="A table of its own: a Chatwoot whose agent bot this is")

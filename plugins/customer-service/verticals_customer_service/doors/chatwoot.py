@@ -16,8 +16,8 @@ import httpx
 from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from verticals import CurrentVertical, PlatformError, ServedVertical
-from verticals_customer_service.conversation import Conversations
+from verticals import CurrentVertical, PlatformError, ServedVertical, Unavailable
+from verticals_customer_service.conversation import Conversations, Reply
 from verticals_customer_service.desk import Desk
 from verticals_customer_service.settings import Chatwoot
 
@@ -27,6 +27,7 @@ router = APIRouter()
 AGENT = "Chatwoot"
 _WAITS = (1.0, 5.0, 30.0)  # seconds before further attempts to reach Chatwoot
 _TIMEOUT = 10.0
+_ATTEMPTS = 5
 _log = logging.getLogger("verticals.customer-service")
 
 
@@ -111,17 +112,29 @@ async def _answered(
     state = await conversations.state(session)
     if state.agent == AGENT:  # pending again: the agents gave it back
         await Desk(vertical).give_back(session, AGENT)
-    try:
-        reply = await conversations.reply(session, text, key=message)
-    except PlatformError as error:
-        _log.error("message %s of Chatwoot was not answered: %s", message, error)
-        return
-    if reply.action == "silent":
+    reply = await _replied(conversations, session, text, message)
+    if reply is None or reply.action == "silent":
         return
     said = {"content": reply.text, "message_type": "outgoing"}
     await _post(settings, f"{place}/messages", said)
     if reply.action == "handover":
         await _post(settings, f"{place}/toggle_status", {"status": "open"})
+
+
+async def _replied(conversations: Conversations, session: str, text: str, message: str) -> Reply | None:
+    """The reply; where the session writes too fast, or the server is busy, a little later."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            return await conversations.reply(session, text, key=message)
+        except Unavailable as error:
+            if attempt == _ATTEMPTS - 1:
+                _log.error("message %s of Chatwoot was not answered: %s", message, error)
+            else:
+                await asyncio.sleep(error.seconds)
+        except PlatformError as error:
+            _log.error("message %s of Chatwoot was not answered: %s", message, error)
+            break
+    return None
 
 
 async def _post(settings: Chatwoot, path: str, body: dict[str, str]) -> None:
