@@ -13,8 +13,10 @@ from . import index_documents, index_tenants
 from .conditions import conditions
 from .index_import import import_
 from .index_kinds import probe, tune
+from .index_models import reembed, show
 from .numbers import Whole
 from .output import count, duration, json_option, next_steps, note, print_json, table
+from .progress import ProgressDisplay
 from .session import Session, pass_session
 from .targets import target_argument
 from .tenants import choose, tenant_option
@@ -27,7 +29,7 @@ def index() -> None:
     """Build, search, list, change, export and load an index of documents."""
 
 
-for _command in (import_, probe, tune, *index_tenants.COMMANDS, *index_documents.COMMANDS):
+for _command in (import_, probe, reembed, show, tune, *index_tenants.COMMANDS, *index_documents.COMMANDS):
     index.add_command(_command)
 
 
@@ -39,6 +41,8 @@ for _command in (import_, probe, tune, *index_tenants.COMMANDS, *index_documents
 def build(session: Session, target: str, tenant: str, as_json: bool) -> None:
     """Bring an index up to date and write its snapshot: starter documents are loaded the first time.
 
+    Where a version of its head has gone live since, it takes over, as by 'platform index reembed'.
+
     \b
     Example:
       platform index build customer-service/knowledge
@@ -46,6 +50,11 @@ def build(session: Session, target: str, tenant: str, as_json: bool) -> None:
     chosen = choose(session, target, tenant, new=True)
     started = time.monotonic()
     number = chosen.handle.count()
+    if chosen.handle.noun.head:
+        with ProgressDisplay() as display:
+            done = chosen.handle.reembed(progress=display)
+        if done is not None and not done.switched:
+            note(f"It stays with {done.before}, for {done.after} answers worse: platform index show {chosen}")
     chosen.handle.snapshot()
     seconds = time.monotonic() - started
     if as_json:

@@ -91,8 +91,9 @@ class Index:
         documents: a function (or reference) that yields the starter documents.
         description: one sentence, shown in lists.
         language: ISO 639-1 code that chooses the stemmer of the lexical part.
-        head: a head of the objective ``embed`` whose live version makes the vectors, from when the index is opened;
-            empty: the shared encoder makes them.
+        head: a head of the objective ``embed`` whose live version makes the vectors; when another one goes live, they
+            are computed anew in the background and take over if they answer no worse. Empty: the shared encoder makes
+            them.
         reranker: a head of the objective ``rank``, or ``score`` with two inputs (query, document), whose live version
             orders the best hits anew where a search asks for it.
         kind: how the vectors are kept: ``auto`` by their number (exact up to 50,000, then ``ivf-sq8``), ``exact``,

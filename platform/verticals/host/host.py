@@ -389,8 +389,9 @@ class Host:
         """Close what was opened; harmless when called again."""
         with self._lock:
             self._closed = True
-            for vertical in self.verticals:
-                vertical.close()
+        for vertical in self.verticals:  # not under the lock: what an index does in the background may wait for it
+            vertical.close()
+        with self._lock:
             if store := self._parts.get("store"):
                 store.close()
             self._parts.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,13 +16,15 @@ from verticals.contract import BadInput, Conflict, Document, Hit, Index, NotFoun
 
 from . import tenants
 from .addresses import address_of
+from .following import Follower
+from .index_models import Embed, IndexModels
 from .leases import Leases
 from .tenants import DEFAULT
 
 if TYPE_CHECKING:
     from verticals.contract import Progress
     from verticals.files import FileLock
-    from verticals.retrieval import Changes, DocumentIndex, IndexFacts, LineLoader, Loaded, Probe, Tuning
+    from verticals.retrieval import Changes, DocumentIndex, IndexFacts, LineLoader, Loaded, Probe, Reembedded, Tuning
     from verticals.retrieval.reading import ImportSummary
 
     from .vertical import Vertical
@@ -49,6 +52,9 @@ class IndexHandle:
         self.vertical, self.noun, self.name, self.tenant = vertical, noun, noun.name, tenant
         self._home = vertical.host.home / "indexes" / vertical.name / noun.name
         self.folder = tenants.folder_of(self._home, tenant)
+        self._models = IndexModels(vertical, noun)
+        self._follower: Follower | None = None
+        self._anew = threading.Lock()
         self._leases = Leases(self.folder, self._open, partial(self._open, writable=True))
 
     def of(self, tenant: str) -> IndexHandle:
@@ -224,6 +230,51 @@ class IndexHandle:
         writable = facts.writable or self.vertical.host.elsewhere is not None or self._writer.holder() is None
         return replace(facts, writable=writable)
 
+    def reembed(
+        self, *, force: bool = False, switch: bool = True, progress: Callable[[Progress], None] | None = None
+    ) -> Reembedded | None:
+        """Do now, at full speed, what happens in the background after a promotion; see `DocumentIndex.reembed`.
+
+        Args:
+            force: let the live version's vectors take over even if they answer worse.
+            switch: whether to let them take over at all; else they are only computed and compared.
+            progress: told now and then.
+
+        Returns:
+            What came of it; `None` where the live version's vectors are in use already.
+
+        Raises:
+            Conflict: another process writes to the index.
+        """
+        with self._using(writing=True) as index, self._anew:
+            followed, self._follower = self._follower, None
+            if followed is not None:
+                followed.close()
+            try:
+                embed, embedding = self._models.wanted()
+                questions = self._models.questions
+                return index.reembed(embed, embedding, questions, force=force, switch=switch, progress=progress)
+            finally:
+                if switch and followed is not None:
+                    self._follow(index)
+
+    def begin_reembedding(self, *, force: bool = False) -> None:
+        """Have the background look now whether another version is live, and embed the documents anew if so.
+
+        Args:
+            force: let its vectors take over even if they answer worse.
+
+        Raises:
+            Conflict: another process writes to the index, and is not asked by this one.
+        """
+        if (elsewhere := self.vertical.host.elsewhere) is not None:
+            elsewhere.call("reembed", self.vertical.name, self.name, self.tenant, force)
+            return
+        with self._using(writing=True):
+            pass
+        if (follower := self._follower) is not None:
+            follower.wake(force=force)
+
     def snapshot(self) -> None:
         """Write what was derived from the documents to the disk, so that the next start has nothing to catch up on."""
         with self._using(writing=True) as index:
@@ -316,8 +367,9 @@ class IndexHandle:
         host, noun = self.vertical.host, self.noun
         embed, embedding = self._embedding()
         open_index = partial(
-            DocumentIndex.open, self.folder, embed, language=noun.language, embedding=embedding, kind=noun.kind
-        )
+            DocumentIndex.open, self.folder, embed, language=noun.language, embedding=embedding, kind=noun.kind,
+            former=self._models.former,
+        )  # fmt: skip
         if host.elsewhere is not None:  # else the first to be asked for a new tenant would become its writer
             host.elsewhere.call("open", self.vertical.name, self.name, self.tenant)
             return open_index(writable=False)
@@ -334,20 +386,17 @@ class IndexHandle:
         except BaseException:
             index.close()
             raise
+        if noun.head or index.facts().embedding != embedding:
+            self._follow(index)
         return index
 
-    def _embedding(self) -> tuple[Callable[[Sequence[str]], Any], str]:
-        """What makes the vectors, and its name: the live version of the index's head, or the bare encoder."""
-        host = self.vertical.host
-        live = self.vertical.head(self.noun.head).live if self.noun.head else None
-        if live is None:
-            return host.engine.embed, host.encoder_source.identity
+    def _follow(self, index: DocumentIndex) -> None:
+        self._follower = Follower(index, self._models, str(self))
+        index.before_closing(self._follower.close)
 
-        def embed(texts: Sequence[str]) -> Any:
-            answers = host.engine.predict(live.vertical, live.head, live.version, list(texts))
-            return [answer.vector for answer in answers]
-
-        return embed, f"{live.reference} on {host.encoder_source.identity}"
+    def _embedding(self) -> tuple[Embed, str]:
+        """What makes the vectors, and its name."""
+        return self._models.wanted()
 
     def _starters(self) -> list[Document]:
         try:

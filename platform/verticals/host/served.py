@@ -289,6 +289,10 @@ class ServedIndex:
         """How many documents there are, at which change, and what makes their vectors."""
         return await in_thread(self._index.facts)
 
+    async def begin_reembedding(self, *, force: bool = False) -> None:
+        """Have the background embed the documents anew, if another version is live; see `IndexHandle`."""
+        await in_thread(self._index.begin_reembedding, force=force)
+
     async def documents(self, after: str = "", limit: int = 100) -> list[Document]:
         """Up to ``limit`` documents in the order of their ids, from the first one behind the id ``after``."""
         return await in_thread(self._index.documents, after, limit)

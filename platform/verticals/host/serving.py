@@ -44,7 +44,11 @@ def calls_of(host: Host) -> dict[str, Callable[..., Any]]:
     def delete(vertical: str, index: str, tenant: str, ids: list[str]) -> int:
         return host[vertical].index(index, tenant).delete(ids)
 
-    return {"embed": host.engine.embed, "open": open_index, "upsert": upsert, "delete": delete}
+    def reembed(vertical: str, index: str, tenant: str, force: bool) -> None:
+        host[vertical].index(index, tenant).begin_reembedding(force=force)
+
+    calls: dict[str, Callable[..., Any]] = {"open": open_index, "upsert": upsert, "delete": delete, "reembed": reembed}
+    return {"embed": host.engine.embed, **calls}
 
 
 def _lifespans(host: Host, vertical: ServedVertical) -> list[AbstractAsyncContextManager[None]]:

@@ -6,14 +6,17 @@ after, and is built again from nothing where its snapshot is missing or damaged.
 The libraries are imported when an index opens.
 """
 
+from .changes import Changes
+from .comparing import Compared, Question
 from .embedding import Embed
-from .facts import IndexFacts
-from .index import Changes, DocumentIndex
+from .facts import IndexFacts, Reembedding
+from .index import DocumentIndex
 from .loading import LineLoader, Loaded, load_file
 from .probing import Probe, Tuning
+from .reembedding import Pace, Reembedded
 from .transfer import export_file, json_line
 
 __all__ = [
-    "Changes", "DocumentIndex", "Embed", "IndexFacts", "LineLoader", "Loaded", "Probe", "Tuning", "export_file",
-    "json_line", "load_file",
+    "Changes", "Compared", "DocumentIndex", "Embed", "IndexFacts", "LineLoader", "Loaded", "Pace", "Probe", "Question",
+    "Reembedded", "Reembedding", "Tuning", "export_file", "json_line", "load_file",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""From texts to vectors: what is embedded, what is checked, and how all vectors are replaced by another model's."""
+"""From texts to vectors: what is embedded, what is checked, and which model made what is stored."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 
 from verticals.contract import BadInput, Conflict
 
-from .truth import Reading, Truth, Vectors
+from .truth import Reading, Vectors
 
 #: Turns texts into vectors, float32 [n, dimension].
 Embed = Callable[[Sequence[str]], Any]
-
-_BATCH = 256
+#: Gives that function for another embedding by its name, or `None` where it cannot be had any more.
+Former = Callable[[str], Embed | None]
 
 
 def embedded_text(title: str, text: str) -> str:
@@ -62,44 +62,40 @@ class Embedder:
         scaled: Vectors = vectors / lengths
         return scaled
 
-    def check(self, reading: Reading) -> None:
-        """Make sure that the index holds this model's vectors.
+
+class Models:
+    """The models whose vectors an index can be searched by: the one that is wanted, and those before it.
+
+    Args:
+        wanted: what the index is to hold.
+        former: gives the function of another embedding by its name, or `None` where it cannot be had any more.
+    """
+
+    def __init__(self, wanted: Embedder, former: Former | None = None) -> None:
+        self._former = former or (lambda name: None)
+        self._wanted = wanted.name
+        self._known = {wanted.name: wanted}
+
+    def add(self, embedder: Embedder) -> None:
+        """Know another one, wanted from now on."""
+        self._wanted = embedder.name
+        self._known[embedder.name] = embedder
+
+    def has(self, name: str) -> bool:
+        """Whether the embedding of this name can be computed."""
+        if name not in self._known and (embed := self._former(name)) is not None:
+            self._known[name] = Embedder(embed, name)
+        return name in self._known
+
+    def of(self, reading: Reading) -> Embedder:
+        """What made the vectors that the index holds in this state.
 
         Raises:
-            Conflict: it holds another one's.
+            Conflict: it cannot be had.
         """
-        if reading.embedding != self.name:
+        if not self.has(reading.embedding):
             raise Conflict(
-                f"The index holds vectors of the embedding {reading.embedding!r}, not of {self.name!r}.",
+                f"The index holds vectors of the embedding {reading.embedding!r}, not of {self._wanted!r}.",
                 "Open it with that embedding, or once for writing with the other, which computes the vectors again.",
             )
-
-    def take_over(self, truth: Truth) -> None:
-        """Make the index hold this model's vectors, computing all of them again if need be.
-
-        The old ones stay in use until the last new one is there; then one commit switches. Work that was interrupted
-        is continued.
-        """
-        with truth.reading() as reading:
-            if reading.embedding == self.name:
-                return
-            empty = not reading.count()
-        if empty:
-            with truth.writing() as writing:
-                writing.name_embedding(self.name)
-            return
-        with truth.writing() as writing:
-            writing.begin_vectors(self.name)
-        dimension: int | None = None
-        while True:
-            with truth.reading() as reading:
-                texts = reading.texts_without_new_vector(_BATCH)
-                dimension = dimension or reading.new_dimension()
-            if not texts:
-                break
-            vectors = self([embedded_text(title, text) for _, title, text in texts], dimension)
-            dimension = vectors.shape[1]
-            with truth.writing() as writing:
-                writing.put_new_vectors([row for row, _, _ in texts], vectors)
-        with truth.writing() as writing:
-            writing.switch_vectors(self.name)
+        return self._known[reading.embedding]

@@ -4,6 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .comparing import Compared
+
+
+@dataclass(frozen=True, slots=True)
+class Reembedding:
+    """Another model's vectors in the making.
+
+    Args:
+        embedding: names the model.
+        done, total: documents that have their vector, and all.
+        held_back: how it compared, where it answers worse than the present one and therefore does not take over.
+    """
+
+    embedding: str
+    done: int
+    total: int
+    held_back: Compared | None
+
 
 @dataclass(frozen=True, slots=True)
 class IndexFacts:
@@ -15,6 +33,8 @@ class IndexFacts:
         embedding: names what made its vectors.
         dimension: of its vectors; `None` while there are none.
         writable: whether it can be written to, which one process can at a time.
+        reembedding: another model's vectors in the making; `None` where none are.
+        compared: how the present model compared with the one before when it took over, where that was measured.
     """
 
     documents: int
@@ -22,3 +42,5 @@ class IndexFacts:
     embedding: str
     dimension: int | None
     writable: bool
+    reembedding: Reembedding | None = None
+    compared: Compared | None = None

@@ -5,23 +5,25 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from verticals.contract import BadInput, Conflict, Document, Hit, NotFound, StorageError
+from verticals.contract import BadInput, Conflict, Document, Hit, NotFound, Progress, StorageError
 from verticals.files import FileLock
 from verticals.files.atomic import explained
 
 from . import kinds, probing
 from .calibration import QUERIES
-from .embedding import Embed, Embedder, digest, embedded_text
-from .facts import IndexFacts
+from .changes import Changes, batches
+from .comparing import Compared, Question
+from .embedding import Embed, Embedder, Former, Models, digest, embedded_text
+from .facts import IndexFacts, Reembedding
 from .filters import encode_metadata
 from .libraries import load_faiss, load_tantivy
 from .probing import Probe, Tuning
+from .reembedding import Pace, Reembedded, Takeover, take_over
 from .replica import Replica
 from .schema import no_index
 from .search import Rerank, Search, valid_unicode
@@ -29,21 +31,9 @@ from .truth import Entry, Truth
 
 _LOG = logging.getLogger(__name__)
 
-#: One commit takes so many documents or characters, whichever comes first.
-BATCH = 512
-BATCH_CHARACTERS = 4_000_000
 # Searches replay what is new, so single changes cost one commit; after so many the writer replays by itself, lest a
 # search has to wait for all of a long upsert.
 _REPLAY_EVERY = 4_000
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """What an `upsert` did, in documents."""
-
-    added: int = 0
-    updated: int = 0
-    unchanged: int = 0
 
 
 class DocumentIndex:
@@ -53,13 +43,15 @@ class DocumentIndex:
     and a search sees every change that was committed before it began, in whatever process.
     """
 
-    def __init__(self, folder: Path, truth: Truth, replica: Replica, embedder: Embedder, lock: FileLock | None) -> None:
+    def __init__(self, folder: Path, truth: Truth, replica: Replica, models: Models, lock: FileLock | None) -> None:
         self.folder = folder
         self._truth = truth
         self._replica = replica
-        self._embedder = embedder
+        self._models = models
         self._lock = lock
         self._writing = threading.RLock()
+        self._reembedding = threading.Lock()
+        self._before_closing: list[Callable[[], None]] = []
         self._not_replayed = 0
 
     @classmethod
@@ -70,6 +62,7 @@ class DocumentIndex:
         *,
         language: str = "en",
         embedding: str = "",
+        former: Former | None = None,
         kind: str = kinds.AUTO,
         writable: bool = True,
     ) -> DocumentIndex:
@@ -79,7 +72,9 @@ class DocumentIndex:
             folder: where it is kept.
             embed: turns texts into vectors, float32 [n, dimension].
             language: ISO 639-1 code that chooses the stemmer of the lexical part.
-            embedding: names what ``embed`` computes. Where the stored vectors have another name, a writer computes
+            embedding: names what ``embed`` computes.
+            former: gives that function for the name that the stored vectors have, where it is another one; then the
+                index goes on with those until `reembed` has replaced them. Where it gives `None`, a writer computes
                 them all again before this returns; killed meanwhile, the next one goes on where it stopped.
             kind: how the vectors are kept: ``auto`` by their number, ``exact``, ``ivf-sq8``, ``ivf-pq`` or ``hnsw``;
                 another one than before is built while searches go on with the present one.
@@ -99,6 +94,7 @@ class DocumentIndex:
         load_tantivy()
         path = folder / "documents.db"
         embedder = Embedder(embed, embedding)
+        models = Models(embedder, former)
         with contextlib.ExitStack() as opened:
             lock = None
             if writable:
@@ -108,13 +104,15 @@ class DocumentIndex:
             elif not path.exists():
                 raise no_index(folder)
             truth = opened.enter_context(contextlib.closing(Truth(path, create=writable)))
-            if writable:
-                embedder.take_over(truth)
             with truth.reading() as reading:
-                embedder.check(reading)
+                known = bool(reading.count()) and models.has(reading.embedding)
+            if writable and not known:
+                take_over(truth, embedder)
+            with truth.reading() as reading:
+                models.of(reading)
             replica = Replica(folder, truth, language, kind, writable=writable)
             opened.pop_all()
-        return cls(folder, truth, replica, embedder, lock)
+        return cls(folder, truth, replica, models, lock)
 
     def upsert(self, documents: Iterable[Document]) -> Changes:
         """Add documents, or replace those that have the same ids; of several with one id the last counts.
@@ -129,7 +127,7 @@ class DocumentIndex:
         self._check_writable()
         added = updated = unchanged = 0
         with self._writing:
-            for batch in _batches(documents):
+            for batch in batches(documents):
                 changes = self._upsert_batch(batch)
                 added, updated = added + changes.added, updated + changes.updated
                 unchanged += changes.unchanged
@@ -152,11 +150,11 @@ class DocumentIndex:
                 and known[identity].metadata == metadata[identity]
             }
             kept = reading.vectors_in([row for identity, row in same_text.items() if identity not in same])
-            dimension = reading.dimension
+            embedder, dimension = self._models.of(reading), reading.dimension
         vectors = {identity: kept[row] for identity, row in same_text.items() if row in kept}
         new = [document for identity, document in batch.items() if identity not in same_text]
         if new:
-            computed = self._embedder([embedded_text(document.title, document.text) for document in new], dimension)
+            computed = embedder([embedded_text(document.title, document.text) for document in new], dimension)
             vectors |= {document.id: vector for document, vector in zip(new, computed, strict=True)}
         if vectors:
             with self._truth.writing() as writing:
@@ -208,12 +206,17 @@ class DocumentIndex:
     def facts(self) -> IndexFacts:
         """What there is to know about the index as it is now."""
         with self._truth.reading() as reading:
+            count, coming, anew = reading.count(), reading.coming, None
+            if (name := coming.embedding) is not None:
+                anew = Reembedding(name, coming.done(), count, Compared.read(coming.held_back))
             return IndexFacts(
-                documents=reading.count(),
+                documents=count,
                 change=reading.change,
                 embedding=reading.embedding,
                 dimension=reading.dimension,
                 writable=self._lock is not None,
+                reembedding=anew,
+                compared=Compared.read(reading.compared()),
             )
 
     def documents(self, after: str = "", limit: int = 100) -> list[Document]:
@@ -254,13 +257,13 @@ class DocumentIndex:
 
         Raises:
             BadInput: a parameter cannot be used.
-            Conflict: a writer replaced the embedding since this index was opened.
+            Conflict: a writer replaced the embedding since this index was opened, by one that cannot be had here.
         """
         search = Search(
             text=text, k=k, offset=offset, where=where, mode=mode, fusion=fusion,
             minimum_similarity=minimum_similarity, weights=weights, diversity=diversity, fold=fold, rerank=rerank,
         )  # fmt: skip
-        return search.run(self._truth, self._replica, self._embedder)
+        return search.run(self._truth, self._replica, self._models)
 
     def snapshot(self) -> None:
         """Save the derived parts as they are now, so that the next start has nothing to replay.
@@ -286,8 +289,7 @@ class DocumentIndex:
             NotFound: the index is empty.
         """
         with self._replica.current() as state:
-            self._embedder.check(state.reading)
-            asked = self._embedder(list(texts), state.reading.dimension) if texts else None
+            asked = self._models.of(state.reading)(list(texts), state.reading.dimension) if texts else None
             return probing.probe(state.dense, state.reading, asked, queries, self.folder.name)
 
     def tune(self, recall: float = 0.95) -> Tuning:
@@ -309,10 +311,57 @@ class DocumentIndex:
         self._replica.tune(tuning.settled)
         return tuning
 
+    def reembed(
+        self,
+        embed: Embed,
+        embedding: str,
+        questions: Callable[[], Sequence[Question]] = tuple,
+        *,
+        force: bool = False,
+        switch: bool = True,
+        pace: Pace | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Reembedded | None:
+        """Replace all vectors by another model's, while searches and changes go on with the present ones.
+
+        Searches change over in one step: none ever compares a query of one model with vectors of the other. Ended in
+        whatever way, it goes on where it stopped when it is called again.
+
+        Args:
+            embed, embedding: as `open` takes them.
+            questions: what to ask both models before; asked for once all vectors are there.
+            force: replace them even if what answers the questions then stands further back (MRR@10 is lower).
+            switch: whether to replace them; else the new ones are computed and compared, and stay where they are.
+            pace: how fast, and when to stop.
+            progress: told now and then.
+
+        Returns:
+            What came of it; `None` where the index holds this model's vectors already.
+
+        Raises:
+            Conflict: the index is open for reading only, or is being embedded anew already.
+            Unavailable: it was stopped.
+            StorageError: the disk is full.
+        """
+        self._check_writable()
+        if not self._reembedding.acquire(blocking=False):
+            raise Conflict(f"The documents of {self.folder} are being embedded anew already.", "Wait until they are.")
+        try:
+            embedder = Embedder(embed, embedding)
+            self._models.add(embedder)
+            work = Takeover(self._truth, self._replica, self._models, self._writing, embedder, pace or Pace(), progress)
+            return work.run(questions, force=force, switch=switch)
+        finally:
+            self._reembedding.release()
+
     @property
     def writable(self) -> bool:
         """Whether it was opened for writing."""
         return self._lock is not None
+
+    def before_closing(self, call: Callable[[], None]) -> None:
+        """Have this called when the index is closed, while it is still open: what works on it ends there."""
+        self._before_closing.append(call)
 
     def close(self, *, save: bool = True) -> None:
         """Save what a restart would have to replay, and let the next writer in; harmless when it is closed.
@@ -322,6 +371,8 @@ class DocumentIndex:
         """
         if self._truth.closed:
             return
+        while self._before_closing:
+            self._before_closing.pop()()
         with self._writing:
             try:
                 if save and self._lock is not None and self._replica.unsaved:
@@ -352,37 +403,3 @@ class DocumentIndex:
     def _check_writable(self) -> None:
         if self._lock is None:
             raise Conflict(f"The index {self.folder} is open for reading only.", "Open it with writable=True.")
-
-
-def _batches(documents: Iterable[Document]) -> Iterator[dict[str, Document]]:
-    """Checked documents by id, in batches for one commit each."""
-    batch: dict[str, Document] = {}
-    characters = 0
-    for number, document in enumerate(documents, start=1):
-        _check_document(number, document)
-        batch.pop(document.id, None)
-        batch[document.id] = document
-        characters += len(document.text)
-        if len(batch) >= BATCH or characters >= BATCH_CHARACTERS:
-            yield batch
-            batch, characters = {}, 0
-    if batch:
-        yield batch
-
-
-def _check_document(number: int, document: Document) -> None:
-    where = f"Document {number}"
-    if not isinstance(document, Document):
-        raise BadInput(f"{where} is a {type(document).__name__}.", "Give verticals.Document objects.")
-    for name in ("id", "text", "title", "source"):
-        value = getattr(document, name)
-        if not isinstance(value, str):
-            raise BadInput(f"{where} ({document.id!r}): {name} is not a string but {value!r}.")
-        try:
-            value.encode()
-        except UnicodeEncodeError as error:
-            raise BadInput(
-                f"{where} ({document.id!r}): {name} is not valid Unicode: {error}.", "Decode it with errors='replace'."
-            ) from error
-    if not document.id:
-        raise BadInput(f"{where} has an empty id.", "Give every document an id of its own.")

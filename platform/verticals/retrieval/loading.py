@@ -17,7 +17,7 @@ import numpy as np
 from verticals.contract import BadInput, BadRows, Document, PlatformError, Progress, RowProblem
 from verticals.data.readers import RawRow, json_row
 
-from .index import BATCH, BATCH_CHARACTERS, Changes
+from .changes import BATCH, BATCH_CHARACTERS, Changes
 from .transfer import LONGEST_LINE, document_of, in_batches, read_file
 
 #: More bad rows are counted only.

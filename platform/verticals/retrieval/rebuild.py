@@ -35,6 +35,10 @@ class Rebuild:
         self._thread.join()
         return self._result
 
+    def leave(self) -> None:
+        """Make it stop, without waiting: what comes of it is of no use any more."""
+        self._stop.set()
+
     def cancel(self) -> None:
         """Make it stop, and wait until it has."""
         self._stop.set()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -23,6 +25,7 @@ from .workspace import Workspace
 _LOG = logging.getLogger(__name__)
 Part = TypeVar("Part")
 _SAVE_AFTER = 5_000
+_COMING = "dense-coming"
 # What could not be had is tried again after so many seconds.
 _TRY_AGAIN = 60.0
 
@@ -63,6 +66,7 @@ class Replica:
         self._writable = writable
         self._rebuild: Rebuild | None = None
         self._next_try = 0.0
+        self._offered: tuple[int, Dense] | None = None
         self._truth = truth
         self._language = language
         self._parts = folder / "snapshots"
@@ -70,6 +74,7 @@ class Replica:
         self._lock = threading.Lock()
         with truth.reading() as reading:
             self._dense = self._open_dense(reading)
+            self._number = reading.embedding_number
             self._attributes = self._open_attributes(reading)
             self._lexical = self._open_lexical(reading)
         self._unsaved_rows = 0
@@ -87,6 +92,7 @@ class Replica:
         """The newest state of the truth and of all parts. Other threads are not held up."""
         with contextlib.ExitStack() as stack:
             with self._lock:
+                self._take_rebuilt()
                 reading = stack.enter_context(self._truth.reading())
                 self._replay(reading)
                 state = State(reading, self._dense, self._lexical.view, self._attributes)
@@ -126,6 +132,8 @@ class Replica:
             self._replay(reading)
             self._dense = self._dense.folded()
             self._save("dense", self._dense_facts(reading), self._dense)
+            if self._offered is None:
+                shutil.rmtree(self._parts / _COMING, ignore_errors=True)
             self._attributes = self._attributes.folded()
             self._save("lexical", self._lexical_facts(reading), self._lexical)
             self._save("attributes", self._attribute_facts(reading), self._attributes)
@@ -143,8 +151,48 @@ class Replica:
             self._rebuild.cancel()
         self._workspace.close()
 
+    def coming(self, stop: Callable[[], bool]) -> Dense | None:
+        """A dense part of the vectors that are to take the place of the present ones.
+
+        `None` when told to stop, and where a document has come since that has none of them yet.
+        """
+        with self._truth.reading() as reading:
+            if reading.coming.left(1):
+                return None
+            name = kinds.wanted(self._kind, reading.count(), self._dense.kind.name)
+            built = build(name, reading.with_coming(), Tuned.read(self._folder).recall, stop)
+        return None if built is None else built[0]
+
+    def offer(self, coming: Dense) -> None:
+        """Have ``coming`` ready, here and as a snapshot for readers, for when its vectors take the others' place.
+
+        Raises:
+            StorageError: the disk is full or not writable.
+        """
+        with self._truth.reading() as reading:
+            other = reading.with_coming()
+        self._offered = other.embedding_number, coming
+        coming = coming.folded()
+        facts = {**self._dense_facts(other), "change": coming.change}
+        snapshots.publish(self._parts / _COMING, facts, coming.save)
+
+    def _switch(self, reading: Reading) -> None:
+        """Go over to the vectors of another model, which are in use since the last replay."""
+        if self._rebuild is not None:
+            self._rebuild.leave()
+            self._rebuild = None
+        offered, self._offered = self._offered, None
+        if offered is not None and offered[0] == reading.embedding_number:
+            self._dense = offered[1]
+        else:
+            self._dense = self._open_dense(reading)
+        self._number, self._next_try = reading.embedding_number, 0.0
+        self._saved["dense"] = -1
+        self._unsaved_rows += self._dense.count
+
     def _replay(self, reading: Reading) -> None:
-        self._take_rebuilt()
+        if self._number != reading.embedding_number:
+            self._switch(reading)
         since = self._dense.change
         if since < reading.change:
             removed = reading.removed_after(since)
@@ -199,7 +247,10 @@ class Replica:
             self._saved[name] = change
 
     def _dense_facts(self, reading: Reading) -> dict[str, Any]:
-        return {"kind": dense.FORMAT, "identity": reading.identity, "embedding_number": reading.embedding_number}
+        return {
+            "kind": dense.FORMAT, "identity": reading.identity, "embedding": reading.embedding,
+            "embedding_number": reading.embedding_number,
+        }  # fmt: skip
 
     def _lexical_facts(self, reading: Reading) -> dict[str, Any]:
         return {"kind": f"words-{tokens.VERSION}-{self._language}", "identity": reading.identity}
@@ -209,7 +260,9 @@ class Replica:
 
     def _open_dense(self, reading: Reading) -> Dense:
         facts = self._dense_facts(reading)
-        return Tuned.read(self._folder).applied(self._loaded("dense", facts, reading, Dense.load, Dense()))
+        coming = partial(self._loaded, _COMING, facts, reading, Dense.load, Dense())
+        found = self._loaded("dense", facts, reading, Dense.load, Dense())
+        return Tuned.read(self._folder).applied(found if found.change else coming())
 
     def _open_attributes(self, reading: Reading) -> Attributes:
         return self._loaded("attributes", self._attribute_facts(reading), reading, Attributes.load, Attributes())

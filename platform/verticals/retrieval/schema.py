@@ -9,7 +9,7 @@ from pathlib import Path
 
 from verticals.contract import Conflict, Damaged, NotFound, StorageError, Unavailable
 
-_VERSION = 2
+_VERSION = 3
 
 # A row number stands for one state of one document and is never used again: an updated document moves to a new row
 # and its old row is noted in `removed`. So the derived parts only ever add and remove rows.
@@ -38,6 +38,18 @@ CREATE TABLE vectors (row INTEGER PRIMARY KEY, vector BLOB NOT NULL);     -- flo
 INSERT INTO about VALUES (lower(hex(randomblob(16))), 0, '', 1, NULL);
 """
 
+VECTORS_NEW = "CREATE TABLE vectors_new (row INTEGER PRIMARY KEY, vector BLOB NOT NULL);"
+# The vectors of another model in the making, beside those in use.
+_COMING = f"""
+DROP TABLE IF EXISTS vectors_new;
+{VECTORS_NEW}
+CREATE TABLE IF NOT EXISTS coming (
+    embedding TEXT NOT NULL,                -- the model that makes `vectors_new`
+    held_back TEXT NOT NULL                 -- how it compared, as JSON, if it is not to take over; else empty
+);
+CREATE TABLE IF NOT EXISTS compared (figures TEXT NOT NULL);              -- as JSON, when the present model took over
+"""
+
 
 def connect(path: Path) -> sqlite3.Connection:
     """A connection for one thread at a time, in which transactions are begun and ended by hand."""
@@ -61,11 +73,12 @@ def create_or_check(connection: sqlite3.Connection, path: Path, *, create: bool)
         if not create:
             raise no_index(path.parent)
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {_VERSION}; COMMIT;")
-    elif version == 1:
-        # What filters ask for has become a derived part.
+        connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} {_COMING} PRAGMA user_version = {_VERSION}; COMMIT;")
+    elif version in (1, 2):
+        # What filters ask for has become a derived part (2); another model's vectors have tables of their own (3).
         connection.executescript(
-            f"BEGIN IMMEDIATE; DROP TABLE IF EXISTS attributes; PRAGMA user_version = {_VERSION}; COMMIT;"
+            "BEGIN IMMEDIATE; DROP TABLE IF EXISTS attributes; DROP TABLE IF EXISTS vectors_new_about; "
+            f"{_COMING} PRAGMA user_version = {_VERSION}; COMMIT;"
         )
     elif version != _VERSION or connection.execute("SELECT count(*) FROM about").fetchone() != (1,):
         raise damaged(path, "it is not a database of documents")

@@ -10,7 +10,7 @@ import numpy as np
 
 from verticals.contract import BadInput, Document, Hit, suggest
 
-from .embedding import Embedder
+from .embedding import Embedder, Models
 from .fusion import convex_combination, maximal_marginal_relevance, reciprocal_rank_fusion
 from .replica import Replica, State
 from .spans import best_span
@@ -76,18 +76,25 @@ class Search:
         """How many of each ranking are looked at."""
         return next((step for step in _CANDIDATES if step >= 2 * self.wanted), 2 * self.wanted)
 
-    def run(self, truth: Truth, replica: Replica, embedder: Embedder) -> list[Hit]:
+    def run(self, truth: Truth, replica: Replica, models: Models) -> list[Hit]:
         """The hits, best first."""
         text = valid_unicode(self.text)
         if not text.strip():
             return []
-        with truth.reading() as reading:
-            embedder.check(reading)
-            dimension = reading.dimension
-        query = embedder([text], dimension)[0] if self.mode != "lexical" else None
-        with replica.current() as state:
-            embedder.check(state.reading)
-            return _Hits(self, text, query, state).page()
+        while True:
+            with truth.reading() as reading:
+                embedder, dimension = models.of(reading), reading.dimension
+            query = embedder([text], dimension)[0] if self.mode != "lexical" else None
+            with replica.current() as state:
+                if state.reading.embedding == embedder.name:
+                    return _Hits(self, text, query, state).page()
+            # Another model has taken over since, and a query is only ever compared with vectors of its own model.
+
+    def rows(self, state: State, embedder: Embedder) -> list[int]:
+        """The rows of the hits in one state, whose vectors ``embedder`` has made; best first."""
+        text = valid_unicode(self.text)
+        hits = _Hits(self, text, embedder([text], state.reading.dimension)[0], state)
+        return [row for row, _ in hits.ranking[: self.wanted]]
 
 
 def valid_unicode(text: str) -> str:
@@ -112,7 +119,7 @@ class _Hits:
         self._similarities = by_meaning
         self._dense_ranks = {row: rank for rank, row in enumerate(by_meaning, start=1)}
         self._lexical_ranks = {row: rank for rank, row in enumerate(by_words, start=1)}
-        self._ranking = self._fused(by_meaning, by_words)
+        self.ranking = self._fused(by_meaning, by_words)
         self._duplicates: dict[int, tuple[str, ...]] = {}
         self._relevance: dict[int, float] = {}
 
@@ -138,20 +145,20 @@ class _Hits:
         """The hits that are asked for."""
         search = self._search
         if search.minimum_similarity is not None:
-            self._measure(row for row, _ in self._ranking)
+            self._measure(row for row, _ in self.ranking)
             least = search.minimum_similarity
-            self._ranking = [(row, score) for row, score in self._ranking if self._similarities[row] >= least]
+            self.ranking = [(row, score) for row, score in self.ranking if self._similarities[row] >= least]
         if search.fold:
             self._fold()
         if search.rerank is not None:
             self._rerank(search.rerank)
         if search.diversity:
             self._diversify()
-        rows = [row for row, _ in self._ranking[search.offset : search.wanted]]
+        rows = [row for row, _ in self.ranking[search.offset : search.wanted]]
         self._measure(rows)
         documents = self._reading.documents_in(rows)
         weights = self._lexical.weights(self._words)
-        scores = dict(self._ranking)
+        scores = dict(self.ranking)
         return [self._hit(row, scores[row], documents[row], weights) for row in rows]
 
     def _hit(self, row: int, score: float, document: Document, weights: Mapping[str, float]) -> Hit:
@@ -179,30 +186,30 @@ class _Hits:
 
     def _fold(self) -> None:
         """Keep the best of documents with the same title and text."""
-        contents = self._reading.contents_in([row for row, _ in self._ranking])
+        contents = self._reading.contents_in([row for row, _ in self.ranking])
         first: dict[bytes, int] = {}
         kept: Ranking = []
-        for row, score in self._ranking:
+        for row, score in self.ranking:
             identity, digest = contents[row]
             if digest in first:
                 self._duplicates[first[digest]] = (*self._duplicates.get(first[digest], ()), identity)
             else:
                 first[digest] = row
                 kept.append((row, score))
-        self._ranking = kept
+        self.ranking = kept
 
     def _rerank(self, rerank: Rerank) -> None:
         """Let another judge order the best; what it does not see stays behind them."""
-        best = self._ranking[: max(_RERANKED, self._search.wanted)]
-        rest = self._ranking[len(best) :]
+        best = self.ranking[: max(_RERANKED, self._search.wanted)]
+        rest = self.ranking[len(best) :]
         documents = self._reading.documents_in([row for row, _ in best])
         said = rerank(self._text, [documents[row] for row, _ in best])
         self._relevance = {row: float(value) for (row, _), value in zip(best, said, strict=True)}
-        self._ranking = sorted(best, key=lambda hit: -self._relevance[hit[0]]) + rest
+        self.ranking = sorted(best, key=lambda hit: -self._relevance[hit[0]]) + rest
 
     def _diversify(self) -> None:
         """Put what says the same as a better hit further back."""
-        best = self._ranking[: self._search.candidates]
+        best = self.ranking[: self._search.candidates]
         rows = [row for row, _ in best]
         vectors = self._reading.vectors_in(rows)
         relevance = [self._relevance.get(row, score) for row, score in best]
@@ -211,4 +218,4 @@ class _Hits:
             relevance = relevance[: len(rows)]
         stacked = np.stack([vectors[row] for row in rows]) if rows else np.empty((0, 0), np.float32)
         order = maximal_marginal_relevance(relevance, stacked, self._search.diversity, self._search.wanted)
-        self._ranking = [best[at] for at in order]
+        self.ranking = [best[at] for at in order]

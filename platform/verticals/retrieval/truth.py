@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import sqlite3
 from collections import deque
@@ -15,6 +16,7 @@ import numpy.typing as npt
 
 from verticals.contract import Document, Unavailable
 
+from .coming import Coming
 from .schema import connect, create_or_check, explained
 
 Rows = npt.NDArray[np.int64]
@@ -117,11 +119,15 @@ class Reading:
     """Questions to one state of the truth.
 
     ``change`` is its number, ``identity`` names the database, ``embedding`` the model whose vectors it holds,
-    ``embedding_number`` grows whenever they are all replaced, ``dimension`` is their width if there are any.
+    ``embedding_number`` grows whenever they are all replaced, ``dimension`` is their width if there are any. ``coming``
+    are the vectors of another model in the making.
     """
+
+    _vectors = "vectors"
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self.coming = Coming(connection)
         row = connection.execute("SELECT identity, change, embedding, embedding_number, dimension FROM about")
         self.identity: str
         self.change: int
@@ -158,7 +164,7 @@ class Reading:
 
     def vectors_in(self, rows: Sequence[int]) -> dict[int, Vectors]:
         """The vectors in these rows, each [dimension]."""
-        query = "SELECT row, vector FROM vectors WHERE row IN (SELECT value FROM json_each(?))"
+        query = f"SELECT row, vector FROM {self._vectors} WHERE row IN (SELECT value FROM json_each(?))"  # noqa: S608
         found = self._connection.execute(query, (json.dumps(rows),))
         return {row: np.frombuffer(vector, np.float32) for row, vector in found}
 
@@ -183,7 +189,7 @@ class Reading:
 
     def vectors_after(self, change: int) -> tuple[Rows, Vectors]:
         """Rows [n], ascending, and vectors [n, dimension] of what was written after ``change`` and is still there."""
-        query = "SELECT row, vector FROM documents JOIN vectors USING (row) WHERE change > ? ORDER BY row"
+        query = f"SELECT row, vector FROM documents JOIN {self._vectors} USING (row) WHERE change > ? ORDER BY row"  # noqa: S608
         rows: list[int] = []
         joined = bytearray()
         for row, vector in self._connection.execute(query, (change,)):
@@ -199,7 +205,7 @@ class Reading:
 
     def vector_batches(self, size: int = 8192) -> Iterator[tuple[Rows, Vectors]]:
         """All rows and their vectors, ascending, ``size`` at a time, so that they need not be in memory together."""
-        found = self._connection.execute("SELECT row, vector FROM vectors ORDER BY row")
+        found = self._connection.execute(f"SELECT row, vector FROM {self._vectors} ORDER BY row")  # noqa: S608
         while batch := found.fetchmany(size):
             rows, vectors = zip(*batch, strict=True)
             yield np.array(rows, np.int64), np.frombuffer(b"".join(vectors), np.float32).reshape(len(rows), -1)
@@ -209,18 +215,22 @@ class Reading:
         found = self._connection.execute("SELECT row FROM removed WHERE change > ? ORDER BY row", (change,))
         return np.fromiter((row for (row,) in found), np.int64)
 
-    def texts_without_new_vector(self, limit: int) -> list[tuple[int, str, str]]:
-        """``(row, title, text)`` of documents that a re-embedding under way has yet to do."""
-        query = (
-            "SELECT row, title, text FROM documents WHERE row > (SELECT coalesce(max(row), 0) FROM vectors_new) "
-            "ORDER BY row LIMIT ?"
-        )
-        return self._connection.execute(query, (limit,)).fetchall()
+    def texts(self) -> Iterator[tuple[int, str, str]]:
+        """``(row, title, text)`` of all documents."""
+        yield from self._connection.execute("SELECT row, title, text FROM documents")
 
-    def new_dimension(self) -> int | None:
-        """The width of the vectors that a re-embedding under way has computed so far."""
-        found = self._connection.execute("SELECT length(vector) / 4 FROM vectors_new LIMIT 1").fetchone()
-        return int(found[0]) if found else None
+    def compared(self) -> str:
+        """How the present model compared with the one before, as JSON; empty where nobody did."""
+        found = self._connection.execute("SELECT figures FROM compared").fetchone()
+        return str(found[0]) if found else ""
+
+    def with_coming(self) -> Reading:
+        """The same state with the vectors of the model to come, as far as they are there."""
+        other = copy.copy(self)
+        other._vectors = "vectors_new"  # noqa: SLF001 - its own
+        other.embedding, other.embedding_number = self.coming.embedding or "", self.embedding_number + 1
+        other.dimension = self.coming.dimension()
+        return other
 
 
 class Writing(Reading):
@@ -252,41 +262,30 @@ class Writing(Reading):
     def remove(self, rows: Iterable[int]) -> None:
         """Give up rows."""
         given_up = [(row,) for row in rows]
-        for table in ("documents", "vectors"):
+        for table in ("documents", "vectors", "vectors_new"):
             self._connection.executemany(f"DELETE FROM {table} WHERE row = ?", given_up)  # noqa: S608
         self._connection.executemany("INSERT INTO removed VALUES (?, ?)", [(row, self.change) for (row,) in given_up])
 
     def name_embedding(self, embedding: str) -> None:
         """Say which model makes the vectors of an index that has none yet."""
-        self._connection.execute("UPDATE about SET embedding = ?, dimension = NULL", (embedding,))
-
-    def begin_vectors(self, embedding: str) -> None:
-        """Make room for another model's vectors beside the present ones; what it had before is kept."""
-        tables = "SELECT 1 FROM sqlite_master WHERE name = 'vectors_new_about'"
-        if self._connection.execute(tables).fetchone():
-            if self._connection.execute("SELECT embedding FROM vectors_new_about").fetchone() == (embedding,):
-                return
-            self._connection.execute("DROP TABLE vectors_new")
-            self._connection.execute("DROP TABLE vectors_new_about")
-        self._connection.execute("CREATE TABLE vectors_new (row INTEGER PRIMARY KEY, vector BLOB NOT NULL)")
-        self._connection.execute("CREATE TABLE vectors_new_about (embedding TEXT NOT NULL)")
-        self._connection.execute("INSERT INTO vectors_new_about VALUES (?)", (embedding,))
-
-    def put_new_vectors(self, rows: Sequence[int], vectors: Vectors) -> None:
-        """Add some of the other model's vectors [n, dimension]."""
-        entries = [(row, vector.tobytes()) for row, vector in zip(rows, vectors, strict=True)]
-        self._connection.executemany("INSERT INTO vectors_new VALUES (?, ?)", entries)
-
-    def switch_vectors(self, embedding: str) -> None:
-        """Let the other model's vectors take the place of the present ones."""
-        self._connection.execute("DELETE FROM vectors_new WHERE row NOT IN (SELECT row FROM documents)")
-        self._connection.execute("DROP TABLE vectors")
-        self._connection.execute("ALTER TABLE vectors_new RENAME TO vectors")
-        self._connection.execute("DROP TABLE vectors_new_about")
         self._connection.execute(
-            "UPDATE about SET embedding = ?, embedding_number = embedding_number + 1, "
-            "dimension = (SELECT length(vector) / 4 FROM vectors LIMIT 1)",
-            (embedding,),
+            "UPDATE about SET embedding = ?, embedding_number = embedding_number + 1, dimension = NULL", (embedding,)
+        )
+
+    def switch(self, figures: str) -> None:
+        """Let the coming model's vectors, which must all be there, take the place of the present ones.
+
+        Args:
+            figures: how the two compare, as JSON.
+        """
+        embedding, dimension = self.coming.embedding, self.coming.dimension()
+        self.coming.switch()
+        self._connection.execute("DELETE FROM compared")
+        if figures:
+            self._connection.execute("INSERT INTO compared VALUES (?)", (figures,))
+        self._connection.execute(
+            "UPDATE about SET embedding = ?, embedding_number = embedding_number + 1, dimension = ?",
+            (embedding, dimension),
         )
 
 

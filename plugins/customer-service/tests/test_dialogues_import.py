@@ -237,6 +237,11 @@ def test_originals_are_kept_apart_only_where_the_settings_say_so(tmp_path):
     assert [turn.text for turn in dialogue.turns] == ["I'm at [EMAIL]", "Thanks, [EMAIL] it is"]
     with Originals(kept, 30) as originals:
         assert originals.restore("d", 1, dialogue.turns[1].text) == "Thanks, ann@mail.example it is"
+    log(path, chat("d", "It is bob@mail.example now", "Thanks, bob@mail.example it is"))
+    with Host.open(tmp_path / "home", settings=settings) as host:
+        assert import_log(host["customer-service"], path).changed == 1
+    with Originals(kept, 30) as originals:
+        assert originals.restore("d", 0, "It is [EMAIL] now") == "It is bob@mail.example now"
     for file in (tmp_path / "home").rglob("*"):
         assert not file.is_file() or b"ann@mail.example" not in file.read_bytes()
 

@@ -82,7 +82,9 @@ def test_new_dialogues_join_what_was_proposed(run, learned, tmp_path):
     rows = [{"dialogue_id": "later-1", "turns": [{"role": r, "text": t} for r, t in turns], "resolved": True}]
     log.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     more = json.loads(run("learn", str(log), "--json"))
-    assert (more["mining"]["grown"], more["mining"]["made"]) == (1, 0)
+    # It joins, and so may others that were alone: a known intent's proposal had taken only what is near its utterances.
+    assert more["mining"]["grown"] >= 1
+    assert more["mining"]["made"] == 0
     times = [next(one["times"] for one in state["open"] if one["name"] == "gift_list") for state in (learned, more)]
     assert times[1] == times[0] + 1
 
@@ -94,13 +96,14 @@ def test_the_command_line_reviews(run, learned):
     assert "How do gift lists work" not in run("proposals", "kettle_recall")
     assert "batch" in run("proposals", "kettle_recall")
     assert "now called fabric_swatches" in run("rename", "fabric_sample", "Fabric swatches")
-    assert "now has" in run("merge", "nhs_discount", "student_discount")
+    assert "now has" in run("merge", "退款", "发票")
     assert "Rejected" in run("reject", "pan_trade")
     assert "new utterances and the document learned-fabric_swatches" in run("accept", "fabric_swatches")
     assert "accepted already" in run("accept", "fabric_swatches", code=4)
     assert "There is no proposal" in run("reject", "fabric_sampel", code=3)
     assert "fabric_swatches" in run("proposals", "--state", "accepted")
     assert "keep_originals" in run("originals", "chat-0001", code=2)
+    assert "LOGFILE or --example" in run("learn", code=2)
 
 
 def test_bad_rows_are_told_and_the_rest_is_learned(run, learned, tmp_path):
@@ -120,9 +123,9 @@ def test_the_api_reviews_and_the_assistant_answers_with_what_was_accepted(servic
     edited = service.patch(f"{BASE}/{one['id']}", json={"name": "whin recall"}).json()
     assert edited["name"] == "whin_recall"
 
-    accepted = service.post(f"{BASE}/{one['id']}/accept", json={}).json()
+    accepted = service.post(f"{BASE}/{one['id']}/decisions", json={"action": "accept"}).json()
     assert (accepted["state"], accepted["document"]) == ("accepted", "learned-whin_recall")
-    again = service.post(f"{BASE}/{one['id']}/accept", json={})
+    again = service.post(f"{BASE}/{one['id']}/decisions", json={"action": "accept"})
     assert (again.status_code, again.json()["type"]) == (409, "urn:verticals:problem:conflict")
 
     session = service.post("/v1/customer-service/sessions").json()["session"]
@@ -133,11 +136,27 @@ def test_the_api_reviews_and_the_assistant_answers_with_what_was_accepted(servic
 
 
 def test_the_api_merges_and_rejects(service):
-    merged = service.post(f"{BASE}/engraved_knife/merge", json={"into": "gift_list"}).json()
+    merged = service.post(f"{BASE}/engraved_knife/decisions", json={"action": "merge", "into": "gift_list"}).json()
     assert merged["name"] == "gift_list"
-    assert service.post(f"{BASE}/cancel_order/reject").json()["state"] == "rejected"
-    assert service.post(f"{BASE}/nothing-like-it/reject").status_code == 404
+    assert service.post(f"{BASE}/cancel_order/decisions", json={"action": "reject"}).json()["state"] == "rejected"
+    assert service.post(f"{BASE}/nothing-like-it/decisions", json={"action": "reject"}).status_code == 404
+    assert service.post(f"{BASE}/price_match/decisions", json={"action": "merge"}).status_code == 422
     assert service.patch(f"{BASE}/price_match", json={}).status_code == 422
+
+
+def test_a_proposal_of_ones_own_is_redacted_and_made_once(service):
+    body = {
+        "name": "Parking",
+        "answer": "Free for two hours, ask [0113 496 0142].",
+        "questions": ["Where can I park? I'm at ann@mail.example"],
+    }
+    made = service.post(BASE, json=body)
+    assert made.status_code == 201
+    assert (made.json()["name"], made.json()["known"]) == ("parking", False)
+    assert made.json()["examples"][0]["question"] == "Where can I park? I'm at [EMAIL]"
+    assert "0113" not in made.json()["answer"]
+    assert service.post(BASE, json=body).json() == made.json()
+    assert service.post(BASE, json={**body, "questions": []}).status_code == 422
 
 
 def test_the_page_lists_the_proposals(service):

@@ -63,6 +63,12 @@ def test_an_accepted_new_intent_gives_utterances_and_a_document():
     assert [(one.name, one.state) for one in proposals.listed("accepted")] == [("wedding_list", "accepted")]
 
 
+def test_a_question_can_be_left_out():
+    decision = decisions.accepted(standing(*TWO), "gift_list", ROWS, without={"gift_list:0"})
+    assert [row["text"] for row in decision.rows] == ["a wedding list?"]
+    assert decision.document.title == "a wedding list?"
+
+
 def test_a_known_intent_gets_questions_and_keeps_its_answer():
     events = (made("track_parcel", "Where is my  PARCEL?", "parcel [ORDER] lost?", known=True),)
     decision = decisions.accepted(standing(*events), "track_parcel", ROWS)

@@ -43,7 +43,7 @@ _EXAMPLE_REPLY = {
     "version": "intent@v1",
     "trace_id": "8f0c6f0c1d2a4b5e9a7d3c21",
     "session": "k3Jm0xQ2vT8Zr1aB",
-    "offset": 3,
+    "offset": 5,
     "mode": "auto",
 }
 
@@ -68,7 +68,7 @@ class Question(BaseModel):
 class Thumb(BaseModel):
     """What the customer thinks of an answer."""
 
-    offset: int = Field(description="Of the answer", examples=[3])
+    offset: int = Field(description="Of the answer", examples=[5])
     thumb: Literal["up", "down"]
     comment: str = Field("", max_length=LONGEST)
 

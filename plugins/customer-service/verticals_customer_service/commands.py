@@ -101,8 +101,16 @@ def proposals(vertical: Vertical, proposal: str | None, state: Any, as_json: boo
 @click.option("--name", help="Of the intent, instead of the proposed one.")
 @click.option("--answer", help="Instead of the proposed one.")
 @click.option("--article/--no-article", default=None, help="Make the answer a document.  [default: for a new intent]")
+@click.option("--without", multiple=True, metavar="EXAMPLE", help="A question that is not to be learned (repeatable).")
 @click.pass_obj
-def accept(vertical: Vertical, proposal: str, name: str | None, answer: str | None, article: bool | None) -> None:
+def accept(
+    vertical: Vertical,
+    proposal: str,
+    name: str | None,
+    answer: str | None,
+    article: bool | None,
+    without: tuple[str, ...],
+) -> None:
     """Teach the assistant a PROPOSAL: its questions as utterances, its answer as a document.
 
     \b
@@ -113,7 +121,7 @@ def accept(vertical: Vertical, proposal: str, name: str | None, answer: str | No
 
     def decide(known: Proposals) -> Decision:
         rows = vertical.dataset("utterances").current().iterate()
-        return decisions.accepted(known, proposal, rows, name=name, answer=answer, article=article)
+        return decisions.accepted(known, proposal, rows, name=name, answer=answer, article=article, without=without)
 
     decision = _carry_out(vertical, decide)
     told = decision.reviewed
@@ -243,7 +251,7 @@ def _show(found: Proposal, as_json: bool) -> None:
     click.secho(f"{found.name}  {found.id}, {found.state}, asked {_count(found.times, 'time')}", bold=True)
     click.echo(f"\nAnswer: {found.answer}\n\nQuestions:")
     for example in found.examples:
-        click.echo(f"  {' '.join(example.question.split())}")
+        click.echo(f"  {click.style(example.id, dim=True)}  {' '.join(example.question.split())}")
         click.secho(f"    {' '.join(example.answer.split())}", dim=True)
 
 

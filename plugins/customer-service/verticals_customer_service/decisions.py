@@ -8,10 +8,11 @@ meant for one customer.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +24,8 @@ from verticals import BadInput, Document
 
 from .data import LONGEST, Intent, readable
 from .greetings import without_greeting
-from .proposals import Proposal, ProposalReviewed, Proposals
-from .redaction import KINDS
+from .proposals import Example, Proposal, ProposalMade, ProposalReviewed, Proposals
+from .redaction import KINDS, Redactor
 
 _PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(KINDS)})\]")
 _NAME: TypeAdapter[str] = TypeAdapter(Intent)
@@ -45,6 +46,26 @@ class Decision:
     key: str | None = None
     document: Document | None = None
     rows: tuple[Mapping[str, str], ...] = ()
+
+
+def proposed(
+    name: str, answer: str, questions: Sequence[str], redactor: Redactor, known: Collection[str]
+) -> ProposalMade:
+    """A proposal of a person or a program, without personal data.
+
+    Args:
+        name, answer, questions: of the intent.
+        redactor: takes personal data out.
+        known: names of the intents that there are.
+
+    Raises:
+        BadInput: the name is none, or the answer is empty.
+    """
+    name, answer = checked_name(name), redactor.redact(_checked_answer(answer)).text
+    texts = [redactor.redact(question).text for question in questions]
+    digest = hashlib.sha256("\0".join([name, answer, *texts]).encode()).hexdigest()[:7]
+    examples = [Example(id=f"own-{digest}:{n}", question=text, answer=answer) for n, text in enumerate(texts)]
+    return ProposalMade(proposal=f"p{digest}", name=name, known=name in known, answer=answer, examples=examples)
 
 
 def edited(proposals: Proposals, identifier: str, *, name: str | None = None, answer: str | None = None) -> Decision:
@@ -91,6 +112,7 @@ def accepted(
     name: str | None = None,
     answer: str | None = None,
     article: bool | None = None,
+    without: Collection[str] = (),
 ) -> Decision:
     """Teach the assistant a proposal.
 
@@ -99,6 +121,7 @@ def accepted(
         present: rows of the data set, which are not added twice.
         name, answer: instead of the proposal's own.
         article: whether the answer becomes a document; when not said, it does for an intent that was not known.
+        without: ids of examples whose questions are not to be learned.
 
     Raises:
         BadInput: the name is none, or the answer still has a placeholder.
@@ -108,6 +131,7 @@ def accepted(
         update={
             "name": proposal.name if name is None else checked_name(name),
             "answer": proposal.answer if answer is None else _checked_answer(answer),
+            "examples": [example for example in proposal.examples if example.id not in without],
         }
     )
     rows = list(present)

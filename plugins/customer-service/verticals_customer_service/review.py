@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from verticals import Conflict, ServedVertical
 from . import decisions
 from .decisions import Decision
 from .proposals import KINDS, Proposal, Proposals
+from .redaction import Redactor
 
 _PAGE = 500
 
@@ -34,6 +35,14 @@ class Review:
             self.vertical.state["proposals"] = (proposals, after)
             return proposals  # type: ignore[no-any-return]
 
+    async def propose(self, name: str, answer: str, questions: Sequence[str]) -> Proposal:
+        """Add a proposal of one's own; see `decisions.proposed`."""
+        rows = await self.vertical.rows("utterances")
+        redactor = Redactor(self.vertical.settings.order_pattern)
+        made = decisions.proposed(name, answer, questions, redactor, known={row["intent"] for row in rows})
+        await self.vertical.events.append("proposal-made", made, key=f"proposal:{made.proposal}:made")
+        return (await self.load()).get(made.proposal)
+
     async def edit(self, proposal: str, name: str | None, answer: str | None) -> Proposal:
         """Give a proposal another name or answer; see `decisions.edited`."""
         return await self._carry_out(decisions.edited, proposal, name=name, answer=answer)
@@ -48,11 +57,18 @@ class Review:
         return await self._carry_out(decisions.rejected, proposal)
 
     async def accept(
-        self, proposal: str, name: str | None = None, answer: str | None = None, article: bool | None = None
+        self,
+        proposal: str,
+        name: str | None = None,
+        answer: str | None = None,
+        article: bool | None = None,
+        without: Collection[str] = (),
     ) -> Proposal:
         """Teach the assistant a proposal; see `decisions.accepted`."""
         rows = await self.vertical.rows("utterances")
-        return await self._carry_out(decisions.accepted, proposal, rows, name=name, answer=answer, article=article)
+        return await self._carry_out(
+            decisions.accepted, proposal, rows, name=name, answer=answer, article=article, without=without
+        )
 
     async def _carry_out(self, decide: Callable[..., Decision], proposal: str, *given: Any, **more: Any) -> Proposal:
         """Decide and write: the document and the rows first, for both may be written twice, then the event."""

@@ -11,7 +11,7 @@ from verticals import NotFound, PlatformError, ServedVertical
 from verticals.web import ui as blocks
 
 from .data import readable
-from .proposals import Proposal, Proposals, State
+from .proposals import Example, Proposal, Proposals, State
 from .review import Review
 
 _STYLE = (Path(__file__).parent / "static" / "review.css").read_text(encoding="utf-8")
@@ -103,10 +103,13 @@ class _Page:
                 button.on("click", lambda _, chosen=one.id: self._choose(chosen))
 
     def _show(self, state: State) -> None:
-        self._state = state
-        self._draw()
+        if state != self._state:
+            self._state = state
+            self._draw()
 
     def _choose(self, chosen: str) -> None:
+        if chosen == self._chosen:  # drawn anew it would lose what was typed
+            return
         self._chosen = chosen
         ui.navigate.history.replace(f"/{self._vertical.name}/learned?proposal={chosen}")
         self._draw()
@@ -128,6 +131,7 @@ class _Detail:
         self, one: Proposal, others: Proposals, review: Review, decided: Callable[[str], Awaitable[None]]
     ) -> None:
         self._one, self._others, self._review, self._decided = one, others, review, decided
+        self._without: set[str] = set()
 
     def build(self) -> None:
         """Put it into the page."""
@@ -200,10 +204,8 @@ class _Detail:
                 with html.li() as item:
                     html.p(example.question).classes("cs-asked")
                     html.p(example.answer).classes("cs-said")
-                    if self._one.state == "open" and example.answer != self._one.answer:
-                        ui.button(
-                            "Use this answer", on_click=lambda _, answer=example.answer: self._answer.set_value(answer)
-                        ).props("flat dense no-caps size=sm")
+                    if self._one.state == "open":
+                        self._example_buttons(example, item)
                 if number >= _FEW:
                     item.classes("cs-more")
         if len(shown) > _FEW:
@@ -211,10 +213,28 @@ class _Detail:
                 pass
             more.on("click", js_handler="(event) => event.target.closest('.cs-proposal').classList.add('cs-whole')")
 
+    def _example_buttons(self, example: Example, item: ui.element) -> None:
+        def leave_out() -> None:
+            self._without ^= {example.id}
+            left_out = example.id in self._without
+            item.classes(add="cs-left-out") if left_out else item.classes(remove="cs-left-out")
+            toggle.set_text("Learn it after all" if left_out else "Leave out")
+
+        with html.div().classes("cs-example-buttons"):
+            if example.answer != self._one.answer:
+                use = ui.button("Use this answer", on_click=lambda: self._answer.set_value(example.answer))
+                use.props("flat dense no-caps size=sm")
+            toggle = ui.button("Leave out", on_click=leave_out, color=None).props("flat dense no-caps size=sm")
+            toggle.classes("p-muted")
+
     async def _accept(self) -> None:
         await self._do(
             self._review.accept(
-                self._one.id, str(self._name.value), str(self._answer.value), article=bool(self._article.value)
+                self._one.id,
+                str(self._name.value),
+                str(self._answer.value),
+                article=bool(self._article.value),
+                without=self._without,
             ),
             "Accepted. Train the head, and the assistant knows the intent by its name.",
         )

@@ -305,6 +305,35 @@ def test_writing_while_another_process_writes_is_a_conflict_and_reading_goes_on(
         assert [hit["document"]["id"] for hit in hits] == ["fresh"]
 
 
+def test_vectors_of_another_model_are_told_of(library, client):
+    index = library["library"].index("articles").opened
+    embed, name = library["library"].index("articles")._embedding()
+    before = client.get(HERE).json()
+    assert (before["reembedding"], before["compared"]) == (None, None)
+    index.reembed(lambda texts: -embed(texts), "turned", switch=False)
+    coming = client.get(HERE).json()["reembedding"]
+    assert coming == {"embedding": "turned", "done": 3, "total": 3, "held_back": None}
+    index.reembed(lambda texts: -embed(texts), "turned")
+    after = client.get(HERE).json()
+    assert (after["embedding"], after["reembedding"]) == ("turned", None)
+    compared = after["compared"]
+    assert (compared["before"], compared["after"], compared["questions"]) == (name, "turned", 3)
+    assert (compared["same"], compared["old"], compared["new"]) == (1.0, None, None)
+    assert compared["told"] == "100% of the ten best hits are the same, of 3 questions"
+
+
+def test_a_new_look_at_what_is_live_can_be_asked_for(library, client, monkeypatch):
+    answer = client.post(f"{HERE}/reembed", json={})
+    assert (answer.status_code, answer.json()["reembedding"]) == (202, None)
+    asked = []
+    handle = library["library"].index("articles")
+    monkeypatch.setattr(handle, "begin_reembedding", lambda *, force: asked.append(force))
+    client.post(f"{HERE}/reembed", json={"force": True})
+    assert asked == [True]
+    assert client.post(f"{HERE}/reembed", json={"forced": True}).status_code == 422
+    assert client.post("/v1/platform/indexes/library/articels/reembed", json={}).status_code == 404
+
+
 def test_nothing_is_asked_of_a_vertical_that_does_not_run(library):
     client = TestClient(create_app(library, ["library"], pages=False))  # not started
     assert client.get(HERE).status_code == 503

@@ -167,3 +167,19 @@ def test_an_excerpt_has_the_passage_between_whole_words():
     assert excerpt("short", (0, 5)) == ("", "short", "")
     assert excerpt("", None) == ("", "", "")
     assert len("".join(excerpt("字" * 3000, None))) < 300
+
+
+def test_vectors_of_another_model_are_shown(library, pages, monkeypatch):
+    index = library["library"].index("articles").opened
+    embed, _ = library["library"].index("articles")._embedding()
+    index.reembed(embed, "turned", switch=False)
+    assert "new vectors 100%" in shown(pages("/indexes"))
+    assert "turned is about to take over." in shown(pages(HERE))
+    with monkeypatch.context() as worse:
+        worse.setattr("verticals.retrieval.comparing.Compared.worse", True)
+        index.reembed(embed, "turned")
+    assert "new vectors held back" in shown(pages("/indexes"))
+    assert "turned is held back, for it answers worse." in shown(pages(HERE))
+    assert "POST /v1/platform/indexes/library/articles/reembed" in shown(pages(HERE))
+    index.reembed(embed, "turned", force=True)
+    assert "When these vectors took over: 100% of the ten best hits are the same" in shown(pages(HERE))

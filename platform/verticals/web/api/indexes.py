@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Body
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,12 +13,44 @@ from pydantic import BaseModel, ConfigDict, Field
 from verticals.contract import BadInput, Hit, NotFound, suggest
 from verticals.web.site import CurrentSite, Site
 
+if TYPE_CHECKING:
+    from verticals.retrieval import Compared, Reembedding
+
 router = APIRouter()
 
 Mode = Literal["hybrid", "dense", "lexical"]
 MOST_HITS = 1000
 MOST_OFFSET = 10_000
 _Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class IndexFigures(BaseModel):
+    """How well one model finds the documents that answer."""
+
+    recall: float = Field(description="Share of them among the first ten hits")
+    mrr: float = Field(description="One over the place of the first of them, 0 behind the tenth")
+
+
+class IndexComparison(BaseModel):
+    """Two models' answers to the same questions, by hybrid search."""
+
+    before: str = Field(description="Names what made the vectors before")
+    after: str
+    questions: int
+    same: float = Field(description="Share of the ten best hits that both give")
+    old: IndexFigures | None = Field(description="None where it is not known what answers the questions")
+    new: IndexFigures | None
+    at: str
+    told: str = Field(description="All of it in words")
+
+
+class IndexReembedding(BaseModel):
+    """Another model's vectors in the making."""
+
+    embedding: str = Field(description="Names the model")
+    done: int = Field(description="Documents that have their vector")
+    total: int
+    held_back: IndexComparison | None = Field(description="Why it does not take over: it answers worse")
 
 
 class IndexSummary(BaseModel):
@@ -32,6 +65,8 @@ class IndexSummary(BaseModel):
     embedding: str = Field(description="Names what made its vectors")
     embedding_kind: Literal["encoder", "head"] = Field(description="The shared encoder, or a version of a head")
     dimension: int | None = Field(description="Of the vectors; none while there are none", examples=[384])
+    reembedding: IndexReembedding | None = Field(None, description="Another model's vectors in the making")
+    compared: IndexComparison | None = Field(None, description="How the present model did when it took over")
     writable: bool = Field(description="False while another process writes to it; then a change is a 409")
 
 
@@ -60,6 +95,14 @@ class SearchOrder(BaseModel):
     diversity: float = Field(0.0, ge=0, le=1, description="How much hits are to differ from those before them")
     fold: bool = Field(False, description="Only the best of documents with the same title and text")
     rerank: bool = Field(False, description="Let the index's head order the best hits anew")
+
+
+class ReembedOrder(BaseModel):
+    """How the documents are to be embedded anew."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    force: bool = Field(False, description="Let the new vectors take over even if they answer worse")
 
 
 class SearchAnswer(BaseModel):
@@ -104,6 +147,17 @@ async def search(
     `span` is where in its text the best passage begins and ends, `marks` where the query's words stand in it.
     """
     return SearchAnswer(hits=await found(site, vertical, index, body))
+
+
+@router.post("/indexes/{vertical}/{index}/reembed", status_code=202, summary="Embed the documents anew")
+async def reembed(vertical: str, index: str, site: CurrentSite, body: ReembedOrder) -> IndexSummary:
+    """Look now whether another version of the index's head is live, and embed all documents by it in the background.
+
+    This happens by itself a second after a promotion or rollback. Here a version that was held back, for it answers
+    worse, can be made to take over. How far it is, the index's `reembedding` says.
+    """
+    await site.running(vertical).index(index).begin_reembedding(force=body.force)
+    return await summarise(site, vertical, index)
 
 
 async def found(site: Site, vertical: str, index: str, order: SearchOrder) -> list[Hit]:
@@ -151,4 +205,16 @@ async def summarise(site: Site, vertical: str, index: str) -> IndexSummary:
         embedding_kind="head" if by_head else "encoder",
         dimension=facts.dimension,
         writable=facts.writable,
+        reembedding=None if facts.reembedding is None else _anew(facts.reembedding),
+        compared=_comparison(facts.compared),
     )
+
+
+def _anew(anew: Reembedding) -> IndexReembedding:
+    return IndexReembedding(
+        embedding=anew.embedding, done=anew.done, total=anew.total, held_back=_comparison(anew.held_back)
+    )
+
+
+def _comparison(found: Compared | None) -> IndexComparison | None:
+    return None if found is None else IndexComparison.model_validate({**asdict(found), "told": found.told()})

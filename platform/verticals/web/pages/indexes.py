@@ -13,7 +13,15 @@ from urllib.parse import quote
 from nicegui import html, ui
 
 from verticals.contract import BadInput, Document, Hit
-from verticals.web.api.indexes import MOST_OFFSET, IndexSummary, SearchOrder, found, list_indexes, summarise
+from verticals.web.api.indexes import (
+    MOST_OFFSET,
+    IndexReembedding,
+    IndexSummary,
+    SearchOrder,
+    found,
+    list_indexes,
+    summarise,
+)
 from verticals.web.site import Site
 from verticals.web.ui import badge, command, data_table, empty, grid, heading, notice, panel, section, stats
 
@@ -58,6 +66,8 @@ def _card(one: IndexSummary) -> None:
                 html.a(one.index, href=path).classes("p-plain-link")
             if not one.writable:
                 badge("read only", "warning")
+            if one.reembedding is not None:
+                badge(_anew(one.reembedding), "warning" if one.reembedding.held_back else "neutral")
         html.p(one.description or f"Documents of {one.vertical}.")
         html.p(f"{one.vertical} · {_count(one.documents)} · {one.language} · {_vectors(one)}").classes("p-muted")
         with html.form(action=path, method="get").classes("p-search"):
@@ -84,6 +94,7 @@ async def render(site: Site, vertical: str, index: str, asked: Asked) -> None:
     heading(f"{vertical}/{index}", facts.description)
     if not facts.writable:
         notice("Another process writes to this index; here it can only be read.", "warning")
+    _vectors_to_come(place, facts)
     _form(place, asked, reranks=bool(site.vertical(vertical).indexes[index].reranker))
     if asked.text.strip():
         await _searched(place, asked)
@@ -98,6 +109,25 @@ async def render(site: Site, vertical: str, index: str, asked: Asked) -> None:
         command(f"platform index export {vertical}/{index} {index}.jsonl")
 
 
+def _vectors_to_come(place: _Place, facts: IndexSummary) -> None:
+    anew = facts.reembedding
+    if anew is None:
+        return
+    if anew.held_back is None:
+        told = f"{anew.done:,} of {_count(anew.total)} embedded; until then searches go by {facts.embedding}."
+        notice(told, "info", title=f"{anew.embedding} is about to take over.")
+    else:
+        path = f"/v1/platform/indexes/{place.vertical}/{place.index}/reembed"
+        told = f'{anew.held_back.told}. To let it take over all the same: POST {path} with {{"force": true}}.'
+        notice(told, "warning", title=f"{anew.embedding} is held back, for it answers worse.")
+
+
+def _anew(anew: IndexReembedding) -> str:
+    if anew.held_back is not None:
+        return "new vectors held back"
+    return f"new vectors {anew.done / max(1, anew.total):.0%}"
+
+
 def _figures(facts: IndexSummary) -> None:
     made = "a version of a head" if facts.embedding_kind == "head" else "the shared encoder"
     stats(
@@ -108,6 +138,8 @@ def _figures(facts: IndexSummary) -> None:
             ("Language", facts.language, "of the words' stems"),
         ]
     )
+    if facts.compared is not None:
+        html.p(f"When these vectors took over: {facts.compared.told}.").classes("p-muted")
 
 
 def _form(place: _Place, asked: Asked, *, reranks: bool) -> None:

@@ -107,11 +107,14 @@ def _store(
     if event.offset <= last:
         summary.known += 1
         return last
-    if originals is not None:
-        originals.keep(dialogue.dialogue, cleaned.originals)
     summary.added += 1
     first = vertical.events.read(kinds=["dialogue"], where={"dialogue": dialogue.dialogue}, limit=1)
-    summary.changed += first[0].offset < event.offset
+    changed = first[0].offset < event.offset
+    summary.changed += changed
+    if originals is not None:
+        if changed:
+            originals.forget(dialogue.dialogue)
+        originals.keep(dialogue.dialogue, cleaned.originals)
     summary.turns += len(dialogue.turns)
     for _, found in cleaned.originals:
         for one in found:
