@@ -120,6 +120,14 @@ def test_the_latest_thumb_counts(service, session, say):
     assert [turn["feedback"] for turn in turns] == [None, "down"]
 
 
+def test_a_thumb_without_an_offset_is_for_the_latest_answer(service, session, say):
+    assert service.post(f"{BASE}/sessions/{session}/feedback", json={"thumb": "up"}).status_code == 404
+    say("hello")
+    offset = say("thanks")["offset"]
+    noted = service.post(f"{BASE}/sessions/{session}/feedback", json={"thumb": "up"})
+    assert noted.json()["feedback"]["offset"] == offset
+
+
 def test_feedback_needs_an_answer_of_this_session(service, session, say):
     offset = say("hello")["offset"]
     answer = service.post(f"{BASE}/sessions/{session}/feedback", json={"offset": offset - 1, "thumb": "up"})

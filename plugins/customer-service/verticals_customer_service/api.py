@@ -68,7 +68,7 @@ class Question(BaseModel):
 class Thumb(BaseModel):
     """What the customer thinks of an answer."""
 
-    offset: int = Field(description="Of the answer", examples=[5])
+    offset: int | None = Field(None, description="Of the answer; the latest one's where it is not given")
     thumb: Literal["up", "down"]
     comment: str = Field("", max_length=LONGEST)
 
@@ -114,6 +114,8 @@ async def list_messages(session: str, vertical: CurrentVertical) -> list[Turn]:
 @router.post("/sessions/{session}/feedback", status_code=201)
 async def give_feedback(session: str, thumb: Thumb, vertical: CurrentVertical) -> FeedbackNoted:
     """A thumb up or down for one answer; the latest one counts."""
-    feedback = Feedback(session=session, **thumb.model_dump())
-    event = await Conversations(vertical).feedback(feedback)
+    conversations = Conversations(vertical)
+    offset = await conversations.latest(session) if thumb.offset is None else thumb.offset
+    feedback = Feedback(session=session, offset=offset, thumb=thumb.thumb, comment=thumb.comment)
+    event = await conversations.feedback(feedback)
     return FeedbackNoted(offset=event.offset, at=event.at, feedback=feedback)

@@ -108,6 +108,17 @@ class Conversations:
         """
         return (await Session.open(self.vertical, session)).state
 
+    async def latest(self, session: str) -> int:
+        """Offset of the assistant's latest answer.
+
+        Raises:
+            NotFound: there is no such session, or no answer in it.
+        """
+        said = (await self.state(session)).last_answer()
+        if said is None:
+            raise NotFound("The session has no answer yet.", "Say something in it first.")
+        return said.offset
+
     async def feedback(self, feedback: Feedback) -> Event:
         """Note a thumb for an answer.
 
