@@ -129,6 +129,7 @@ def register_commands() -> Iterator[Command]:
         ("merge", "Make a proposal part of another"),
         ("rename", "Give a proposal another name"),
         ("reject", "Leave a proposal aside"),
+        ("improve", "Train on what was learned since, and go live with what is not worse"),
         ("originals", "Show or forget the personal data of a past dialogue"),
     ):
         yield Command(name=name, command=f"verticals_customer_service.commands:{name}", help=told)

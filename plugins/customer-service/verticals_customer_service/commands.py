@@ -12,6 +12,8 @@ import click
 
 from verticals import BadInput, Conflict
 
+from .improving import HEADS
+
 if TYPE_CHECKING:
     from verticals import Vertical
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from .proposals import Proposal, Proposals
 
 _SHOWN_PROBLEMS = 20
+_SHOWN_CHANGED = 5
 _EXAMPLE = 64  # columns of an example in a table
 _KIND_NAMES = {
     "EMAIL": "e-mail address", "PHONE": "phone number", "CARD": "card number", "IBAN": "IBAN", "ORDER": "order number",
@@ -285,3 +288,41 @@ def _plain(value: Any) -> dict[str, Any]:
 def _count(number: int, one: str) -> str:
     many = f"{one}es" if one.endswith("ss") else f"{one}s"
     return f"{number:,} {one if number == 1 else many}"
+
+
+@click.command()
+@click.option("--head", "heads", multiple=True, type=click.Choice(HEADS), help="Only this one.  [default: all]")
+@click.option("--again", is_flag=True, help="Train even where no row has changed since.")
+@_json
+@click.pass_obj
+def improve(vertical: Vertical, heads: tuple[str, ...], again: bool, as_json: bool) -> None:
+    """Train on what was learned since, and go live with what is not worse.
+
+    The new version is compared with the live one on the same held-out rows, and shown is what got better and what got
+    worse. A version that is worse stays a candidate.
+
+    \b
+    Examples:
+      platform customer-service improve
+      platform customer-service improve --head intent --again
+    """
+    from .improving import improve as improved
+
+    found = []
+    for name in heads or HEADS:
+        with _bar(1, f"Training {name}", as_json) as told:
+            found.append(improved(vertical, name, again=again, progress=lambda now: told(now.done, now.total or 1)))
+    if as_json:
+        click.echo(json.dumps([_plain(one) for one in found], indent=2, ensure_ascii=False, default=str))
+        return
+    for one in found:
+        click.echo(one.told)
+        if one.comparison is None:
+            continue
+        for title, lost in (("Better:", False), ("Worse:", True)):
+            rows = [row for row in one.comparison.changed if (row.first == row.target) is lost][:_SHOWN_CHANGED]
+            if rows:
+                click.secho(f"  {title}", bold=True)
+            for row in rows:
+                text = " | ".join(map(str, row.inputs.values()))
+                click.echo(f"    {text[:_EXAMPLE]}  is {row.target}, was {row.first}, is now {row.second}")
