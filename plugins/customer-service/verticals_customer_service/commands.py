@@ -131,7 +131,7 @@ def accept(
     document = f" and the document {told.document}" if told.document else ""
     click.echo(f"Accepted {told.name}: {_count(told.rows, 'new utterance')}{document}.")
     click.secho("\nNext:", bold=True)
-    click.echo("  platform train customer-service/intent --promote")
+    click.echo("  platform customer-service improve")
 
 
 @click.command()
