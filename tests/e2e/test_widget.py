@@ -50,6 +50,7 @@ def test_a_conversation_with_handover_and_return(page, served) -> None:
     say(page, "thank you! how do I return something?")
     agent.locator(".cs-log", has_text="how do I return something?").wait_for(timeout=20_000)
     assert bubbles(page) == [*before, ("customer", "thank you! how do I return something?")], "the assistant is silent"
+    agent.get_by_text("Suggested reply").wait_for(timeout=20_000)
 
     page.reload()
     page.get_by_text("Dana is here.").wait_for(timeout=20_000)

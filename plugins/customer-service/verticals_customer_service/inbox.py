@@ -51,6 +51,7 @@ class _Inbox:
         self._listed: object = None
         self._shown: object = None
         self._drawn_mode: object = None
+        self._suggestion: ui.element | None = None
 
     async def build(self) -> None:
         """The queue beside the conversation that is open."""
@@ -153,7 +154,8 @@ class _Inbox:
                 self._about(state)
                 self._log = html.div(role="log", tabindex="0", **{"aria-label": "Messages", "aria-live": "polite"})
                 self._log.classes("cs-log")
-                await self._foot(state)
+                self._foot(state)
+        await self._suggest(state)
         self._log.clear()
         with self._log:
             for message in state.messages:
@@ -202,18 +204,12 @@ class _Inbox:
                     for feeling in course:
                         ui.icon(_FACES[feeling]).props(f'role=img title="{feeling}" aria-label="{feeling}"')
 
-    async def _foot(self, state: State) -> None:
+    def _foot(self, state: State) -> None:
+        self._suggestion = None
         if state.status != "taken" or state.agent != self._agent:
             return
-        suggested = await self._suggested(state)
         with html.footer().classes("cs-composer"):
-            if suggested:
-                with html.div().classes("cs-suggested"):
-                    html.small("Suggested reply")
-                    html.p(suggested)
-                    use = html.button("Use it", type="button")
-                    area = "document.querySelector('.cs-reply')"
-                    use.on("click", js_handler=f"() => {{ {area}.value = {json.dumps(suggested)}; {area}.focus(); }}")
+            self._suggestion = html.div()
             with html.div().classes("cs-box"):
                 box = html.textarea(rows=1, placeholder="Write to the customer", **{"aria-label": "Your reply"})
                 box.classes("cs-reply").on("keydown.enter", self._reply, js_handler=_ON_ENTER)
@@ -221,13 +217,23 @@ class _Inbox:
                     ui.icon("arrow_upward").props("aria-hidden=true")
                 send.on("click", self._reply, js_handler=f"() => {{ {_TAKE} }}")
 
-    async def _suggested(self, state: State) -> str:
-        """What the assistant would say to the customer's latest message."""
+    async def _suggest(self, state: State) -> None:
+        """What the assistant would say to a message that nobody has answered yet."""
+        if self._suggestion is None:
+            return
+        self._suggestion.clear()
         asked = state.of("customer")
-        if not asked:
-            return ""
+        if not state.pending or not asked:
+            return
         answer = await Answering(self._vertical).answer(asked[-1].payload["text"])
-        return answer.text if answer.action in ("answer", "search", "ask") else ""
+        if answer.action not in ("answer", "search", "ask"):
+            return
+        area = "document.querySelector('.cs-reply')"
+        with self._suggestion, html.div().classes("cs-suggested"):
+            html.small("Suggested reply")
+            html.p(answer.text)
+            use = html.button("Use it", type="button")
+            use.on("click", js_handler=f"() => {{ {area}.value = {json.dumps(answer.text)}; {area}.focus(); }}")
 
     async def _reply(self, event: GenericEventArguments) -> None:
         text = str(event.args or "").strip()

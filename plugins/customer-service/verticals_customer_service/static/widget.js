@@ -585,8 +585,8 @@
     .dots i { width: .42rem; height: .42rem; border-radius: 50%; background: var(--muted); animation: blink 1.2s infinite; }
     .dots i:nth-child(2) { animation-delay: .15s; } .dots i:nth-child(3) { animation-delay: .3s; }
     footer { display: flex; flex-wrap: wrap; align-items: flex-end; gap: .5rem; padding: .6rem .7rem .7rem; border-block-start: 1px solid var(--line); }
-    footer > .person { margin-inline-end: 100%; border-color: transparent; color: var(--muted); padding-inline: .5rem; }
-    footer > .person:hover { color: var(--ink); }
+    .panel > footer > .person { margin-inline-end: 100%; border-color: transparent; color: var(--muted); padding-inline: .5rem; }
+    .panel > footer > .person:hover { color: var(--ink); }
     textarea { flex: 1; min-width: 0; resize: none; padding: .55rem .85rem; border: 1px solid var(--line); border-radius: 1.1rem; background: var(--paper); max-height: 140px; line-height: 1.4; }
     .send { flex: none; width: 2.45rem; height: 2.45rem; border-radius: 50%; background: var(--accent); color: var(--on-accent); display: grid; place-items: center; }
     .quote { max-width: min(34rem, 92vw); max-height: 80dvh; padding: 1.3rem 1.4rem; border: 1px solid var(--line); border-radius: 1rem; background: var(--paper); color: var(--ink); box-shadow: 0 18px 60px rgb(0 0 0 / .3); }
