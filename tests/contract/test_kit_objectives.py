@@ -113,7 +113,7 @@ def test_an_index_takes_its_vectors_from_a_head(plugin, tmp_path, tiny_encoder) 
         bare = vertical.index("articles").search("the parcel is late", k=3, mode="dense")
         head = vertical.head("embed")
         head.promote(head.train(changes={"method": "lora", "epochs": 1, "learning_rate": 0.01}).version)
-        vertical.index("articles").close()
+        vertical.index("articles").reembed(force=True)
         found = vertical.index("articles").search("the parcel is late", k=3, mode="dense")
         texts = ["the parcel is late", found[1].document.text]
         query, other = (np.array(answer.vector) for answer in head.predict(texts))

@@ -1,9 +1,11 @@
+import asyncio
 import json
 import threading
 import time
 from collections.abc import Iterator
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -59,21 +61,34 @@ def chatwoot() -> Iterator[ThreadingHTTPServer]:
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory, chatwoot) -> Iterator[httpx.Client]:
-    """The real product on a real server: real encoder, starter data, first heads trained as it begins to serve."""
+def service(serving: SimpleNamespace) -> httpx.Client:
+    """A client of the real product on a real server."""
+    return serving.client
+
+
+@pytest.fixture(scope="session")
+def serving(tmp_path_factory: pytest.TempPathFactory, chatwoot) -> Iterator[SimpleNamespace]:
+    """Real encoder, starter data, first heads trained as it begins to serve: ``client``, ``vertical`` and ``call``."""
     plugins = {
         "customer-service": {"chatwoot": {"url": chatwoot.url, "token": "bot", "secret": "of the webhook address"}}
     }
     home = tmp_path_factory.mktemp("home")
     with Host.open(home, settings={"plugins": plugins}) as host, listen("127.0.0.1", 0) as listening:
-        server = uvicorn.Server(uvicorn.Config(create_app(host, ["customer-service"]), log_level="warning"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        app, loop = create_app(host, ["customer-service"]), asyncio.new_event_loop()
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        thread = threading.Thread(target=lambda: loop.run_until_complete(server.serve(sockets=[listening])))
+
+        def call(function, *arguments):  # type: ignore[no-untyped-def]
+            """Await a function where the server runs."""
+            return asyncio.run_coroutine_threadsafe(function(*arguments), loop).result(60)
+
         thread.start()
         try:
             with httpx.Client(base_url=url(listening), timeout=120) as client:
                 while not server.started and thread.is_alive():
                     time.sleep(0.05)
-                yield client
+                vertical = app.state.site.served["customer-service"]
+                yield SimpleNamespace(client=client, vertical=vertical, call=call)
         finally:
             server.should_exit = True
             thread.join(30)

@@ -131,7 +131,7 @@ def test_the_api_reviews_and_the_assistant_answers_with_what_was_accepted(servic
     session = service.post("/v1/customer-service/sessions").json()["session"]
     question = {"text": "my kettle is being recalled, what shall I do?"}
     answer = service.post(f"/v1/customer-service/sessions/{session}/messages", json=question).json()
-    assert "learned-whin_recall" in [evidence["id"] for evidence in answer["evidence"]]
+    assert "learned-whin_recall" in [one["id"] for one in answer["citations"]]
     assert "batch" in answer["text"]
 
 

@@ -5,7 +5,6 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from fastapi.testclient import TestClient
 
 from verticals import Document, NotFound
 from verticals_customer_service.conversation import Conversations
@@ -168,8 +167,8 @@ def test_the_chat_page_renders(service):
     assert "cs-log" in page.text
 
 
-def test_each_tenant_has_its_own_sessions_and_articles(service: TestClient) -> None:
-    served, call = service.app.state.site.served["customer-service"], service.portal.call
+def test_each_tenant_has_its_own_sessions_and_articles(serving) -> None:
+    served, call = serving.vertical, serving.call
     acme, globex = (Conversations(served.of(tenant)) for tenant in ("acme", "globex"))
     own = Document(
         id="canteen", title="Where is the canteen of Acme?", text="The canteen of Acme is on the third floor."
