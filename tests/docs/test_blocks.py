@@ -54,15 +54,16 @@ def environment(tmp_path_factory, forks) -> dict[str, str]:
     }
 
 
-@pytest.fixture
-def server(environment, tmp_path, forked) -> Iterator[str]:
-    """Address of a server with the three verticals."""
+@pytest.fixture(scope="module")
+def server(environment, tmp_path_factory, forks) -> Iterator[str]:
+    """Address of a server with the three verticals, the same for all pages: their blocks only ask it."""
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
-    _keep_a_few_behaviours(tmp_path)
+    folder = tmp_path_factory.mktemp("server")
+    _keep_a_few_behaviours(folder)
     names = ["customer-service", "financial-sentiment", "recommendation"]
     command = [sys.executable, "-m", "verticals", "run", *names, "--port", "0", "--no-pages"]
-    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True)
+    process = forks.popen()(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True)
     try:
         said = ""
         for line in process.stdout:

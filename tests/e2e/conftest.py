@@ -23,11 +23,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def served(home: Path, serve) -> Iterator[object]:  # type: ignore[no-untyped-def]
-    """Two verticals on one encoder, started for the second time."""
-    names = ["customer-service", "financial-sentiment"]
-    first = serve(home, names)
-    assert first.stop() == 0, first.log.read_text()
-    server = serve(home, names)
+    """Two verticals on one encoder."""
+    server = serve(home, ["customer-service", "financial-sentiment"])
     yield server
     assert server.stop() == 0, server.log.read_text()
 

@@ -111,7 +111,7 @@ def test_more_hits_than_there_are_is_all_there_are(name):
     assert sorted(row for row, _ in part.search(vectors(1)[0], 5000, None, held.vectors_in)) == list(range(1, 301))
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", [name for name in ALL if name != kinds.IVF_PQ])  # which takes ten seconds
 def test_the_recall_that_was_asked_for_is_reached(name):
     held = Held(range(1, 3001), vectors(3000))
     part, steps = building.build(name, held, 0.9)
@@ -235,7 +235,7 @@ def test_after_any_history_every_kind_is_what_a_dictionary_is(name, tmp_path):
     machine = type(f"History_{name}", (History,), {"name": name, "folder": tmp_path})
     case = machine.TestCase
     case.settings = settings(
-        max_examples=2 if name == kinds.IVF_PQ else 5, stateful_step_count=10, deadline=None, derandomize=True
+        max_examples=1 if name == kinds.IVF_PQ else 3, stateful_step_count=10, deadline=None, derandomize=True
     )
     case().runTest()
 

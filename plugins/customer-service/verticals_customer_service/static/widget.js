@@ -307,6 +307,7 @@
     }
 
     status(now, agent) {
+      if (now === this.stood && now !== "taken") return; // what was told stays until something changes
       const words = this.words;
       const back = this.stood === "taken" && now === "open";
       const told = { waiting: words.waiting, taken: words.taken(agent || ""), resolved: words.resolved }[now] || (back ? words.returned : "");
@@ -332,6 +333,7 @@
     }
 
     say(text) {
+      if (this.stood === "open") this.banner.hidden = true;
       const one = { key: unique(), text };
       this.keep({ outbox: [...this.memory.outbox, one] });
       this.pending(one);
