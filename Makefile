@@ -1,5 +1,6 @@
 # make run       the main job: environment, host, plugins, then the customer-service vertical
 # make test      all checks and tests, from nothing
+# make slow      the tests that take about ten seconds each and say little new from day to day; before a release
 # make check     formatting, lint, types, import layers
 # make coverage  the tests again, with a table of the lines and branches they miss (half as slow again)
 # make bench     slow measurements; writes what docs/benchmarks.md reports
@@ -20,7 +21,7 @@ EDITABLE := $(foreach plugin,$(PLUGINS),-e plugins/$(plugin))
 PYTEST  := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal --ignore=tests/e2e
 PROJECTS := pyproject.toml constraints.txt $(foreach plugin,$(PLUGINS),plugins/$(plugin)/pyproject.toml)
 
-.PHONY: run test check browser coverage bench docs clean
+.PHONY: run test slow check browser coverage bench docs clean
 
 run: $(VENV)/installed
 	$(BIN)/platform run customer-service
@@ -29,6 +30,9 @@ run: $(VENV)/installed
 test: $(VENV)/installed-dev
 	$(PYTEST)
 	@$(MAKE) --no-print-directory -j 2 check browser
+
+slow: $(VENV)/installed-dev
+	$(PYTEST) -m slow
 
 browser: $(VENV)/installed-dev
 	$(BIN)/pytest tests/e2e

@@ -96,6 +96,7 @@ def assert_old_or_new(store: DatasetStore, old: Path) -> str:
     return state
 
 
+@pytest.mark.slow
 def test_killed_before_each_operation_on_its_files(tmp_path, files):
     old, new = files
     before = prepared(tmp_path / "before", old).folder

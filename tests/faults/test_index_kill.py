@@ -164,6 +164,7 @@ def run(code, *arguments):
     return result.stdout.strip()
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_step_leaves_the_old_state_or_the_new_one(tmp_path):
     assert int(run(EACH_STEP, tmp_path, 17)) > 9
 

@@ -81,6 +81,7 @@ def trained(folder, heads, *start, run=subprocess.run):
 
 
 @pytest.mark.parametrize("heads", [["days/mood"], ["days/mood", "days/tone"]], ids=["alone", "together"])
+@pytest.mark.slow
 def test_two_processes_train_the_same_versions_as_one(tmp_path, heads, in_this_process):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()

@@ -230,7 +230,9 @@ class History(RuleBasedStateMachine):
         assert self.part.count == len(self.held.by_row)
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name.startswith("ivf") else ()) for name in ALL]
+)
 def test_after_any_history_every_kind_is_what_a_dictionary_is(name, tmp_path):
     machine = type(f"History_{name}", (History,), {"name": name, "folder": tmp_path})
     case = machine.TestCase

@@ -69,6 +69,7 @@ def test_without_validation_rows_forgetting_is_of_the_rows_the_version_held_out(
     assert any("on the 15 held-out rows of shop/topic@v1" in note for note in report.notes)
 
 
+@pytest.mark.slow
 def test_replay_and_elasticity_hold_what_plain_training_forgets(workshop, job, started):
     start, rows, recipe = started()
     lost = {}

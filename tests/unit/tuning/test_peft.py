@@ -163,6 +163,7 @@ def test_few_weights_are_trained(trained, shared):
     assert counts["ia3"] < counts["dora"] < counts["adalora"] < whole
 
 
+@pytest.mark.slow
 def test_adalora_gives_up_ranks_down_to_its_budget(trained):
     made, _ = trained
     task, fitted = made["adalora"]
@@ -177,6 +178,7 @@ def test_adalora_gives_up_ranks_down_to_its_budget(trained):
     assert sum(map(sum, pattern.values())) == 4 * len(values)
 
 
+@pytest.mark.slow
 def test_an_interrupted_adalora_run_goes_on_exactly(shared, rows, tmp_path):
     task = make_task(shared, tmp_path, *rows, method="adalora", epochs=3, learning_rate=1e-2)
 
