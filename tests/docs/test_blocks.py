@@ -27,6 +27,10 @@ SCRIPTS = {
     for path in [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
     if (blocks := BLOCK.findall(path.read_text(encoding="utf-8")))
 }
+SLOW = {  # they train several models
+    f"docs/how-to/{name}.md"
+    for name in ("fine-tune-a-language-model", "learn-from-unlabelled-rows", "search-for-a-recipe")
+}
 SHELL = 'set -eo pipefail\ncurl() { command curl -sS --fail-with-body "$@"; }\n'
 
 
@@ -88,7 +92,9 @@ def _keep_a_few_behaviours(folder: Path) -> None:
         behaviours.import_file(folder / "few.csv", replace=True)
 
 
-@pytest.mark.parametrize("page", SCRIPTS)
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=pytest.mark.slow if page in SLOW else ()) for page in SCRIPTS]
+)
 def test_the_marked_blocks_of_a_page_work(page, environment, tmp_path, request):
     script = script_of(SCRIPTS[page])
     if ADDRESS in script:

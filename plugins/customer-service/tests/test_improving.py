@@ -71,6 +71,7 @@ def test_what_is_worse_does_not_go_live(vertical, tmp_path, monkeypatch):
     assert "v1 stays live" in worse.told
 
 
+@pytest.mark.slow
 def test_the_command_tells_what_it_decided(vertical, tmp_path):
     vertical.dataset("utterances").import_file(rows(tmp_path / "first.csv", lambda intent: intent), replace=True)
     home = str(vertical.host.home)

@@ -49,7 +49,10 @@ def learned(run, log):
 
 @pytest.fixture
 def service(home, learned):
-    with Host.open(home) as host, TestClient(create_app(host, ["customer-service"])) as client:
+    with (
+        Host.open(home, settings={"first_tokens": 0}) as host,
+        TestClient(create_app(host, ["customer-service"])) as client,
+    ):
         while client.get("/readyz").status_code != 200:
             time.sleep(0.2)
         yield client

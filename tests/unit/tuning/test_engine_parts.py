@@ -278,7 +278,8 @@ def test_the_penalty_draws_groups_together(parts, tmp_path):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"adversarial": "fgm"}, {"adversarial": "pgd"}, {"frozen_layers": 1}, {"micro_batch": 5},
+        {"adversarial": "fgm"}, pytest.param({"adversarial": "pgd"}, marks=pytest.mark.slow), {"frozen_layers": 1},
+        {"micro_batch": 5},
         {"sampling": "balanced", "class_weights": "sqrt", "loss": "focal"},
         {"lora_scaling": "rs", "lora_plus": 2.0, "learning_rate": 2e-3},
         {"layer_decay": 0.8, "method": "full"}, {"train_words": True, "method": "full"},
