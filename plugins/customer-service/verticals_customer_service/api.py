@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
@@ -15,6 +16,7 @@ from .data import LONGEST
 from .desk import Desk
 from .desk_api import SessionState
 from .events import Feedback, SessionStarted
+from .session import State
 
 router = APIRouter()
 
@@ -90,13 +92,13 @@ async def start_session(vertical: CurrentVertical) -> SessionStarted:
 @router.get("/sessions/{session}")
 async def get_session(session: str, vertical: CurrentVertical) -> SessionState:
     """Where a session stands."""
-    return SessionState.of(await Conversations(vertical).state(session))
+    return _for_customers(await Conversations(vertical).state(session))
 
 
 @router.post("/sessions/{session}/handover")
 async def hand_over(session: str, vertical: CurrentVertical) -> SessionState:
     """Ask for a person, as a button for customers does."""
-    return SessionState.of(await Desk(vertical).hand_over(session))
+    return _for_customers(await Desk(vertical).hand_over(session))
 
 
 @router.post("/sessions/{session}/messages", responses={200: {"content": _json(_EXAMPLE_REPLY)}})
@@ -109,6 +111,11 @@ async def send_message(session: str, question: Question, vertical: CurrentVertic
 async def list_messages(session: str, vertical: CurrentVertical) -> list[Turn]:
     """The conversation so far, oldest message first."""
     return await Conversations(vertical).history(session)
+
+
+def _for_customers(state: State) -> SessionState:
+    """What agents are told of a customer is not for the customer's browser."""
+    return SessionState.of(replace(state, handover=None))
 
 
 @router.post("/sessions/{session}/feedback", status_code=201)
