@@ -7,6 +7,7 @@ import sys
 import time
 
 import pytest
+from tests.faults.dying import DIE_AT
 
 COMMON = '''
 import hashlib, os, re, shutil, signal, sqlite3, sys
@@ -52,29 +53,9 @@ base, stride = Path(sys.argv[1]), int(sys.argv[2])
 FIRST = {f"d{n}": 0 for n in range(6)}
 UPDATED = {**FIRST, "d0": 1, "d1": 1, "new": 1}
 DELETED = {name: state for name, state in UPDATED.items() if name != "d2"}
-
-def die_at(step):
-    left = step
-    def count(*_):
-        nonlocal left
-        left -= 1
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-    def counted(function):
-        def call(*arguments, **options):
-            count()
-            return function(*arguments, **options)
-        return call
-    connect = sqlite3.connect
-    def traced(*arguments, **options):
-        connection = connect(*arguments, **options)
-        connection.set_trace_callback(count)
-        return connection
-    sqlite3.connect = traced
-    for name in ("fsync", "rename", "replace", "link", "unlink", "rmdir", "mkdir"):
-        setattr(os, name, counted(getattr(os, name)))
-    faiss.write_index = counted(faiss.write_index)
-
+"""
+    + DIE_AT
+    + """
 def work(folder, said):
     def say(word):
         os.write(said, word.encode() + b" ")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,13 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from verticals.contract import BadInput, Conflict, Document, Hit, Index, NotFound, PlatformError, PluginError, resolve
+from verticals.contract import BadInput, Conflict, Document, Hit, Index, NotFound
 
 from . import tenants
 from .addresses import address_of
 from .following import Follower
-from .index_models import Embed, IndexModels
+from .index_models import IndexModels
 from .leases import Leases
+from .starters import load_starters, starters
 from .tenants import DEFAULT
 
 if TYPE_CHECKING:
@@ -365,7 +364,7 @@ class IndexHandle:
         from verticals.retrieval import DocumentIndex
 
         host, noun = self.vertical.host, self.noun
-        embed, embedding = self._embedding()
+        embed, embedding = self._models.wanted()
         open_index = partial(
             DocumentIndex.open, self.folder, embed, language=noun.language, embedding=embedding, kind=noun.kind,
             former=self._models.former,
@@ -382,7 +381,7 @@ class IndexHandle:
                 raise
             return open_index(writable=False)
         try:
-            load_starters(index, self._starters(), self.folder / _STARTER)
+            load_starters(index, starters(noun, f"{self.vertical.name}/{self.name}"), self.folder / _STARTER)
         except BaseException:
             index.close()
             raise
@@ -393,60 +392,3 @@ class IndexHandle:
     def _follow(self, index: DocumentIndex) -> None:
         self._follower = Follower(index, self._models, str(self))
         index.before_closing(self._follower.close)
-
-    def _embedding(self) -> tuple[Embed, str]:
-        """What makes the vectors, and its name."""
-        return self._models.wanted()
-
-    def _starters(self) -> list[Document]:
-        try:
-            documents = list(resolve(self.noun.documents)())
-        except PlatformError:
-            raise
-        except Exception as error:
-            told = f"{type(error).__name__}: {error}"
-            raise PluginError(
-                f"The starter documents of {self.vertical.name}/{self.name} cannot be had: {told}."
-            ) from error
-        for document in documents:
-            if not isinstance(document, Document):
-                raise PluginError(
-                    f"A starter document of {self.vertical.name}/{self.name} is a {type(document).__name__}.",
-                    "Yield objects of type Document.",
-                )
-        return documents
-
-
-def load_starters(index: DocumentIndex, starters: Iterable[Document], memory: Path) -> None:
-    """Bring the starter documents of an index up to what the plugin now has, and leave the user's alone.
-
-    A document is the user's when no starter put it there, or when it was changed or deleted since. What was loaded
-    is remembered by content, in the file ``memory``.
-    """
-    from verticals.files import write_file
-
-    remembered: dict[str, str] = json.loads(memory.read_text(encoding="utf-8")) if memory.is_file() else {}
-    wanted = {document.id: document for document in starters}
-    digests = {name: _digest(document) for name, document in wanted.items()}
-    if digests == remembered:
-        return
-    changed = [name for name in wanted if digests[name] != remembered.get(name)]
-    fresh = [wanted[name] for name in changed if _present(index, name) == remembered.get(name)]
-    gone = [name for name in remembered if name not in wanted and _present(index, name) == remembered[name]]
-    index.upsert(fresh)
-    index.delete(gone)
-    write_file(memory, json.dumps(digests, indent=0, sort_keys=True).encode())
-
-
-def _present(index: DocumentIndex, id: str) -> str | None:  # noqa: A002
-    """The digest of the document that the index holds, if it does."""
-    try:
-        return _digest(index.get(id))
-    except NotFound:
-        return None
-
-
-def _digest(document: Document) -> str:
-    content = [document.text, document.title, document.source, dict(document.metadata)]
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -16,7 +16,7 @@ from .answering import Answering
 from .conversation import Conversations, Turn, turn
 from .data import readable
 from .desk import Desk
-from .session import State
+from .session import Session, State
 from .waiting import Waiting, taken, waiting
 
 _STYLE = "".join(
@@ -48,6 +48,8 @@ class _Inbox:
     def __init__(self, vertical: ServedVertical, agent: str, session: str) -> None:
         self._vertical, self._agent, self._session = vertical, agent, session
         self._desk, self._conversations = Desk(vertical), Conversations(vertical)
+        self._line: Session | None = None
+        self._titles: dict[str, str] = {}
         self._listed: object = None
         self._shown: object = None
         self._drawn_mode: object = None
@@ -87,9 +89,11 @@ class _Inbox:
                     blocks.empty("No conversation is open", "Choose one that waits, on the left.", icon="forum")
             return
         try:
-            state = await self._conversations.state(self._session)
+            if self._line is None:
+                self._line = await Session.open(self._vertical, self._session)
+            state = await self._line.read()
         except PlatformError as error:
-            self._session = ""
+            self._session, self._line = "", None
             self._main.clear()
             with self._main:
                 blocks.notice(error.message, "warning")
@@ -100,8 +104,10 @@ class _Inbox:
             await self._show(state, same=isinstance(before, tuple) and before[0] == state.session)
 
     async def _last_words(self, session: str) -> str:
-        asked = (await self._conversations.state(session)).of("customer")
-        return str(asked[-1].payload["text"]) if asked else session[:8]
+        if session not in self._titles:  # asked every second, and all of the session would be read
+            asked = (await self._conversations.state(session)).of("customer")
+            self._titles[session] = str(asked[-1].payload["text"]) if asked else session[:8]
+        return self._titles[session]
 
     def _list(self, queue: list[Waiting], mine: list[tuple[str, str]]) -> None:
         self._queue.clear()
@@ -134,7 +140,7 @@ class _Inbox:
             button.on("click", lambda _, session=session: self._choose(session))
 
     async def _choose(self, session: str) -> None:
-        self._session = session
+        self._session, self._line = session, None
         with self._root:
             ui.navigate.history.replace(f"/{self._vertical.name}/inbox?agent={quote(self._agent)}&session={session}")
             await self._look()

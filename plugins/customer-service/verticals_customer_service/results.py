@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
 from pydantic import BaseModel, Field
@@ -155,16 +155,28 @@ async def report(vertical: ServedVertical, since: date, until: date) -> Report:
                     known.courses.setdefault(session, Course(event.at, event.at))
                 elif session in known.courses:
                     known.courses[session].take(event)
-    courses = [one for one in known.courses.values() if one.asked and since <= one.began.date() <= until]
+        began = [
+            replace(one, thumbs=dict(one.thumbs))
+            for one in known.courses.values()
+            if one.asked and since <= one.began.date() <= until
+        ]
+    return await asyncio.to_thread(_report, began, since, until)
+
+
+def _report(courses: list[Course], since: date, until: date) -> Report:
     now = datetime.now(UTC)
-    days = sorted({one.began.date() for one in courses})
-    intents = sorted({one.intent for one in courses}, key=lambda name: (-sum(c.intent == name for c in courses), name))
+    by_day: dict[str, list[Course]] = {}
+    by_intent: dict[str, list[Course]] = {}
+    for one in courses:
+        by_day.setdefault(f"{one.began.date()}", []).append(one)
+        by_intent.setdefault(one.intent or "not understood", []).append(one)
+    frequent = sorted(by_intent, key=lambda name: (-len(by_intent[name]), name))
     return Report(
         since=since,
         until=until,
         all=figures(courses, now),
-        by_day=[_part(f"{day}", (one for one in courses if one.began.date() == day), now) for day in days],
-        by_intent=[_part(name or "not understood", (c for c in courses if c.intent == name), now) for name in intents],
+        by_day=[_part(day, by_day[day], now) for day in sorted(by_day)],
+        by_intent=[_part(name, by_intent[name], now) for name in frequent],
     )
 
 
@@ -190,5 +202,5 @@ def figures(courses: Sequence[Course], now: datetime) -> Results:
     )
 
 
-def _part(name: str, courses: Iterable[Course], now: datetime) -> Part:
-    return Part(name=name, **figures(list(courses), now).model_dump())
+def _part(name: str, courses: Sequence[Course], now: datetime) -> Part:
+    return Part(name=name, **figures(courses, now).model_dump())

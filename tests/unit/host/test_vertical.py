@@ -7,7 +7,7 @@ import pytest
 
 from verticals.contract import BadInput, BadRows, Document, Event, NotFound
 from verticals.host import Host
-from verticals.host.indexes import load_starters
+from verticals.host.starters import load_starters
 from verticals.retrieval import DocumentIndex
 
 

@@ -287,7 +287,7 @@ def test_writing_while_another_process_writes_is_a_conflict_and_reading_goes_on(
     handle = library["library"].index("articles")
     handle.count()
     handle.close()
-    embed, embedding = handle._embedding()
+    embed, embedding = handle._models.wanted()
     folder = tmp_path / "home" / "indexes" / "library" / "articles"
     with (
         DocumentIndex.open(folder, embed, embedding=embedding) as other,
@@ -307,7 +307,7 @@ def test_writing_while_another_process_writes_is_a_conflict_and_reading_goes_on(
 
 def test_vectors_of_another_model_are_told_of(library, client):
     index = library["library"].index("articles").opened
-    embed, name = library["library"].index("articles")._embedding()
+    embed, name = library["library"].index("articles")._models.wanted()
     before = client.get(HERE).json()
     assert (before["reembedding"], before["compared"]) == (None, None)
     index.reembed(lambda texts: -embed(texts), "turned", switch=False)

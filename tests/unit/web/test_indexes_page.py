@@ -171,7 +171,7 @@ def test_an_excerpt_has_the_passage_between_whole_words():
 
 def test_vectors_of_another_model_are_shown(library, pages, monkeypatch):
     index = library["library"].index("articles").opened
-    embed, _ = library["library"].index("articles")._embedding()
+    embed, _ = library["library"].index("articles")._models.wanted()
     index.reembed(embed, "turned", switch=False)
     assert "new vectors 100%" in shown(pages("/indexes"))
     assert "turned is about to take over." in shown(pages(HERE))
