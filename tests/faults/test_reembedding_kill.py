@@ -4,7 +4,10 @@ import os
 import subprocess
 import sys
 
-CODE = '''
+from tests.faults.dying import DIE_AT
+
+CODE = (
+    """
 import hashlib, os, re, shutil, signal, sqlite3, sys
 from pathlib import Path
 import faiss, numpy as np, tantivy
@@ -25,30 +28,9 @@ def model(salt):
     return embed
 
 MODELS = {name: model(name) for name in ("first", "second")}
-
-def die_at(step):
-    """Every statement the database is given and every call that changes the disk is a step."""
-    left = step
-    def count(*_):
-        nonlocal left
-        left -= 1
-        if left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-    def counted(function):
-        def call(*arguments, **options):
-            count()
-            return function(*arguments, **options)
-        return call
-    connect = sqlite3.connect
-    def traced(*arguments, **options):
-        connection = connect(*arguments, **options)
-        connection.set_trace_callback(count)
-        return connection
-    sqlite3.connect = traced
-    for name in ("fsync", "rename", "replace", "link", "unlink", "rmdir", "mkdir"):
-        setattr(os, name, counted(getattr(os, name)))
-    faiss.write_index = counted(faiss.write_index)
-
+"""
+    + DIE_AT
+    + '''
 def opened(folder):
     return DocumentIndex.open(folder, MODELS["second"], embedding="second", former=MODELS.get)
 
@@ -114,6 +96,7 @@ while True:
     step += stride
 print(killed)
 '''
+)
 
 
 def test_a_kill_at_any_step_of_a_takeover(tmp_path):
