@@ -1,8 +1,9 @@
 """The bank: all adapters resident on one encoder, so that one batch may mix heads freely.
 
 Memory for several slots is had at once and filled by copy. Slot 0 is the bare encoder. The rows of a batch are sorted
-by slot before they enter the encoder, so each adapter's rows lie together and cost two thin matrix products per layer;
-in training one adapter, with parameters of its own, serves the whole batch.
+by slot before they enter the encoder, so each adapter's rows lie together and cost two thin matrix products per layer,
+and neighbours of about the same size cost two batched ones together; in training one adapter, with parameters of its
+own, serves the whole batch.
 """
 
 from __future__ import annotations
@@ -19,16 +20,10 @@ from torch.nn import functional
 from verticals.contract import Damaged, Unavailable
 
 from .lora import LoraAdapter
+from .routing import Routing, Run, Segment, segments_of
 
 _TOGETHER = 8  # slots that memory is had for at once
-
-
-@dataclass(slots=True)
-class Routing:
-    """Which adapter the batch in flight goes through: ``(slot, first, after the last)``, of rows or packed tokens."""
-
-    segments: Sequence[tuple[int, int, int]] = ()
-    training: LoraAdapter | None = None
+_FEW = 3  # segments; fewer are computed one after the other just as fast, and with fp32 on a CPU any number is
 
 
 class BankedLinear(nn.Module):
@@ -51,10 +46,11 @@ class BankedLinear(nn.Module):
         self.weight.data = self.weight.data.t().contiguous().t()
         self.name, self.routing = name, routing
         self.updates: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+        self._converted: tuple[object, torch.Tensor, torch.Tensor | None] | None = None
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         """The layer's output with each row's own update, [rows, length, outputs]."""
-        output = functional.linear(hidden, self.weight, self.bias)
+        output = functional.linear(hidden, *self._computed())
         adapter = self.routing.training
         if adapter is not None:
             if self.name not in adapter.layers:
@@ -63,18 +59,60 @@ class BankedLinear(nn.Module):
             thin = functional.linear(hidden, down).to(output.dtype).flatten(0, -2)
             scaled = (up * adapter.scale).to(output.dtype)
             return torch.addmm(output.flatten(0, -2), thin, scaled.T).view_as(output)
-        if self.routing.segments:
-            self._update(hidden.to(output.dtype).flatten(0, -2), output.view(-1, output.shape[-1]), len(hidden))
+        if self.routing.runs:
+            self._update(hidden, output.view(-1, output.shape[-1]))
         return output
 
-    def _update(self, hidden: torch.Tensor, output: torch.Tensor, rows: int) -> None:
-        """Add to each row, or token, of the output what its adapter makes of the input; both are [tokens, width]."""
-        tokens = len(hidden) // rows
-        for slot, first, last in self.routing.segments:
-            if (update := self.updates.get(slot)) is not None:
-                down, up = update if update[0].dtype == output.dtype else (one.to(output.dtype) for one in update)
-                here = slice(first * tokens, last * tokens)
-                output[here].addmm_(hidden[here].mm(down), up)
+    def _computed(self) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Weight and bias; where autocast would convert them for every batch anew, converted once and kept."""
+        weight, bias = self.weight, self.bias
+        kind = weight.device.type
+        if torch.is_grad_enabled() or not torch.is_autocast_enabled(kind):
+            return weight, bias
+        dtype = torch.get_autocast_dtype(kind)
+        made_of = (weight.data_ptr(), weight._version, dtype)  # noqa: SLF001 - it counts changes in place
+        if self._converted is None or self._converted[0] != made_of:
+            with torch.inference_mode(False), torch.no_grad():
+                bias = None if bias is None else bias.to(dtype)
+                self._converted = made_of, weight.to(dtype, memory_format=torch.contiguous_format), bias
+        return self._converted[1:]
+
+    def _update(self, hidden: torch.Tensor, output: torch.Tensor) -> None:
+        """Add to each token of the output [tokens, width] what its adapter makes of the input."""
+        if len(output) != self.routing.tokens:
+            raise Unavailable(
+                f"The layer {self.name!r} does not compute token by token, so adapters of it cannot share a batch.",
+                "Train with the method `full`, or an adapter of other layers.",
+            )
+        for run, padded in zip(self.routing.runs, self.routing.padded(hidden), strict=True):
+            here = run.tokens
+            if padded is None or run.kept is None:
+                if (update := self.updates.get(run.segments[0].slot)) is not None:
+                    down, up = (one.to(output.dtype) for one in update)
+                    output[here].addmm_(hidden.flatten(0, -2)[here].to(output.dtype).mm(down), up)
+            elif (updates := self._stacked([one.slot for one in run.segments], output.dtype)) is not None:
+                down, up = updates
+                whole = padded.to(output.dtype).view(len(down), -1, padded.shape[-1]).bmm(down).bmm(up)
+                whole = whole.view(-1, output.shape[-1])
+                output[here] += whole if len(whole) == len(run.kept) else whole.index_select(0, run.kept)
+
+    def _stacked(self, slots: Sequence[int], dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """The updates of several slots, zeros where one has none here or a smaller rank; `None` where none has any."""
+        updates = [self.updates.get(slot) for slot in slots]
+        rank = max((down.shape[1] for down, _ in filter(None, updates)), default=0)
+        if not rank:
+            return None
+        if all(one is not None and one[0].shape[1] == rank for one in updates):
+            downs, ups = zip(*filter(None, updates), strict=True)
+            return torch.stack(downs).to(dtype), torch.stack(ups).to(dtype)
+        outputs, inputs = self.weight.shape
+        down = self.weight.new_zeros(len(slots), inputs, rank, dtype=dtype)
+        up = self.weight.new_zeros(len(slots), rank, outputs, dtype=dtype)
+        for at, update in enumerate(updates):
+            if update is not None:
+                own = update[0].shape[1]
+                down[at, :, :own], up[at, :own] = update
+        return down, up
 
 
 @dataclass(slots=True)
@@ -164,18 +202,33 @@ class Bank:
         return weight.new_empty(_TOGETHER, rank * sum(map(sum, self.shapes.values())), dtype=self._stored)
 
     @contextlib.contextmanager
-    def route(self, slots: Sequence[int], lengths: Sequence[int] | None = None) -> Iterator[None]:
+    def route(self, slots: Sequence[int], lengths: Sequence[int]) -> Iterator[None]:
         """Send row ``i`` through the adapter in slot ``slots[i]`` within the block; equal slots must lie together.
 
         Args:
             slots: per row.
-            lengths: tokens per row, where the batch is packed.
+            lengths: tokens that are computed, per row.
         """
-        self.routing.segments = _segments(slots, lengths)
+        self.routing.runs, self.routing.tokens = self._runs(segments_of(slots, lengths)), sum(lengths)
         try:
             yield
         finally:
-            self.routing.segments = ()
+            self.routing.runs, self.routing.read = (), None
+
+    def _runs(self, segments: Sequence[Segment]) -> list[Run]:
+        """Neighbours in runs that are at least half full when padded, where it pays to compute them together."""
+        weight = next(iter(self._layers.values())).weight
+        if weight.device.type == "cpu" and self._stored in (None, torch.float32):
+            return [Run([one]) for one in segments]
+        groups: list[list[Segment]] = []
+        for segment in segments:
+            together = [*groups[-1], segment] if groups and groups[-1][-1].last == segment.first else [segment]
+            if len(together) > 1 and max(map(len, together)) * len(together) <= 2 * sum(map(len, together)):
+                groups[-1] = together
+            else:
+                groups.append([segment])
+        runs = [[Run.of(one, weight.device)] if len(one) >= _FEW else [Run([each]) for each in one] for one in groups]
+        return list(itertools.chain.from_iterable(runs))
 
     @contextlib.contextmanager
     def train(self, adapter: LoraAdapter | None) -> Iterator[None]:
@@ -204,15 +257,3 @@ def _replace(model: nn.Module, name: str, layer: nn.Module) -> None:
         parent[own] = layer
     else:
         setattr(parent, own, layer)
-
-
-def _segments(slots: Sequence[int], lengths: Sequence[int] | None) -> list[tuple[int, int, int]]:
-    found: list[tuple[int, int, int]] = []
-    end = 0
-    for row, slot in enumerate(slots):
-        start, end = end, end + (1 if lengths is None else lengths[row])
-        if found and found[-1][0] == slot:
-            found[-1] = (slot, found[-1][1], end)
-        else:
-            found.append((slot, start, end))
-    return [segment for segment in found if segment[0]]

@@ -98,6 +98,8 @@ class SelfAttention(nn.Module):
     ) -> torch.Tensor:
         """Attended values, shaped as ``hidden``; ``mask`` is true where a token may be looked at."""
         width = hidden.shape[-1]
+        if torch.is_autocast_enabled(hidden.device.type):  # once, not for each of the three
+            hidden = hidden.to(torch.get_autocast_dtype(hidden.device.type))
 
         def split(tensor: torch.Tensor) -> torch.Tensor:
             padded = tensor if packing is None else packing.pad(tensor)

@@ -109,8 +109,9 @@ class Encoder:
 
     def routed(self, batch: TokenBatch, slots: Sequence[int]) -> AbstractContextManager[None]:
         """Send each text of a batch through the adapter in its slot within the block; equal slots must lie together."""
-        lengths = batch.lengths.tolist() if batch.packed and self.model.packs else None
-        return self.bank.route(batch.slots(slots), lengths)
+        packed = batch.packed and self.model.packs
+        rows, length = batch.ids.shape
+        return self.bank.route(batch.slots(slots), batch.lengths.tolist() if packed else [length] * rows)
 
     def features(
         self, batch: TokenBatch, reads: str = "text", hidden: torch.Tensor | None = None, first: int = 0

@@ -40,6 +40,36 @@ def test_a_mixed_batch_equals_each_adapter_alone(encoder):
         torch.testing.assert_close(mixed[at], alone[slot][at], atol=1e-5, rtol=1e-5)
 
 
+def test_many_adapters_in_bf16_are_computed_together_and_each_gets_its_own(source):
+    bf16, fp32 = Encoder.open(source, "bf16", "cpu"), Encoder.open(source, "fp32", "cpu")
+    made = [adapter(fp32, seed, rank=2 + seed % 3, only="query" if seed == 4 else "") for seed in range(8)]
+    texts = [*TEXTS, *(f"{text} and more of it" for text in TEXTS)]
+    mixed, alone = {}, []
+    for encoder in (bf16, fp32):
+        slots = [0, *(encoder.bank.add(one) for one in made)]
+        routed = [slots[at % len(slots)] for at in range(len(texts))]
+        mixed[encoder.precision.name] = encoder.encode(encoder.tokens(texts, 64), routed)
+        alone = [
+            encoder.encode(encoder.tokens([text], 64), [slot])[0] for text, slot in zip(texts, routed, strict=True)
+        ]
+    torch.testing.assert_close(mixed["fp32"], torch.stack(alone), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(mixed["bf16"], mixed["fp32"], atol=0.1, rtol=0)
+    assert not torch.allclose(mixed["bf16"], bf16.encode(bf16.tokens(texts, 64)), atol=0.2)
+
+
+def test_weights_that_were_converted_follow_when_they_change(source):
+    encoder = Encoder.open(source, "bf16", "cpu")
+    rows = encoder.tokens(TEXTS, 64)
+    before = encoder.encode(rows)
+    with torch.no_grad():
+        for name, parameter in encoder.model.named_parameters():
+            if "query" in name:
+                parameter.mul_(3)
+    after = encoder.encode(rows)
+    assert not torch.equal(before, after)
+    torch.testing.assert_close(encoder.private_copy().encode(rows), after)
+
+
 def test_training_and_serving_an_adapter_give_the_same(encoder):
     trained = adapter(encoder, 1)
     rows = encoder.tokens(TEXTS, 64)
