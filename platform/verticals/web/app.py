@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute
+from starlette.staticfiles import StaticFiles
 
 import verticals
 from verticals.contract import PluginError, resolve
@@ -17,6 +19,7 @@ from verticals.contract import PluginError, resolve
 from . import api, health, problems
 from .current import bound_to
 from .keys import Keys
+from .later import Pages
 from .limits import BodyLimit
 from .metrics import Measured, Metrics
 from .site import Site
@@ -25,6 +28,7 @@ from .waiting import Waiting
 if TYPE_CHECKING:
     from verticals.host import Host
 
+STATIC = Path(__file__).parent / "static"
 RESERVED = frozenset(
     {"v1", "platform", "docs", "runs", "indexes", "healthz", "readyz", "metrics", "openapi.json", "favicon.ico"}
 )
@@ -87,9 +91,9 @@ def create_app(host: Host, names: Sequence[str], *, pages: bool = True) -> FastA
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
 
     if pages:
-        from .pages import mount  # NiceGUI takes most of a second to import; nothing before this line needs it
-
-        mount(app, site)
+        app.mount("/_static", StaticFiles(directory=STATIC))
+        app.state.pages = Pages(app, site)
+        app.router.routes.append(app.state.pages)
     return app
 
 
@@ -99,8 +103,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     async with site.host.serve(site.names) as served:
         site.served.update(served)
         site.ready = True
+        pages: Pages | None = getattr(app.state, "pages", None)
         try:
-            yield
+            async with pages.running() if pages else contextlib.nullcontext():
+                yield
         finally:
             site.ready = False
             site.served.clear()

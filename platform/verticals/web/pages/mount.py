@@ -12,7 +12,6 @@ import uuid
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import HTTPException
@@ -21,28 +20,24 @@ from nicegui import app as nicegui_app
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match, Mount
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
 
 from verticals.contract import Page, PlatformError, resolve
 from verticals.web import problems
 from verticals.web.api.verticals import page_path
+from verticals.web.later import APP, SITE
 from verticals.web.site import Site
 
 from . import frame, home, indexes, reference, runs
 from .asked import Asked
 
 STATIC = Path(__file__).parent.parent / "static"
-_SITE, _APP = "verticals.site", "verticals.app"
-_API = ("/v1/", "/v1", "/healthz", "/readyz", "/metrics", "/openapi.json", "/_static")
 _OWN = ("/", "/docs", "/runs", "/indexes", "/indexes/{vertical}/{index}")
 _RESPONSE_SECONDS = 30.0
 _log = logging.getLogger("verticals.web")
 
 
 def mount(app: FastAPI, site: Site) -> None:
-    """Mount the platform's pages, the verticals' pages and the static files on ``app``."""
+    """Mount the platform's pages and the verticals' pages on ``app``; they are up while its lifespan lasts."""
     nicegui_app.middleware_stack = None
     nicegui_app.user_middleware.clear()
     nicegui_app.colors(
@@ -55,7 +50,6 @@ def mount(app: FastAPI, site: Site) -> None:
     nicegui_app.add_exception_handler(404, _not_found)
     for path in (*_OWN, *(page_path(v.name, page.path) for v in site.verticals for page in v.pages)):
         ui.page(path, response_timeout=_RESPONSE_SECONDS)(_show)
-    app.mount("/_static", StaticFiles(directory=STATIC))
     ui.run_with(
         app,
         title="Verticals",
@@ -65,33 +59,17 @@ def mount(app: FastAPI, site: Site) -> None:
         show_welcome_message=False,
         gzip_middleware_factory=None,
     )
-    mounted = app.router.routes.pop()
-    app.router.routes.append(_PagesMount(site, app, getattr(mounted, "app", nicegui_app)))
-
-
-class _PagesMount(Mount):
-    """All that is not the API; tells pages which site they belong to."""
-
-    def __init__(self, site: Site, parent: FastAPI, pages: Any) -> None:
-        super().__init__("/", app=pages)
-        self._known = {_SITE: site, _APP: parent}
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        if scope.get("path", "").startswith(_API):
-            return Match.NONE, {}
-        match, child = super().matches(scope)
-        return match, {**child, **self._known}
 
 
 async def _show(request: Request) -> None:
     """Any page: find out which one it is, and build it inside the frame."""
-    site: Site = request.scope[_SITE]
+    site: Site = request.scope[SITE]
     path = request.scope["path"].rstrip("/") or "/"
     if path == "/":
         await _framed(site, path, "Overview", lambda: home.render(site))
         return
     if path == "/docs":
-        schema, base = request.scope[_APP].openapi(), f"{request.url.scheme}://{request.url.netloc}"
+        schema, base = request.scope[APP].openapi(), f"{request.url.scheme}://{request.url.netloc}"
         titles = {vertical.name: vertical.title for vertical in site.verticals}
         await _framed(site, path, "API", lambda: reference.render(schema, base, titles))
         return
@@ -148,6 +126,6 @@ async def _not_found(request: Request, error: Exception) -> Response:
         return problems.http_error(request, error)
     with Client(ui.page(""), request=request) as client:
         client.title = "Not found · Verticals"
-        with frame.frame(request.scope[_SITE], request.scope["path"], ""):
+        with frame.frame(request.scope[SITE], request.scope["path"], ""):
             frame.missing(request.scope["path"])
     return client.build_response(request, 404)
