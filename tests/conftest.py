@@ -17,6 +17,27 @@ import sqlalchemy
 
 from verticals.store import Store
 
+_ROOT = Path(__file__).parents[1]
+_AT_THE_START = ("plugins/customer-service",)
+_HALFWAY = ("plugins/recommendation", "plugins/financial-sentiment", "tests/docs")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put tests that share a server or trained heads where one worker runs them all.
+
+    Of two workers one begins at the start and one halfway, and who is done takes from the other's end.
+    """
+
+    def of(folders: tuple[str, ...]) -> list[pytest.Item]:
+        return [item for item in items if item.path.relative_to(_ROOT).as_posix().startswith(folders)]
+
+    first, second = of(_AT_THE_START), of(_HALFWAY)
+    apart = {*first, *second}
+    rest = [item for item in items if item not in apart]
+    between = max(0, len(items) // 2 - len(first))
+    items[:] = [*first, *rest[:between], *second, *rest[between:]]
+
 
 def _postgresql_binaries() -> Path | None:
     candidates = [Path(found).resolve().parent for name in ("postgres", "initdb") if (found := shutil.which(name))]
