@@ -59,11 +59,11 @@ def register_heads() -> Iterator[TaskHead]:
 
 @hookimpl
 def register_indexes() -> Iterator[Index]:
-    """The articles that answers rest on."""
+    """The articles and the FAQ that answers rest on."""
     yield Index(
         name="knowledge",
-        documents="verticals_customer_service.data:articles",
-        description="Help articles; every answer cites one",
+        documents="verticals_customer_service.data:documents",
+        description="Help articles and frequent questions; every answer cites one",
     )
 
 

@@ -122,7 +122,8 @@
     constructor() {
       super();
       this.language = script.dataset.lang || document.documentElement.lang || navigator.language || "en";
-      this.words = WORDS[this.language.slice(0, 2).toLowerCase()] || WORDS.en;
+      this.language = this.language.slice(0, 2).toLowerCase();
+      this.words = WORDS[this.language] || WORDS.en;
       this.memory = recall();
       this.memory.outbox ||= [];
       this.turns = new Map(); // by offset
@@ -224,7 +225,7 @@
     async begin() {
       if (this.about) return;
       try {
-        this.about = await call("/widget");
+        this.about = await call(`/widget?language=${this.language}`);
       } catch {
         this.tell(this.words.offline);
         await pause(2000);
@@ -258,7 +259,7 @@
 
     async session() {
       if (!this.memory.session) {
-        const started = await call("/sessions", {});
+        const started = await call("/sessions", { language: this.language });
         this.keep({ session: started.session });
         this.follow();
       }
@@ -446,7 +447,7 @@
       const drawn = h("div", { className: `turn ${turn.role === "customer" ? "customer" : "assistant"}` }, h("span", { className: turn.role === "agent" ? "who" : "hidden", textContent: turn.role === "agent" ? who : `${who}: ` }), bubble);
       const answer = turn.answer;
       if (!answer) return drawn;
-      if (answer.topics?.length) drawn.append(this.chips(answer.topics.map((topic) => topic.replaceAll("_", " ")), words.topics));
+      if (answer.offers?.length) drawn.append(this.chips(answer.offers, words.topics));
       const below = h("div", { className: "below" });
       if (answer.citations?.length) {
         below.append(h("span", { className: "sources", role: "group", "aria-label": words.sources },
