@@ -25,6 +25,12 @@ def register_datasets() -> Iterator[Dataset]:
         description="What customers write, each with its intent",
     )
     yield Dataset(
+        name="phrases",
+        row="verticals_customer_service.data:Utterance",
+        load="verticals_customer_service.data:phrases",
+        description="What customers write in languages that the encoder does not read, each with its intent",
+    )
+    yield Dataset(
         name="emotions",
         row="verticals_customer_service.data:Felt",
         load="verticals_customer_service.data:emotions",

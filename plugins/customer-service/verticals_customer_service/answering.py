@@ -13,7 +13,7 @@ from verticals import Event, Hit, NotFound, Prediction, ServedVertical
 from . import passages
 from .answers import Answer, Ranked
 from .emotions import Emotion, Mood
-from .finding import Found, find
+from .finding import Found, find, phrases_of
 from .greetings import without_greeting
 from .handover import failures
 from .languages import detect
@@ -127,9 +127,10 @@ class Answering:
 
     async def _read(self, text: str, language: str) -> tuple[Prediction, Found]:
         matter = without_greeting(text)
-        return await asyncio.gather(
-            self.vertical.head("intent").predict(matter), find(self.vertical, matter, language, self.default)
-        )
+        found = find(self.vertical, matter, language, self.default)
+        if phrases := phrases_of(self.vertical, language):
+            return phrases.predict(matter), await found
+        return await asyncio.gather(self.vertical.head("intent").predict(matter), found)
 
     async def _again(self, passages: Sequence[Passage], missing: list[str]) -> list[Hit]:
         """Hits of a trace, on their documents as they are now; those that are gone are noted as ``missing``."""

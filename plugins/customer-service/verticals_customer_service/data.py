@@ -51,10 +51,15 @@ class Felt(BaseModel):
 
 
 def utterances() -> Iterator[Utterance]:
-    """The starter utterances, the Chinese ones last."""
-    for name in ("utterances.csv", "utterances.zh.csv"):
-        for row in _rows(name):
-            yield Utterance.model_validate(row)
+    """The starter utterances."""
+    for row in _rows("utterances.csv"):
+        yield Utterance.model_validate(row)
+
+
+def phrases() -> Iterator[Utterance]:
+    """The starter utterances in languages that the default encoder does not read."""
+    for row in _rows("phrases.csv"):
+        yield Utterance.model_validate(row)
 
 
 def emotions() -> Iterator[Felt]:

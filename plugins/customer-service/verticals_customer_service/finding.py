@@ -1,20 +1,22 @@
 """What the index finds for a message: help articles, and answered questions of the FAQ, in the customer's language.
 
 The two are searched for apart, so that a long FAQ does not crowd the articles out of sight. A language that has no
-documents is answered from those in the shop's own.
+documents is answered from those in the shop's own. Where the encoder does not read a language, words are searched for
+alone; see `phrases`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from verticals import Hit, ServedVertical
 
 from .data import FAQ
 from .languages import restricted
+from .phrases import Phrases
 
 HITS = 10
 # Of meaning and of words, for the questions of a FAQ; set on the development half of tests/faq_questions.csv: words
@@ -32,15 +34,41 @@ class Found:
 
 async def find(vertical: ServedVertical, text: str, language: str, default: str) -> Found:
     """What speaks of ``text``, in ``language`` where there is any, else in the shop's ``default``."""
-    index, where = vertical.index("knowledge"), restricted(language, default)
-    articles, questions = await asyncio.gather(
-        index.search(text, k=HITS, where=_both({"kind": {"$ne": FAQ}}, where)),
-        index.search(text, k=HITS, where=_both({"kind": FAQ}, where), weights=FAQ_WEIGHTS),
-    )
+    index, phrases = vertical.index("knowledge"), phrases_of(vertical, language)
+    if phrases:
+        found = await asyncio.gather(
+            index.search(text, **among_articles(language, default), mode="lexical"),
+            index.search(text, **{**among_questions(language, default), "weights": None}, mode="lexical"),
+        )
+        articles, questions = (_by_likeness(hits, text, phrases) for hits in found)
+    else:
+        articles, questions = await asyncio.gather(
+            index.search(text, **among_articles(language, default)),
+            index.search(text, **among_questions(language, default)),
+        )
     if not articles and not questions and language != default:
         return await find(vertical, text, default, default)
     return Found(articles, questions)
 
 
-def _both(one: Mapping[str, Any], other: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {"$and": [one, other]}
+def phrases_of(vertical: ServedVertical, language: str) -> Phrases | None:
+    """The phrases of a language whose words decide; none where the encoder does."""
+    known: dict[str, Phrases] = vertical.state["phrases"]
+    return known.get(language)
+
+
+def _by_likeness(hits: Sequence[Hit], text: str, phrases: Phrases) -> list[Hit]:
+    """Hits of a search by words, with how much their titles are like ``text`` in the place of the cosine."""
+    measured = [replace(hit, similarity=phrases.likeness(text, hit.document.title)) for hit in hits]
+    return sorted(measured, key=lambda hit: -(hit.similarity or 0.0))
+
+
+def among_articles(language: str, default: str) -> dict[str, Any]:
+    """How an index is searched for articles in a language."""
+    return {"k": HITS, "where": {"$and": [{"kind": {"$ne": FAQ}}, restricted(language, default)]}}
+
+
+def among_questions(language: str, default: str) -> dict[str, Any]:
+    """How an index is searched for questions of the FAQ in a language."""
+    where = {"$and": [{"kind": FAQ}, restricted(language, default)]}
+    return {"k": HITS, "where": where, "weights": FAQ_WEIGHTS}

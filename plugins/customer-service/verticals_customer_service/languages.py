@@ -44,7 +44,8 @@ _LITTLE_WORDS = {
 _WORDS_OF = {language: frozenset(words.split()) for language, words in _LITTLE_WORDS.items()}
 _LATIN = re.compile(r"[a-zà-öø-ÿœ]+(?:['’][a-zà-öø-ÿ]+)?", re.IGNORECASE)
 _NO_WORDS = re.compile(r"\S*[@\d]\S*|https?://\S+", re.ASCII)  # addresses and numbers are of no language
-_UNSPACED = re.compile("".join(("[", *(_SCRIPTS[language] for language in ("zh", "ja", "th")), "]")))
+UNSPACED = f"[{''.join(_SCRIPTS[language] for language in ('zh', 'ja', 'th'))}]"  # a regular expression
+_UNSPACED = re.compile(UNSPACED)
 _WEIGHT = 2  # of a little word, beside its being a word
 _PLAIN = 3  # words that are of the only Latin language without a little word of it
 

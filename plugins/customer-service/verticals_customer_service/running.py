@@ -12,7 +12,8 @@ from verticals import ServedVertical
 
 from . import templates
 from .answering import Answering
-from .policy import Policy
+from .phrases import by_language
+from .policy import BY_WORDS, Nearness, Policy
 from .stream import News
 from .traces import Thresholds
 from .webhooks import Deliveries
@@ -33,8 +34,16 @@ async def ready(vertical: ServedVertical) -> AsyncIterator[None]:
         similarity=settings.similarity_threshold,
         failures=settings.handover_after,
     )
+    phrases = by_language(await vertical.rows("phrases"), answers)
+    vertical.state["phrases"] = phrases
     vertical.state["policies"] = {
-        language: Policy(said, thresholds, settings.handover, settings.handover_intent)
+        language: Policy(
+            said,
+            thresholds,
+            settings.handover,
+            settings.handover_intent,
+            BY_WORDS if language in phrases else Nearness(),
+        )
         for language, said in answers.items()
     }
     under_way: set[asyncio.Task[Any]] = set()
