@@ -61,3 +61,34 @@ def test_the_right_answer_is_among_the_first(search: Search, split: str) -> None
             print(f"  {wording:9} {name:20} first {figures[1]:.3f}, first five {figures[5]:.3f}")
     for k, least in BARS.items():
         assert reached["plain", "the assistant's"][k] >= least
+
+
+@pytest.mark.parametrize("split", ["development", "held-out"])
+def test_chinese_is_found_by_its_words(search: Search, split: str) -> None:
+    from verticals_customer_service import data
+    from verticals_customer_service.phrases import by_language
+
+    phrases = by_language((row.model_dump() for row in data.phrases()), ["en", "zh"])["zh"]
+    titles = {document.id: document.title for document in data.faq()}
+
+    def found(text: str) -> list[str]:
+        hits = search(text, "zh", mode="lexical", weights=None)
+        return sorted(hits, key=lambda name: -phrases.likeness(text, titles[name]))
+
+    reached = {}
+    for wording in ("plain", "indirect"):
+        some = [row for row in questions("chinese.csv", split) if row["wording"] == wording]
+        reached[wording] = figures = recall(some, found)
+        print(f"\nChinese FAQ, {split}, {len(some)} {wording}: first {figures[1]:.3f}, first five {figures[5]:.3f}")
+    with (TESTS / "chinese.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == split and row["intent"]]
+    known = [(phrases.predict(row["question"]), row["intent"]) for row in rows if row["intent"] != "out_of_scope"]
+    right = [one.label == intent for one, intent in known]
+    sure = [one.label == intent for one, intent in known if not one.abstained]
+    strange = [phrases.predict(row["question"]).abstained for row in rows if row["intent"] == "out_of_scope"]
+    print(
+        f"Chinese intents, {split}: {sum(right)} of {len(known)} right; {len(sure)} taken as met, {sum(sure)} rightly; "
+        f"{sum(strange)} of {len(strange)} strange ones told"
+    )
+    assert reached["plain"][1] >= BARS[1]
+    assert statistics.fmean(right) >= 0.65
