@@ -31,7 +31,7 @@ def search(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Search]:
         index = host["customer-service"].index("knowledge")
 
         def found(text: str, language: str = "en", **options: Any) -> list[str]:
-            return [hit.document.id for hit in index.search(text, **{**among_questions(language, "en"), **options})]
+            return [hit.document.id for hit in index.search(text, **{**among_questions(language), **options})]
 
         yield found
 

@@ -70,9 +70,9 @@ class Conversations:
         answering, settings = Answering(self.vertical), self.vertical.settings
         spoken = answering.known(language) or answering.default
         policy: Policy = self.vertical.state["policies"][spoken]
-        own = settings if spoken == answering.default else None
-        greeting = own and own.greeting
-        suggestions = own and own.suggestions
+        own = spoken == answering.default
+        greeting = settings.greeting if own else None
+        suggestions = settings.suggestions if own else None
         return Beginning(
             language=spoken,
             greeting=policy.templates.say(greeting) if greeting is not None else policy.templates.said("greeting"),

@@ -35,17 +35,13 @@ class Found:
 async def find(vertical: ServedVertical, text: str, language: str, default: str) -> Found:
     """What speaks of ``text``, in ``language`` where there is any, else in the shop's ``default``."""
     index, phrases = vertical.index("knowledge"), phrases_of(vertical, language)
+    how: dict[str, Any] = {"mode": "lexical", "weights": None} if phrases else {}
+    articles, questions = await asyncio.gather(
+        index.search(text, **{**among_articles(language), **how}),
+        index.search(text, **{**among_questions(language), **how}),
+    )
     if phrases:
-        found = await asyncio.gather(
-            index.search(text, **among_articles(language, default), mode="lexical"),
-            index.search(text, **{**among_questions(language, default), "weights": None}, mode="lexical"),
-        )
-        articles, questions = (_by_likeness(hits, text, phrases) for hits in found)
-    else:
-        articles, questions = await asyncio.gather(
-            index.search(text, **among_articles(language, default)),
-            index.search(text, **among_questions(language, default)),
-        )
+        return Found(_by_likeness(articles, text, phrases), _by_likeness(questions, text, phrases))
     if not articles and not questions and language != default:
         return await find(vertical, text, default, default)
     return Found(articles, questions)
@@ -63,12 +59,12 @@ def _by_likeness(hits: Sequence[Hit], text: str, phrases: Phrases) -> list[Hit]:
     return sorted(measured, key=lambda hit: -(hit.similarity or 0.0))
 
 
-def among_articles(language: str, default: str) -> dict[str, Any]:
+def among_articles(language: str) -> dict[str, Any]:
     """How an index is searched for articles in a language."""
-    return {"k": HITS, "where": {"$and": [{"kind": {"$ne": FAQ}}, restricted(language, default)]}}
+    return {"k": HITS, "where": {"$and": [{"kind": {"$ne": FAQ}}, restricted(language)]}}
 
 
-def among_questions(language: str, default: str) -> dict[str, Any]:
+def among_questions(language: str) -> dict[str, Any]:
     """How an index is searched for questions of the FAQ in a language."""
-    where = {"$and": [{"kind": FAQ}, restricted(language, default)]}
+    where = {"$and": [{"kind": FAQ}, restricted(language)]}
     return {"k": HITS, "where": where, "weights": FAQ_WEIGHTS}

@@ -80,8 +80,6 @@ def length(text: str) -> int:
     return len(_UNSPACED.sub(" ", text).split()) + (unspaced + 1) // 2
 
 
-def restricted(language: str, default: str) -> Mapping[str, Any]:
-    """The filter for documents in a language; those that name none are in the shop's own."""
-    if language != default:
-        return {"language": language}
+def restricted(language: str) -> Mapping[str, Any]:
+    """The filter for documents in a language; those that name none are found in every one."""
     return {"$or": [{"language": language}, {"language": {"$exists": False}}]}

@@ -121,8 +121,8 @@
   class Chat extends HTMLElement {
     constructor() {
       super();
-      this.language = script.dataset.lang || document.documentElement.lang || navigator.language || "en";
-      this.language = this.language.slice(0, 2).toLowerCase();
+      const wished = script.dataset.lang || document.documentElement.lang || navigator.language || "";
+      this.language = (/^[a-z]{2}(?![a-z])/.exec(wished.toLowerCase()) || ["en"])[0];
       this.words = WORDS[this.language] || WORDS.en;
       this.memory = recall();
       this.memory.outbox ||= [];
@@ -137,7 +137,7 @@
     connectedCallback() {
       const root = this.attachShadow({ mode: "open" });
       const words = this.words;
-      this.dir = script.dataset.dir || (this.language.startsWith("ar") ? "rtl" : document.documentElement.dir || "ltr");
+      this.dir = script.dataset.dir || (this.language === "ar" ? "rtl" : document.documentElement.dir || "ltr");
       if (script.dataset.theme) this.setAttribute("data-theme", script.dataset.theme);
       if (script.dataset.accent) this.style.setProperty("--accent", script.dataset.accent);
 
