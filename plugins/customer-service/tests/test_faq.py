@@ -5,15 +5,15 @@ import re
 from pathlib import Path
 
 import pytest
-from test_policy import hit, prediction
 
-from verticals import Hit
+from verticals import Hit, Prediction
 from verticals_customer_service import data
 from verticals_customer_service.policy import Situation
 
 BASE = "/v1/customer-service"
 TESTS = Path(__file__).parent
 FAQ = {document.id: document for document in data.faq()}
+ARTICLES = {document.id: document for document in data.articles()}
 
 
 def rows(name):
@@ -23,6 +23,14 @@ def rows(name):
 
 def asked(name, similarity):
     return Hit(FAQ[name], 1.0, similarity, 1, 1)
+
+
+def hit(name, similarity):
+    return Hit(ARTICLES[name], 1.0, similarity, 1, 1, (0, 20))
+
+
+def prediction(label, confidence=0.95):
+    return Prediction(label, confidence, ((label, confidence), ("delivery_time", 0.01)), familiarity=0.7)
 
 
 def words(text):
