@@ -95,7 +95,7 @@ class Nearness:
         unclear: least similarity of one that is answered where the intent is not known.
     """
 
-    instead: float = 0.65
+    instead: float = 0.6
     ahead: float = 0.15
     unclear: float = 0.5
 
