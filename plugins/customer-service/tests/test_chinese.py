@@ -102,7 +102,7 @@ def test_chinese_questions_are_answered_in_chinese(service, split):
         answers[row["wording"]].append(right)
     # Floors against decline, not goals; the benchmarks have the figures.
     assert sum(answers["plain"]) >= 0.8 * len(answers["plain"])
-    assert sum(answers[""]) >= 0.5 * len(answers[""])
+    assert sum(answers[""]) >= 0.45 * len(answers[""])
 
 
 def test_a_conversation_keeps_its_language_where_a_message_tells_none(say):
