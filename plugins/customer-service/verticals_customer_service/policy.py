@@ -92,15 +92,17 @@ class Nearness:
     Args:
         instead: least similarity of one that is answered in place of a known intent's template,
         ahead: if it is so much nearer than every article.
-        unclear: least similarity of one that is answered where the intent is not known.
+        unclear: least similarity of one that is answered where the intent is not known,
+        margin: if it is so much nearer than every article.
     """
 
     instead: float = 0.6
     ahead: float = 0.15
     unclear: float = 0.5
+    margin: float = 0.05
 
 
-BY_WORDS = Nearness(0.4, 0.0, 0.28)  # for the likeness of words, where that is all there is; see `phrases`
+BY_WORDS = Nearness(0.4, 0.0, 0.28, 0.0)  # for the likeness of words, where that is all there is; see `phrases`
 
 
 @dataclass(frozen=True)
@@ -252,7 +254,7 @@ class Policy:
             if best is None or best.document.id == template.article:
                 return None
             return best if near >= max(self.nearness.instead, article + self.nearness.ahead) else None
-        return best if near >= max(self.nearness.unclear, article) else None
+        return best if near >= max(self.nearness.unclear, article + self.nearness.margin) else None
 
     def _frequently_asked(self, now: Situation, hit: Hit, known: Mapping[str, str]) -> Answer:
         cited = [passages.evidence(hit.document, (0, len(hit.document.text)), hit.similarity)]
