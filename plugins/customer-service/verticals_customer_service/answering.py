@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -12,13 +13,13 @@ from verticals import Event, Hit, NotFound, Prediction, ServedVertical
 from . import passages
 from .answers import Answer, Ranked
 from .emotions import Emotion, Mood
+from .finding import Found, find, phrases_of
 from .greetings import without_greeting
 from .handover import failures
+from .languages import detect
 from .policy import Policy, Situation
 from .session import State, last_answer
 from .traces import Passage, Replay, Thresholds, Trace, TracedTurn
-
-HITS = 10
 
 
 @dataclass(frozen=True)
@@ -27,20 +28,37 @@ class Answering:
 
     vertical: ServedVertical
 
+    @property
+    def default(self) -> str:
+        """The shop's own language."""
+        language: str = self.vertical.settings.language
+        return language
+
+    def known(self, language: str | None) -> str | None:
+        """``language``, if the shop answers in it."""
+        return language if language in self._policies else None
+
+    def language(self, text: str) -> str | None:
+        """The language of ``text``, if it is plain and one that the shop answers in."""
+        return detect(text, self._policies)
+
     async def emotion(self, text: str) -> Emotion:
         """How the customer feels who wrote ``text``."""
         return Emotion.of(await self.vertical.head("emotion").predict(text))
 
     async def answer(self, text: str, previous: Answer | None = None) -> Answer:
         """What would be said to ``text`` after the ``previous`` answer."""
-        prediction, hits = await self._read(text)
+        language = self.language(text) or self.default
+        prediction, found = await self._read(text, language)
         today = datetime.now(UTC).date()
-        return await self._said(self._policy, Situation(text, prediction, today, hits, previous))
+        now = Situation(text, prediction, today, found.articles, previous, faq=found.faq)
+        return await self._said(self._policies[language], now)
 
     async def turn(self, state: State, asked: Event, previous: Answer | None = None) -> tuple[Answer, Trace]:
         """The answer to a message of a session, with its trace."""
         text = asked.payload["text"]
-        prediction, hits = await self._read(text)
+        language = self.known(asked.payload.get("language")) or self.known(state.language) or self.default
+        prediction, found = await self._read(text, language)
         before = state.last_answer()
         emotion = asked.payload.get("emotion")
         until = [one for one in state.of("customer") if one.offset <= asked.offset]
@@ -48,15 +66,17 @@ class Answering:
             text,
             prediction,
             asked.at.date(),
-            hits,
+            found.articles,
             last_answer(state) or previous,
             Emotion.model_validate(emotion) if emotion else None,
             Mood(state.course[: len(until)]),
             failures(state),
             state.status == "waiting",
+            found.faq,
         )
-        answer = await self._said(self._policy, now)
-        trace = _trace(now, answer, self._policy.thresholds, before.offset if before else None)
+        policy = self._policies[language]
+        answer = await self._said(policy, now)
+        trace = _trace(now, answer, policy.thresholds, before.offset if before else None)
         return answer.model_copy(update={"trace_id": secrets.token_hex(12)}), trace
 
     async def traced(self, trace_id: str) -> TracedTurn:
@@ -77,12 +97,10 @@ class Answering:
             NotFound: there is none of this id.
         """
         turn = await self.traced(trace_id)
-        trace, missing, hits = turn.trace, list[str](), list[Hit]()
-        for passage in trace.passages:
-            try:
-                hits.append(passage.hit(await self.vertical.index("knowledge").get(passage.id)))
-            except NotFound:
-                missing.append(passage.id)
+        trace = turn.trace
+        missing: list[str] = []
+        hits = await self._again(trace.passages, missing)
+        faq = await self._again(trace.faq, missing)
         now = Situation(
             trace.text,
             trace.prediction,
@@ -93,8 +111,9 @@ class Answering:
             Mood(tuple(trace.course)),
             trace.failures,
             trace.waiting,
+            faq,
         )
-        policy: Policy = self._policy
+        policy = self._policies[self.known(trace.language) or self.default]
         answer = await self._said(replace(policy, thresholds=thresholds), now)
         answer = answer.model_copy(update={"trace_id": trace_id})
         said = turn.answer
@@ -102,15 +121,26 @@ class Answering:
         return Replay(trace_id=trace_id, thresholds=thresholds, answer=answer, changed=changed, missing=missing)
 
     @property
-    def _policy(self) -> Policy:
-        policy: Policy = self.vertical.state["policy"]
-        return policy
+    def _policies(self) -> Mapping[str, Policy]:
+        policies: Mapping[str, Policy] = self.vertical.state["policies"]
+        return policies
 
-    async def _read(self, text: str) -> tuple[Prediction, list[Hit]]:
+    async def _read(self, text: str, language: str) -> tuple[Prediction, Found]:
         matter = without_greeting(text)
-        return await asyncio.gather(
-            self.vertical.head("intent").predict(matter), self.vertical.index("knowledge").search(matter, k=HITS)
-        )
+        found = find(self.vertical, matter, language, self.default)
+        if phrases := phrases_of(self.vertical, language):
+            return phrases.predict(matter), await found
+        return await asyncio.gather(self.vertical.head("intent").predict(matter), found)
+
+    async def _again(self, passages: Sequence[Passage], missing: list[str]) -> list[Hit]:
+        """Hits of a trace, on their documents as they are now; those that are gone are noted as ``missing``."""
+        hits = []
+        for passage in passages:
+            try:
+                hits.append(passage.hit(await self.vertical.index("knowledge").get(passage.id)))
+            except NotFound:
+                missing.append(passage.id)
+        return hits
 
     async def _said(self, policy: Policy, now: Situation) -> Answer:
         answer = policy.answer(now)
@@ -146,6 +176,7 @@ def _trace(now: Situation, answer: Answer, thresholds: Thresholds, previous: int
         familiarity=prediction.familiarity,
         version=prediction.version,
         passages=[Passage.of(hit) for hit in now.hits],
+        faq=[Passage.of(hit) for hit in now.faq],
         thresholds=thresholds,
         emotion=now.emotion,
         course=list(now.mood.course),
@@ -153,6 +184,7 @@ def _trace(now: Situation, answer: Answer, thresholds: Thresholds, previous: int
         waiting=now.waiting,
         previous=previous,
         today=now.today,
+        language=answer.language,
         rule=answer.rule,
         template_id=answer.template_id,
     )

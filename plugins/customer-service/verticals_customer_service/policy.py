@@ -8,8 +8,9 @@ In order:
 1. The message gives the detail that was just asked for, or nothing but a detail that the last answer can use: the
    question before it is answered.
 2. The intent is known: its best template is said, or the template's question is asked, and its article is cited.
-3. The intent is not known but an article is near: its passage is quoted.
-4. Neither: the assistant says so, and offers the nearest topics and a person. It never guesses.
+3. The message asks what the FAQ answers: that answer is said; before a template only where it is clearly that question.
+4. The intent is not known but an article is near: its passage is quoted.
+5. None of these: the assistant says so, and offers the nearest topics and a person. It never guesses.
 
 Whatever comes of it, a person is asked to go on where the customer wants one, where answers have failed several times,
 and where the customer stays angry; `handover.py` has these rules. Who is confused or upset is answered in fewer words,
@@ -29,6 +30,7 @@ from . import handover, passages, slots
 from .answers import Answer, Ranked
 from .emotions import Emotion, Mood
 from .handover import HUMAN
+from .languages import length
 from .templates import Template, Templates
 from .traces import Thresholds
 
@@ -46,7 +48,9 @@ CLEAR = 0.45  # from this similarity on the nearest article counts as sure
 RELATED = 0.6  # an article as similar as this is cited beside the intent's own
 
 _DOES_NOT_KNOW = re.compile(
-    r"\b(?:no|nope|none|not|don'?t|dont|can'?t|cannot|never|haven'?t|without|lost|unsure|idea|unknown)\b", re.IGNORECASE
+    r"\b(?:no|nope|none|not|don'?t|dont|can'?t|cannot|never|haven'?t|without|lost|unsure|idea|unknown)\b"
+    r"|没有|不知道|不记得|不清楚|忘了|找不到",
+    re.IGNORECASE,
 )
 
 
@@ -57,13 +61,14 @@ class Situation:
     Args:
         text: the customer's message.
         prediction: what the intent head says of it.
-        hits: what the index finds for it, best first.
+        hits: the articles that the index finds for it, best first.
         today: the date, for words like "tomorrow".
         previous: the assistant's last answer in this session.
         emotion: what the emotion head says of the message.
         mood: the course of the customer's emotions, this message's last.
         failures: how many answers in a row have not helped, before this one.
         waiting: whether a person has been asked to go on already.
+        faq: the questions of the FAQ that the index finds for it, best first.
     """
 
     text: str
@@ -75,6 +80,29 @@ class Situation:
     mood: Mood = field(default_factory=Mood)
     failures: int = 0
     waiting: bool = False
+    faq: Sequence[Hit] = ()
+
+
+@dataclass(frozen=True)
+class Nearness:
+    """How near a question of the FAQ has to be to count as asked.
+
+    The values are set on the development halves of the questions about the FAQ, `BY_WORDS` on the Chinese ones.
+
+    Args:
+        instead: least similarity of one that is answered in place of a known intent's template,
+        ahead: if it is so much nearer than every article.
+        unclear: least similarity of one that is answered where the intent is not known,
+        margin: if it is so much nearer than every article.
+    """
+
+    instead: float = 0.6
+    ahead: float = 0.15
+    unclear: float = 0.5
+    margin: float = 0.05
+
+
+BY_WORDS = Nearness(0.4, 0.0, 0.28, 0.0)  # for the likeness of words, where that is all there is; see `phrases`
 
 
 @dataclass(frozen=True)
@@ -82,16 +110,18 @@ class Policy:
     """How a shop answers.
 
     Args:
-        templates: what it says per intent.
+        templates: what it says per intent, in one language.
         thresholds: where it draws its lines.
         handover: whether there are people to hand over to.
         human: the intent of who wants one.
+        nearness: when a question of the FAQ is taken as asked.
     """
 
     templates: Templates
     thresholds: Thresholds = field(default_factory=Thresholds)
     handover: bool = True
     human: str = HUMAN
+    nearness: Nearness = field(default_factory=Nearness)
 
     def answer(self, now: Situation) -> Answer:
         """The answer to one message; see the module for the order of the rules."""
@@ -100,7 +130,7 @@ class Policy:
             return answer
         limit = self.thresholds.failures
         if rule := handover.rule(now, answer, self._certain(now), limit, self.human):
-            said = self.templates.say(handover.words(rule))
+            said = self.templates.said(f"handover_{rule}")
             return self._answer(now, text=said, action="handover", rule=rule, slots=answer.slots)
         return answer
 
@@ -112,7 +142,10 @@ class Policy:
             return answer
         if found and (template := self._continued(now, found, known)):
             return self._said(_about(now), template, known, "completed")
-        if self._certain(now) and (template := self._best(now, found, known)):
+        template = self._best(now, found, known) if self._certain(now) else None
+        if "order_number" not in found and (hit := self._frequent(now, template)):
+            return self._frequently_asked(now, hit, known)
+        if template:
             return self._said(now, template, known, "intent")
         if now.hits and (now.hits[0].similarity or 0.0) >= self.thresholds.similarity:
             return self._quoted(now, now.hits[0], known)
@@ -134,7 +167,7 @@ class Policy:
     ) -> Answer | None:
         """The answer to the question that was open, if the message gives the detail or says that it cannot."""
         gives = any(slot in found for slot in asked.slots)
-        words = len(now.text.split())
+        words = length(now.text)
         another = now.prediction.label != asked.intent and self._certain(now) and words > (8 if gives else 3)
         declines = words <= 12 and bool(_DOES_NOT_KNOW.search(now.text))
         if another or not (gives or declines):
@@ -148,7 +181,7 @@ class Policy:
 
     def _continued(self, now: Situation, found: Mapping[str, str], known: Mapping[str, str]) -> Template | None:
         """For a message that is a detail and no more: the last answer's template that the detail completes."""
-        if now.previous is None or now.previous.action != "answer" or len(now.text.split()) > BARE:
+        if now.previous is None or now.previous.action != "answer" or length(now.text) > BARE:
             return None
         group = self.templates.of(now.previous.intent)
         return next((t for t in group if not t.missing(known) and any(slot in found for slot in t.slots)), None)
@@ -176,7 +209,7 @@ class Policy:
         group = self.templates.of(now.prediction.label)
         if not group:
             return None
-        nearness = {hit.document.id: hit.similarity or 0.0 for hit in now.hits}
+        nearness = {hit.document.id: hit.similarity or 0.0 for hit in (*now.faq, *now.hits)}
         article = max((t.article for t in group), key=lambda name: nearness.get(name or "", 0.0))
         group = tuple(template for template in group if template.article == article)
         personal = [
@@ -192,7 +225,7 @@ class Policy:
         if template.article and not missing:
             text = self._in_short(now, text, template, known)
         action = "ask" if missing else "answer" if template.article else "smalltalk"
-        own = [hit for hit in now.hits if hit.document.id == template.article]
+        own = [hit for hit in (*now.hits, *now.faq) if hit.document.id == template.article]
         related = [hit for hit in now.hits[:1] if (hit.similarity or 0.0) >= RELATED and hit not in own]
         cited = [passages.evidence(hit.document, hit.span, hit.similarity) for hit in own + related if own]
         return self._answer(
@@ -205,30 +238,47 @@ class Policy:
             return text
         wanted = next((t for t in self.templates.of(template.intent) if "order_number" in t.missing(known)), None)
         if wanted and not template.slots:
-            step = "Next step: tell me your order number, and I can be exact."
-        elif self.handover:
-            step = "Next step: if that does not settle it, write “human”, and a colleague takes over here."
+            step = self.templates.said("next_number")
         else:
-            step = self.templates.say("Next step: if that does not settle it, write to {support_email}.")
+            step = self.templates.said("next_person" if self.handover else "next_mail")
         return f"{passages.shortened(text, SHORT)}\n\n{step}"
 
-    # 3. A near article
+    # 3. The FAQ
+
+    def _frequent(self, now: Situation, template: Template | None) -> Hit | None:
+        """The question of the FAQ that is asked, if one is."""
+        best = now.faq[0] if now.faq else None
+        near = (best.similarity or 0.0) if best else 0.0
+        article = (now.hits[0].similarity or 0.0) if now.hits else 0.0
+        if template:
+            if best is None or best.document.id == template.article:
+                return None
+            return best if near >= max(self.nearness.instead, article + self.nearness.ahead) else None
+        return best if near >= max(self.nearness.unclear, article + self.nearness.margin) else None
+
+    def _frequently_asked(self, now: Situation, hit: Hit, known: Mapping[str, str]) -> Answer:
+        cited = [passages.evidence(hit.document, (0, len(hit.document.text)), hit.similarity)]
+        return self._answer(
+            now, text=hit.document.text, action="search", rule="faq", citations=cited, slots=dict(known)
+        )  # fmt: skip
+
+    # 4. A near article
 
     def _quoted(self, now: Situation, hit: Hit, known: Mapping[str, str]) -> Answer:
         words, span = passages.quote(hit)
-        text = f"Our help article “{hit.document.title or hit.document.id}” says:\n\n{words}"
+        text = f"{self.templates.said('quote', title=hit.document.title or hit.document.id)}\n\n{words}"
         cited = [passages.evidence(hit.document, span, hit.similarity)]
         return self._answer(now, text=text, action="search", rule="passage", citations=cited, slots=dict(known))
 
-    # 4. No answer
+    # 5. No answer
 
     def _abstained(self, now: Situation, known: Mapping[str, str]) -> Answer:
-        text = self.templates.say(
-            "I'm sorry, I don't have an answer to that. You could put it in other words, choose one of the nearest "
-            "topics, or write to {support_email}, where a person reads it."
-        )
+        text = self.templates.said("abstain")
         topics = self._topics(now)
-        return self._answer(now, text=text, action="abstain", rule="nothing", topics=topics, slots=dict(known))
+        offers = [self.templates.topic(topic) for topic in topics]
+        return self._answer(
+            now, text=text, action="abstain", rule="nothing", topics=topics, offers=offers, slots=dict(known)
+        )
 
     def _topics(self, now: Situation) -> list[str]:
         """The nearest intents that an article can speak to."""
@@ -249,6 +299,7 @@ class Policy:
                 "oos_score": _out_of_scope(prediction),
                 "emotion": now.emotion,
                 "version": prediction.version,
+                "language": self.templates.language,
                 **fields,
             }
         )

@@ -58,7 +58,8 @@ class Trace(BaseModel):
     abstained: bool = Field(description="The intent head has met nothing like it")
     familiarity: float | None
     version: str
-    passages: list[Passage] = Field(description="What the search found, best first")
+    passages: list[Passage] = Field(description="The articles that the search found, best first")
+    faq: list[Passage] = Field([], description="The questions of the FAQ that it found, best first")
     thresholds: Thresholds
     emotion: Emotion | None
     course: list[Feeling] = Field(description="The customer's feelings, this message's last")
@@ -66,6 +67,7 @@ class Trace(BaseModel):
     waiting: bool = Field(description="A person had been asked to go on already")
     previous: int | None = Field(description="Offset of the assistant's message before")
     today: date = Field(description="What words like `tomorrow` count from")
+    language: str = Field("", description="In which it was answered; empty where the shop had only one")
     rule: Rule
     template_id: str | None
 
