@@ -44,9 +44,9 @@ def _endpoints(client: TestClient, log: _Errors, name: str) -> list[Result]:
 
 
 def _pages(client: TestClient, log: _Errors, host: Host, name: str) -> list[Result]:
-    """Ask for each page as a browser does."""
+    """Ask for each page as a browser does; not for those of one thing each, whose names are not known here."""
     results = []
-    for page in host[name].pages:
+    for page in (one for one in host[name].pages if one.in_navigation):
         path = f"/{name}{page.path}".rstrip("/")
         log.errors.clear()
         response = client.get(path, headers={"accept": "text/html"})
