@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from .events import VerticalEvents
     from .head import Head
+    from .host import Host
     from .indexes import IndexHandle
     from .vertical import Vertical
 
@@ -47,6 +48,30 @@ async def in_thread(call: Callable[..., T], *arguments: Any, **options: Any) -> 
     return await to_thread.run_sync(partial(call, *arguments, **options))
 
 
+class Direct:
+    """In the place of a queue where nobody else asks: each call goes to the engine by itself.
+
+    Args:
+        host: whose engine answers.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    async def predict(
+        self,
+        vertical: str,
+        head: str,
+        version: str,
+        inputs: Sequence[Any],
+        *,
+        tenant: str = DEFAULT,
+        apart: bool = False,
+    ) -> list[Prediction]:
+        """Answer inputs for one version, in their order; see `verticals.inference.Queue.predict`."""
+        return await in_thread(lambda: self._host.engine.predict(vertical, head, version, inputs))
+
+
 class ServedVertical:
     """A running vertical.
 
@@ -59,7 +84,7 @@ class ServedVertical:
         state: where the vertical may keep things while it serves; nothing of one tenant's that others must not see.
     """
 
-    def __init__(self, vertical: Vertical, queue: Queue | RemoteQueue) -> None:
+    def __init__(self, vertical: Vertical, queue: Queue | RemoteQueue | Direct) -> None:
         self._vertical = vertical
         self.name, self.title, self.settings = vertical.name, vertical.title, vertical.settings
         self.events = ServedEvents(vertical.events)
@@ -151,7 +176,7 @@ class ServedHead:
         version: the version that answered last, or will answer first, as ``vertical/head@v3``; `None` before.
     """
 
-    def __init__(self, head: Head, queue: Queue | RemoteQueue) -> None:
+    def __init__(self, head: Head, queue: Queue | RemoteQueue | Direct) -> None:
         self._head, self._queue = head, queue
         self.name = head.name
         self.version: str | None = None

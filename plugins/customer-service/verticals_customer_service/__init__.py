@@ -103,15 +103,15 @@ def register_events() -> Iterator[EventKind]:
 def register_endpoints() -> Iterator[Endpoints]:
     """Sessions, messages and feedback; the agents' desk; traces; doors for existing clients; proposals."""
     yield Endpoints(router="verticals_customer_service.api:router", tenants=True, public=True)
-    yield Endpoints(router="verticals_customer_service.stream_api:router", public=True)
+    yield Endpoints(router="verticals_customer_service.stream_api:router", tenants=True, public=True)
     yield Endpoints(router="verticals_customer_service.desk_api:router", tenants=True)
     yield Endpoints(router="verticals_customer_service.traces_api:router", tenants=True)
     for door in ("rasa", "openai"):
-        yield Endpoints(router=f"verticals_customer_service.doors.{door}:router")
+        yield Endpoints(router=f"verticals_customer_service.doors.{door}:router", tenants=True)
     yield Endpoints(
-        router="verticals_customer_service.doors.chatwoot:router", public=True
-    )  # it has a secret of its own
-    yield Endpoints(router="verticals_customer_service.review_api:router")
+        router="verticals_customer_service.doors.chatwoot:router", tenants=True, public=True
+    )  # it has secrets of its own
+    yield Endpoints(router="verticals_customer_service.review_api:router", tenants=True)
     yield Endpoints(router="verticals_customer_service.results_api:router", tenants=True)
     yield Endpoints(router="verticals_customer_service.widget_api:router", tenants=True, public=True)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +18,9 @@ from .improving import HEADS
 if TYPE_CHECKING:
     from verticals import Vertical
 
-    from .decisions import Decision
     from .dialogues import ImportSummary
-    from .proposals import Proposal, Proposals
+    from .proposals import Proposal
+    from .review import Review
 
 _SHOWN_PROBLEMS = 20
 _SHOWN_CHANGED = 5
@@ -120,16 +121,10 @@ def accept(
     Example:
       platform customer-service accept gift_list --answer "Make a list under Account > Gift lists."
     """
-    from . import decisions
-
-    def decide(known: Proposals) -> Decision:
-        rows = vertical.dataset("utterances").current().iterate()
-        return decisions.accepted(known, proposal, rows, name=name, answer=answer, article=article, without=without)
-
-    decision = _carry_out(vertical, decide)
-    told = decision.reviewed
+    told = _decided(vertical, lambda review: review.accept(proposal, name, answer, article, without))
     document = f" and the document {told.document}" if told.document else ""
-    click.echo(f"Accepted {told.name}: {_count(told.rows, 'new utterance')}{document}.")
+    texts = told.taught.texts if told.taught else []
+    click.echo(f"Accepted {told.name}: {_count(len(texts), 'new utterance')}{document}.")
     click.secho("\nNext:", bold=True)
     click.echo("  platform customer-service improve")
 
@@ -140,11 +135,7 @@ def accept(
 @click.pass_obj
 def merge(vertical: Vertical, proposal: str, into: str) -> None:
     """Make a PROPOSAL part of the proposal INTO."""
-    from . import decisions
-    from .learning import load
-
-    decision = _carry_out(vertical, lambda known: decisions.merged(known, proposal, into))
-    target = load(vertical).final(decision.reviewed.proposal)
+    target = _decided(vertical, lambda review: review.merge(proposal, into))
     click.echo(f"{target.name} ({target.id}) now has {_count(target.times, 'question')}.")
 
 
@@ -154,10 +145,8 @@ def merge(vertical: Vertical, proposal: str, into: str) -> None:
 @click.pass_obj
 def rename(vertical: Vertical, proposal: str, name: str) -> None:
     """Give a PROPOSAL another NAME, in snake_case."""
-    from . import decisions
-
-    decision = _carry_out(vertical, lambda known: decisions.edited(known, proposal, name=name))
-    click.echo(f"{decision.reviewed.proposal} is now called {decision.reviewed.name}.")
+    told = _decided(vertical, lambda review: review.edit(proposal, name, None))
+    click.echo(f"{told.id} is now called {told.name}.")
 
 
 @click.command()
@@ -165,10 +154,17 @@ def rename(vertical: Vertical, proposal: str, name: str) -> None:
 @click.pass_obj
 def reject(vertical: Vertical, proposal: str) -> None:
     """Leave a PROPOSAL aside; questions like its own are not proposed again."""
-    from . import decisions
+    told = _decided(vertical, lambda review: review.reject(proposal))
+    click.echo(f"Rejected {told.id}.")
 
-    decision = _carry_out(vertical, lambda known: decisions.rejected(known, proposal))
-    click.echo(f"Rejected {decision.reviewed.proposal}.")
+
+@click.command()
+@click.argument("proposal")
+@click.pass_obj
+def undo(vertical: Vertical, proposal: str) -> None:
+    """Take back that a PROPOSAL was accepted or rejected; what it has taught is gone."""
+    told = _decided(vertical, lambda review: review.undo(proposal))
+    click.echo(f"{told.id} is open again.")
 
 
 @click.command()
@@ -197,25 +193,23 @@ def originals(vertical: Vertical, dialogue: str, forget: bool) -> None:
             click.echo(f"{turn.role:8}  {kept.restore(dialogue, number, turn.text)}")
 
 
-def _carry_out(vertical: Vertical, decide: Callable[[Proposals], Decision]) -> Decision:
-    """Decide and write: the document and the rows first, for both may be written twice, then the event."""
-    from . import decisions
-    from .learning import load
+def _decided(vertical: Vertical, decide: Callable[[Review], Coroutine[Any, Any, Proposal]]) -> Proposal:
+    """Decide as the API does, in this process.
 
-    decision = decide(load(vertical))
-    if decision.document:
-        try:
-            vertical.index("knowledge").upsert([decision.document])
-        except Conflict as error:
-            raise Conflict(
-                "The index customer-service/knowledge is written by another process.",
-                "Accept it on the page /customer-service/learned of what serves, or stop that first.",
-            ) from error
-    if decision.rows:
-        with decisions.rows_file(decision.rows) as path:
-            vertical.dataset("utterances").import_file(path)
-    vertical.events.append("proposal-reviewed", decision.reviewed, key=decision.key)
-    return decision
+    Raises:
+        Conflict: the index is written by another process, such as one that serves.
+    """
+    from .review import Review
+
+    try:
+        return asyncio.run(decide(Review(vertical.served())))
+    except Conflict as error:
+        if "is written by" not in error.message:
+            raise
+        raise Conflict(
+            "The index customer-service/knowledge is written by another process.",
+            "Do it on the page /customer-service/learned of what serves, or stop that first.",
+        ) from error
 
 
 def _tell_import(summary: ImportSummary, logfile: Path) -> None:

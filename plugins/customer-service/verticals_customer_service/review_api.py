@@ -39,7 +39,7 @@ class Edited(BaseModel):
 class Decided(Edited):
     """What is to become of a proposal."""
 
-    action: Literal["accept", "reject", "merge"] = Field(examples=["accept"])
+    action: Literal["accept", "reject", "merge", "undo"] = Field(examples=["accept"])
     article: bool | None = Field(
         None, description="Whether the accepted answer becomes a document; when not said, it does for a new intent"
     )
@@ -74,12 +74,14 @@ async def edit_proposal(proposal: ProposalId, edited: Edited, vertical: CurrentV
 
 @router.post("/{proposal}/decisions")
 async def decide(proposal: ProposalId, decided: Decided, vertical: CurrentVertical) -> Proposal:
-    """Decide about an open proposal: the proposal as it stands then, or the one that it was merged into.
+    """Decide about a proposal: the proposal as it stands then, or the one that it was merged into.
 
     Accepted, its questions join the data set and its answer the index. Rejected, questions like its own are not
-    proposed again.
+    proposed again. `undo` takes back either: the proposal is open again, and what it has taught is gone.
     """
     review = Review(vertical)
+    if decided.action == "undo":
+        return await review.undo(proposal)
     if decided.action == "reject":
         return await review.reject(proposal)
     if decided.action == "accept":

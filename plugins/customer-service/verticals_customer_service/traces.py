@@ -84,6 +84,7 @@ class TracedTurn(BaseModel):
     trace_id: str
     session: str
     offset: int = Field(description="Of the answer")
+    reply_to: int = Field(description="Offset of the customer's message")
     answer: Answer
     trace: Trace
 
