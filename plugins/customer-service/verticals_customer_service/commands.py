@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from verticals import BadInput, Conflict
+from verticals import BadInput
 
+from .commands_sessions import done, shortened, table
 from .improving import HEADS
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from .dialogues import ImportSummary
     from .proposals import Proposal
-    from .review import Review
 
 _SHOWN_PROBLEMS = 20
 _SHOWN_CHANGED = 5
@@ -121,7 +120,9 @@ def accept(
     Example:
       platform customer-service accept gift_list --answer "Make a list under Account > Gift lists."
     """
-    told = _decided(vertical, lambda review: review.accept(proposal, name, answer, article, without))
+    from .review import Review
+
+    told = done(vertical, lambda served: Review(served).accept(proposal, name, answer, article, without))
     document = f" and the document {told.document}" if told.document else ""
     texts = told.taught.texts if told.taught else []
     click.echo(f"Accepted {told.name}: {_count(len(texts), 'new utterance')}{document}.")
@@ -135,7 +136,9 @@ def accept(
 @click.pass_obj
 def merge(vertical: Vertical, proposal: str, into: str) -> None:
     """Make a PROPOSAL part of the proposal INTO."""
-    target = _decided(vertical, lambda review: review.merge(proposal, into))
+    from .review import Review
+
+    target = done(vertical, lambda served: Review(served).merge(proposal, into))
     click.echo(f"{target.name} ({target.id}) now has {_count(target.times, 'question')}.")
 
 
@@ -145,7 +148,9 @@ def merge(vertical: Vertical, proposal: str, into: str) -> None:
 @click.pass_obj
 def rename(vertical: Vertical, proposal: str, name: str) -> None:
     """Give a PROPOSAL another NAME, in snake_case."""
-    told = _decided(vertical, lambda review: review.edit(proposal, name, None))
+    from .review import Review
+
+    told = done(vertical, lambda served: Review(served).edit(proposal, name, None))
     click.echo(f"{told.id} is now called {told.name}.")
 
 
@@ -154,17 +159,10 @@ def rename(vertical: Vertical, proposal: str, name: str) -> None:
 @click.pass_obj
 def reject(vertical: Vertical, proposal: str) -> None:
     """Leave a PROPOSAL aside; questions like its own are not proposed again."""
-    told = _decided(vertical, lambda review: review.reject(proposal))
+    from .review import Review
+
+    told = done(vertical, lambda served: Review(served).reject(proposal))
     click.echo(f"Rejected {told.id}.")
-
-
-@click.command()
-@click.argument("proposal")
-@click.pass_obj
-def undo(vertical: Vertical, proposal: str) -> None:
-    """Take back that a PROPOSAL was accepted or rejected; what it has taught is gone."""
-    told = _decided(vertical, lambda review: review.undo(proposal))
-    click.echo(f"{told.id} is open again.")
 
 
 @click.command()
@@ -193,25 +191,6 @@ def originals(vertical: Vertical, dialogue: str, forget: bool) -> None:
             click.echo(f"{turn.role:8}  {kept.restore(dialogue, number, turn.text)}")
 
 
-def _decided(vertical: Vertical, decide: Callable[[Review], Coroutine[Any, Any, Proposal]]) -> Proposal:
-    """Decide as the API does, in this process.
-
-    Raises:
-        Conflict: the index is written by another process, such as one that serves.
-    """
-    from .review import Review
-
-    try:
-        return asyncio.run(decide(Review(vertical.served())))
-    except Conflict as error:
-        if "is written by" not in error.message:
-            raise
-        raise Conflict(
-            "The index customer-service/knowledge is written by another process.",
-            "Do it on the page /customer-service/learned of what serves, or stop that first.",
-        ) from error
-
-
 def _tell_import(summary: ImportSummary, logfile: Path) -> None:
     for problem in summary.problems[:_SHOWN_PROBLEMS]:
         click.echo(f"  {problem}", err=True)
@@ -226,19 +205,11 @@ def _tell_import(summary: ImportSummary, logfile: Path) -> None:
 
 
 def _table(found: Sequence[Proposal]) -> None:
-    from rich.cells import chop_cells
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("id", "asked", "intent", "state", "for example"):
-        table.add_column(heading, justify="right" if heading == "asked" else "left", no_wrap=True)
+    rows = []
     for one in found:
         state = ("known" if one.known else "new") if one.state == "open" else one.state
-        question = " ".join(one.examples[0].question.split())
-        table.add_row(one.id, f"{one.times:,}", one.name, state, next(iter(chop_cells(question, _EXAMPLE)), ""))
-    console = Console(highlight=False, markup=False)
-    (console if console.is_terminal else Console(highlight=False, markup=False, width=160)).print(table)
+        rows.append((one.id, f"{one.times:,}", one.name, state, shortened(one.examples[0].question)))
+    table(("id", "asked", "intent", "state", "for example"), rows, right="asked")
 
 
 def _show(found: Proposal, as_json: bool) -> None:

@@ -40,6 +40,7 @@ class ProposalMade(BaseModel):
     terms: list[str] = Field([], description="The telling words")
     examples: list[Example]
     source: Source = Field("dialogues", description="Past dialogues (or a person), or questions of live sessions")
+    basis: str = Field("", description="Where the answer of a draft was taken from: `agents`, or the id of a document")
 
 
 class ProposalGrown(BaseModel):
@@ -80,6 +81,7 @@ class Proposal(BaseModel):
     into: str | None = None
     document: str | None = None
     source: Source = Field("dialogues", description="Where the questions were asked")
+    basis: str = Field("", description="Where the answer of a draft was taken from: `agents`, or the id of a document")
     taught: Taught | None = Field(None, exclude=True)
     undone: int = Field(0, exclude=True)
 
@@ -106,6 +108,7 @@ class Proposals:
             self._all[made.proposal] = Proposal(
                 id=made.proposal, name=made.name, known=made.known, times=len(made.examples), answer=made.answer,
                 terms=made.terms, examples=made.examples, source=made.source,
+                basis=made.basis,
             )  # fmt: skip
         elif event.kind == "proposal-grown":
             grown = ProposalGrown.model_validate(event.payload)

@@ -12,10 +12,10 @@ from verticals import BadInput, CurrentVertical
 from .data import LONGEST
 from .proposals import Proposal, State
 from .review import Review
+from .teaching import LONGEST_ANSWER
 
 router = APIRouter(prefix="/proposals")
 _EXAMPLES = 5
-_ANSWER = 10_000  # characters
 ProposalId = Annotated[str, Path(description="Its id, or its name", max_length=64, examples=["p1f0c2a9"])]
 
 
@@ -23,7 +23,7 @@ class Proposed(BaseModel):
     """A proposal of one's own; personal data is replaced before it is stored."""
 
     name: str = Field(max_length=200, examples=["gift_list"])
-    answer: str = Field(max_length=_ANSWER, examples=["Make a list under Account > Gift lists."])
+    answer: str = Field(max_length=LONGEST_ANSWER, examples=["Make a list under Account > Gift lists."])
     questions: list[Annotated[str, Field(min_length=1, max_length=LONGEST)]] = Field(
         min_length=1, max_length=200, examples=[["How do I make a gift list?"]]
     )
@@ -33,7 +33,7 @@ class Edited(BaseModel):
     """Another name or answer."""
 
     name: str | None = Field(None, max_length=200, examples=["wedding_list"])
-    answer: str | None = Field(None, max_length=_ANSWER)
+    answer: str | None = Field(None, max_length=LONGEST_ANSWER)
 
 
 class Decided(Edited):

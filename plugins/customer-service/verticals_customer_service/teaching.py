@@ -23,6 +23,7 @@ from .data import LONGEST, Intent, readable
 from .greetings import without_greeting
 from .redaction import KINDS
 
+LONGEST_ANSWER = 10_000  # characters
 TITLE = 120  # characters of a question that may be a title
 _PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(KINDS)})\]")
 _NAME: TypeAdapter[str] = TypeAdapter(Intent)

@@ -90,10 +90,11 @@ class TracedTurn(BaseModel):
 
 
 class Replay(BaseModel):
-    """What would have been said with other thresholds."""
+    """What would have been said with other thresholds, or by another version of the intent head."""
 
     trace_id: str
     thresholds: Thresholds
+    version: str = Field("", description="That read the message", examples=["customer-service/intent@v2"])
     answer: Answer
     changed: bool = Field(description="Whether action or text differ from what was said")
     missing: Sequence[str] = Field([], description="Articles found at the time that are no longer in the index")
