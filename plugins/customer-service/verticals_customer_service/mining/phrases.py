@@ -38,7 +38,7 @@ _SMALL = re.compile(
     r"(?:,? (?:then|now|thanks?|thank you|thx|ta|cheers|mate|so|very much|ok|great|good|there|i'?ll wait|bye|oh"
     r"|ah))*(?: [a-z]{2,9})?"
     r"|(?:a|another|one)? ?quick (?:one|question)"
-    r"|(?:my name is|this is|i'?m|i am|it'?s|you'?re chatting with|you are chatting with) [\w']+(?: here"
+    rf"|(?:{_GREETING},? )?(?:my name is|this is|i'?m|i am|it'?s|you'?re chatting with|you are chatting with) [\w']+(?: here"
     r"| from [\w' ]+| speaking)?"
     r"|[\w']+ (?:here|speaking)"
     r"|(?:i )?hope (?:you|this|that|it)[^,;]{0,50}|how are you(?: doing)?(?: today)?"
