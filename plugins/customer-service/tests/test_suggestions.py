@@ -12,7 +12,7 @@ BASE = "/v1/customer-service"
 
 
 def history(*said):
-    """Events of one session: ``(role, text, fields)`` are messages, ``(kind, fields)`` others; answers reply in turn."""
+    """One session: ``(role, text, fields)`` are messages, ``(kind, fields)`` other events; answers reply in turn."""
     events, asked = [], None
     for offset, (first, *rest) in enumerate(said, start=1):
         kind, payload = first, {"session": "s", **rest[-1]}

@@ -114,7 +114,7 @@ class Answering:
             prediction,
             trace.today,
             hits,
-            await self._answer_at(trace.previous),
+            await self.answer_at(trace.previous),
             trace.emotion,
             Mood(tuple(trace.course)),
             trace.failures,
@@ -169,7 +169,8 @@ class Answering:
         cited = passages.evidence(document, passages.best_span(document.text, text, answer.text))
         return answer.model_copy(update={"citations": [cited]})
 
-    async def _answer_at(self, offset: int | None) -> Answer | None:
+    async def answer_at(self, offset: int | None) -> Answer | None:
+        """The assistant's answer at an offset; `None` where there is none."""
         if offset is None:
             return None
         found = await self.vertical.events.read(after=offset - 1, limit=1)

@@ -32,9 +32,9 @@ from .teaching import bare
 
 LATEST = 5_000  # questions that are grouped; older ones wait until some of these are settled
 # Set on the starter utterances, as docs/benchmarks.md tells.
-NEAR = 0.6  # least cosine of two questions of one matter
+NEAR = 0.55  # least cosine of two questions of one matter
 NEAR_SIGNS = 0.25  # the same for vectors of counted signs
-SAME = 0.8  # groups whose middles agree so much are one
+SAME = 0.75  # groups whose middles agree so much are one
 QUOTED = 0.3  # least similarity of an article whose passage is a draft
 _EMBEDDED = 64  # questions at a time, so that customers' own do not wait for long
 _READ = 240  # characters of a question
