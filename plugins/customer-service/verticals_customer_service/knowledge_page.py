@@ -28,6 +28,20 @@ _STYLE = "".join(
     (Path(__file__).parent / "static" / name).read_text(encoding="utf-8") for name in ("review.css", "knowledge.css")
 )
 _TABS = (("unanswered", "Unanswered"), ("drafts", "Drafts"), ("suggestions", "Suggestions"), ("done", "Done"))
+_EMPTY = {
+    "unanswered": (
+        "Every question was answered.",
+        "Questions without an answer, and answers that did not help, gather here by what they are about.",
+        "task_alt",
+    ),
+    "drafts": ("There is no draft.", "Choose a group under Unanswered and draft an answer.", "edit_note"),
+    "suggestions": (
+        "There is nothing to confirm.",
+        "Thumbs, agents' replies and corrections gather here; each is a row to learn from.",
+        "thumbs_up_down",
+    ),
+    "done": ("Nothing was decided yet.", "What was accepted or rejected is listed here, and can be undone.", "history"),
+}
 _LISTED = 200  # entries of a list; what is settled makes room for others
 _FEW = 8  # questions of a gap shown at first
 Order = Literal["largest", "newest"]
@@ -56,9 +70,7 @@ class _Page:
         self._order: Order = "largest"
 
     async def build(self) -> None:
-        blocks.heading(
-            "Knowledge", "What customers asked that the assistant could not answer, and what agents taught it."
-        )
+        blocks.heading("Knowledge", "What the assistant could not answer, and what it could learn from live sessions.")
         self._body = html.div().classes("cs-review-page")
         await self._draw()
 
@@ -138,9 +150,8 @@ class _Page:
             html.h2(readable(gap.name))
             with html.div().classes("p-inline"):
                 if gap.answered:
-                    blocks.badge(
-                        "answered by an agent" if gap.answered == 1 else f"{gap.answered} answered by agents", "info"
-                    )
+                    by = "an agent" if gap.answered == 1 else "agents"
+                    blocks.badge(f"{gap.answered:,} answered by {by}", "info")
                 asked = f"asked {gap.times:,} times" if gap.times != 1 else "asked once"
                 html.span(f"{asked}, the last time on {gap.latest:%-d %B}").classes("p-muted")
         if gap.terms:
@@ -149,8 +160,8 @@ class _Page:
                     html.span(term)
         with blocks.panel():
             html.p(
-                "A draft takes its answer from what agents replied, or else from the nearest passage of an article. You "
-                "edit it before anything is learned."
+                "A draft takes its answer from what agents replied, or else from the nearest passage of an article. "
+                "You edit it before anything is learned."
             ).classes("p-muted")
             with html.div().classes("cs-decide"), html.button(type="button").classes("p-button") as button:
                 ui.icon("edit_note").props("aria-hidden=true")
@@ -209,15 +220,7 @@ class _Page:
 
 
 def _nothing(tab: str) -> None:
-    told = {
-        "unanswered": ("Every question was answered.", "Questions without an answer, answers that did not help and "
-                       "handovers gather here, grouped by what they are about.", "task_alt"),
-        "drafts": ("There is no draft.", "Choose a group under Unanswered and draft an answer.", "edit_note"),
-        "suggestions": ("There is nothing to confirm.", "Thumbs, agents' replies and corrections gather here: each is a "
-                        "row that the assistant could learn from.", "thumbs_up_down"),
-        "done": ("Nothing was decided yet.", "What was accepted or rejected stands here, and can be undone.", "history"),
-    }  # fmt: skip
-    title, text, icon = told[tab]
+    title, text, icon = _EMPTY[tab]
     blocks.empty(title, text, icon=icon)
 
 

@@ -112,10 +112,11 @@ class SuggestionView:
                 ui.button("Undo", icon="undo", on_click=self._undo).props("flat no-caps")
 
     async def _accept(self) -> None:
-        answer = str(self._answer.value or "").strip()
+        given = {"text": self._text, "intent": self._intent, "answer": self._answer}
+        text, intent, answer = (str(given[name].value or "").strip() for name in ("text", "intent", "answer"))
         work = self._confirming.accept(
-            self._one.id, intent=str(self._intent.value or "") or None, text=str(self._text.value or "").strip() or None,
-            answer=answer, article=bool(self._article.value) and bool(answer),
+            self._one.id, intent=intent or None, text=text or None, answer=answer,
+            article=bool(self._article.value and answer),
         )  # fmt: skip
         await self._do(work, "Accepted. Improve, and the assistant knows the question.")
 

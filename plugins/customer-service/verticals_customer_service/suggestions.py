@@ -18,6 +18,7 @@ from verticals import Event
 from .data import Intent
 from .dialogues import Dialogue, Role
 from .dialogues import Turn as Said
+from .events import Wrong
 from .handover import HUMAN
 from .mining.pairs import pairs
 from .redaction import Redactor
@@ -26,7 +27,11 @@ from .teaching import Taught, bare
 KINDS = ("message", "feedback", "turn-corrected")
 Source = Literal["correction", "agent", "thumb-down", "thumb-up"]
 State = Literal["open", "accepted", "rejected"]
-WRONG = {"question": "I was not understood", "answer": "Not true or out of date", "unclear": "Not clear"}
+WRONG: dict[Wrong, str] = {
+    "question": "I was not understood",
+    "answer": "Not true or out of date",
+    "unclear": "Not clear",
+}
 SURE = 0.5  # from this confidence on what the assistant took a question for is proposed with an agent's answer
 _OTHERS = 5
 
@@ -229,5 +234,5 @@ def _signal(source: Source, event: Event, *, by: str = "", told: str = "") -> Si
 
 def _told(feedback: Mapping[str, Any]) -> str:
     """What was wrong, in the words of the page that asks for it and of the customer."""
-    parts = [WRONG.get(feedback.get("wrong") or "", ""), str(feedback.get("comment") or "")]
+    parts = [WRONG[feedback["wrong"]] if feedback.get("wrong") else "", str(feedback.get("comment") or "")]
     return ": ".join(part for part in parts if part)
