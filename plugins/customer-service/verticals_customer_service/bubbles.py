@@ -18,6 +18,10 @@ from .suggestions import WRONG
 
 Send = Callable[[str], Awaitable[None]]
 Rate = Callable[[Literal["up", "down"], Wrong | None], Awaitable[None]]
+FACES = {
+    "angry": "mood_bad", "frustrated": "sentiment_dissatisfied", "confused": "contact_support",
+    "neutral": "sentiment_neutral", "satisfied": "sentiment_satisfied",
+}  # fmt: skip
 _EMAIL = re.compile(r"([\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+)")
 _THUMBS: tuple[Literal["up", "down"], ...] = ("up", "down")
 

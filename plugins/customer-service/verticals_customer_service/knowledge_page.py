@@ -86,16 +86,16 @@ class _Page:
             *(one for one in every if one.state != "open"),
         ]
         newest = sorted(found.gaps, key=lambda gap: -gap.latest.timestamp())
-        entries: list[Gap | Proposal | Suggestion] = {
-            "unanswered": list(newest if self._order == "newest" else found.gaps),
-            "drafts": list(drafts), "suggestions": list(waiting), "done": settled,
-        }[self._tab]  # fmt: skip
-        counts = {
-            "unanswered": len(found.gaps), "drafts": len(drafts), "suggestions": len(waiting), "done": len(settled)
-        }  # fmt: skip
+        lists: dict[str, list[Gap | Proposal | Suggestion]] = {
+            "unanswered": [*(newest if self._order == "newest" else found.gaps)],
+            "drafts": [*drafts],
+            "suggestions": [*waiting],
+            "done": [*settled],
+        }
+        entries = lists[self._tab]
         self._body.clear()
         with self._body:
-            self._tabs(counts)
+            self._tabs({tab: len(listed) for tab, listed in lists.items()})
             if not entries:
                 _nothing(self._tab)
                 return

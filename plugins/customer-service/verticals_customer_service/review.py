@@ -108,8 +108,10 @@ async def carry_out(vertical: ServedVertical, decision: Decision) -> bool:
         with rows_file(decision.rows) as path:
             await vertical.import_file("utterances", path)
     if decision.undo and decision.undo.document:
-        restored = decision.restored
-        await (index.upsert([restored]) if restored else index.delete([decision.undo.document]))
+        if restored := decision.restored:
+            await index.upsert([restored])
+        else:
+            await index.delete([decision.undo.document])
     if decision.gone_rows:
         await vertical.remove_rows("utterances", decision.gone_rows)
     event = await vertical.events.append(decision.kind, decision.reviewed, key=decision.key)
