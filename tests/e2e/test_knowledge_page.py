@@ -56,10 +56,10 @@ def test_why_leads_from_the_chat_to_another_answer_and_to_a_suggestion(page, ser
     page.get_by_role("heading", name="Why this answer?").wait_for(timeout=20_000)
     assert page.locator(".cs-meter b").count() >= 3, "the thresholds are drawn in"
     page.get_by_text("the same answer").wait_for()
-    page.get_by_role("slider", name="Least confidence in an intent").focus()
-    page.keyboard.press("End")
-    page.get_by_role("slider", name="Least similarity of an article").focus()
-    page.keyboard.press("End")
+    for threshold in ("Least confidence in an intent", "Least similarity of an article"):
+        page.get_by_role("slider", name=threshold).focus()
+        for _ in range(2):
+            page.keyboard.press("PageUp")  # ten steps
     page.get_by_text("another answer").wait_for(timeout=20_000)
     assert page.locator(".cs-diff ins").count()
 
