@@ -118,7 +118,8 @@ class Confirming:
             raise Conflict(f"The suggestion {one.id} is open.", "There is nothing to undo.")
         latest = next(r for r in reversed((await noticed(self.vertical)).reviews) if r.suggestion == one.id)
         undone = SuggestionReviewed(suggestion=one.id, action="undo")
-        return await self._decide(one, Decision(KIND, undone, f"{await self._closing(one)}:undone", undo=latest))
+        key = f"{await self._closing(one)}:undone"
+        return await self._decide(one, Decision(KIND, undone, key, undo=latest, subject=one.id))
 
     async def correct(self, trace_id: str, intent: str, answer: str = "", by: str = "") -> Suggestion:
         """Say what a customer's message was really about; the suggestion that this makes.

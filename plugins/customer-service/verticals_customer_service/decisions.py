@@ -133,7 +133,7 @@ def undone(proposals: Proposals, identifier: str) -> Decision:
             f"The proposal {proposal.id} ({proposal.name}) is {proposal.state}.", "There is nothing to undo."
         )
     reviewed = ProposalReviewed(proposal=proposal.id, action="undo")
-    return Decision(KIND, reviewed, f"{_closing(proposal)}:undone", undo=proposal.taught)
+    return Decision(KIND, reviewed, f"{_closing(proposal)}:undone", undo=proposal.taught, subject=proposal.id)
 
 
 def _closing(proposal: Proposal) -> str:

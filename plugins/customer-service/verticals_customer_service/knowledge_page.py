@@ -6,6 +6,7 @@ the same page by the same form as those of past dialogues.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Literal
 
@@ -42,6 +43,12 @@ _EMPTY = {
     ),
     "done": ("Nothing was decided yet.", "What was accepted or rejected is listed here, and can be undone.", "history"),
 }
+_FOCUS = """
+requestAnimationFrame(() => {{
+  const there = document.querySelector({0});
+  if (there) {{ there.scrollIntoView({{block: 'nearest'}}); there.focus({{preventScroll: true}}); }}
+}});
+"""
 _LISTED = 200  # entries of a list; what is settled makes room for others
 _FEW = 8  # questions of a gap shown at first
 Order = Literal["largest", "newest"]
@@ -197,25 +204,28 @@ class _Page:
     async def _go(self, tab: str) -> None:
         if tab != self._tab:
             self._tab, self._chosen = tab, ""
-            await self._settle()
+            await self._settle(".cs-states [aria-pressed=true]")
 
     async def _sort(self, order: Order) -> None:
         self._order, self._chosen = order, ""
-        await self._settle()
+        await self._settle(".cs-order")
 
     async def _choose(self, chosen: str) -> None:
         if chosen != self._chosen:  # drawn anew it would lose what was typed
             self._chosen = chosen
-            await self._settle()
+            await self._settle(".cs-proposals [aria-current]")
 
     async def _decided(self, chosen: str = "") -> None:
         """Go on with what comes next, or with what is chosen."""
         self._chosen = chosen
         await self._settle()
 
-    async def _settle(self) -> None:
+    async def _settle(self, focus: str = "") -> None:
+        """Show what stands now; ``focus`` is what the keyboard was at, which was made anew."""
         with self._body:
             await self._draw()
+            if focus:
+                ui.run_javascript(_FOCUS.format(json.dumps(focus)))
             ui.navigate.history.replace(f"/{self._vertical.name}/knowledge?tab={self._tab}&chosen={self._chosen}")
 
 

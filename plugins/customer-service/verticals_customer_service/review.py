@@ -107,7 +107,7 @@ async def carry_out(vertical: ServedVertical, decision: Decision) -> bool:
     if decision.rows:
         with rows_file(decision.rows) as path:
             await vertical.import_file("utterances", path)
-    if decision.undo and decision.undo.document:
+    if decision.undo and decision.undo.document and await _is_of(vertical, decision.undo.document, decision.subject):
         if restored := decision.restored:
             await index.upsert([restored])
         else:
@@ -117,6 +117,12 @@ async def carry_out(vertical: ServedVertical, decision: Decision) -> bool:
     event = await vertical.events.append(decision.kind, decision.reviewed, key=decision.key)
     same: bool = event.payload == decision.reviewed.model_dump(mode="json")
     return same
+
+
+async def _is_of(vertical: ServedVertical, identifier: str, subject: str) -> bool:
+    """Whether a document is still the one that came of a proposal or suggestion."""
+    found = await _document(vertical, identifier)
+    return found is not None and subject in (found.metadata.get("proposal"), found.metadata.get("suggestion"))
 
 
 async def _document(vertical: ServedVertical, identifier: str) -> Document | None:

@@ -58,6 +58,7 @@ class Decision:
         document: to put into the index.
         rows: to add to the data set.
         undo: what was taught by the decision that is taken back.
+        subject: the id of what was decided; a document that is somebody else's by now is left as it is.
     """
 
     kind: str
@@ -66,6 +67,7 @@ class Decision:
     document: Document | None = None
     rows: tuple[Mapping[str, str], ...] = ()
     undo: Taught | None = None
+    subject: str = ""
 
     def without_rows(self) -> Decision:
         """The same without utterances: their data set belongs to all tenants."""
