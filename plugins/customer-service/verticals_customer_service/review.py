@@ -101,9 +101,9 @@ async def carry_out(vertical: ServedVertical, decision: Decision) -> bool:
     if vertical.tenant != DEFAULT:
         decision = decision.without_rows()
     index = vertical.index("knowledge")
-    if decision.document:
-        decision = decision.in_place_of(await _document(vertical, decision.document.id))
-        await index.upsert([decision.document])
+    if document := decision.document:
+        decision = decision.in_place_of(await _document(vertical, document.id))
+        await index.upsert([document])
     if decision.rows:
         with rows_file(decision.rows) as path:
             await vertical.import_file("utterances", path)
