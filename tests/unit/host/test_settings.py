@@ -163,9 +163,8 @@ def test_secrets_come_literally_from_a_variable_or_from_a_file(load, tmp_path, m
     monkeypatch.setenv("THE_SECRET", SECRET)
     (tmp_path / "secret.txt").write_text(SECRET + "\n", encoding="utf-8")
     for given_as in (f"'{SECRET}'", "{ env = 'THE_SECRET' }", "{ file = 'secret.txt' }"):
-        settings = load(
-            f"database = {given_as}\n[plugins.sarcasm]\ntoken = {given_as}\ninner.key = {given_as}\nnamed.a.key = {given_as}\n"
-        )
+        table = "".join(f"{name} = {given_as}\n" for name in ("token", "inner.key", "named.a.key"))
+        settings = load(f"database = {given_as}\n[plugins.sarcasm]\n{table}")
         assert settings.database.get_secret_value() == SECRET
         model = plugin_settings("sarcasm", Model, settings)
         for secret in (model.token, model.inner.key, model.named["a"].key):
