@@ -135,6 +135,7 @@ def _try(
         return Result.failed("endpoints", what, f"its answer does not fit its model: {problem}", remedy)
     if isinstance(answer, dict):
         answers[path] = answer
+        answers[declared[_JSON].get("schema", {}).get("$ref", "").rpartition("/")[2]] = answer
     return Result.passed("endpoints", what, str(response.status_code))
 
 
@@ -174,6 +175,9 @@ def _parameter(schemas: Schemas, answers: Mapping[str, Any], path: str, paramete
             return given["example"]
     value = schemas.example(schema)
     if value is MISSING and parameter["in"] == "path":  # any other answer may have told it
+        made = answers.get(name.title().replace("_", ""), {})  # a parameter `order` is the id of an `Order`
+        if isinstance(made.get("id"), str | int):
+            return made["id"]
         return next((made[name] for made in answers.values() if isinstance(made.get(name), str | int)), MISSING)
     return value
 

@@ -43,11 +43,12 @@ def test_questions_of_one_matter_are_one_gap(service, asked):
 
 def test_a_draft_has_the_agents_answer_and_once_accepted_the_assistant_gives_it(service, asked):
     gap = found(service, "initials on a copper jug")
-    made = service.post(f"{BASE}/gaps/{gap['id']}/draft").json()
+    [made] = service.post(f"{BASE}/gaps/drafts", json={"gap": gap["id"]}).json()
     assert (made["source"], made["basis"], made["times"]) == ("sessions", "agents", 3)
     assert "twelve letters" in made["answer"]
     assert found(service, "initials on a copper jug") is None, "it is a proposal now"
-    assert service.post(f"{BASE}/gaps/{gap['id']}/draft").status_code == 404
+    assert service.post(f"{BASE}/gaps/drafts", json={"gap": gap["id"]}).status_code == 404
+    assert service.post(f"{BASE}/gaps/drafts", json={"least": 1000}).json() == []
 
     decision = {"action": "accept", "name": "engraving", "article": True}
     accepted = service.post(f"{BASE}/proposals/{made['id']}/decisions", json=decision).json()

@@ -19,7 +19,8 @@ from .teaching import LONGEST_ANSWER
 
 router = APIRouter()
 _QUESTIONS = 5
-SuggestionId = Annotated[str, Path(max_length=200, examples=["k3Jm0xQ2vT8Zr1aB:4"])]
+_DRAFTED = 20  # proposals at a time
+SuggestionId = Annotated[str, Path(description="Session and offset of the question", max_length=200)]
 
 
 class SuggestionDecided(BaseModel):
@@ -32,6 +33,15 @@ class SuggestionDecided(BaseModel):
     article: bool | None = Field(
         None, description="Whether the answer becomes a document; when not said, it does where there is one"
     )
+
+
+class Drafting(BaseModel):
+    """Which gaps are to be filled."""
+
+    gap: str | None = Field(
+        None, max_length=64, description="This one; when not said, the largest", examples=["g41c0a77"]
+    )
+    least: int = Field(3, ge=1, description="Customers who asked it, where no gap is named", examples=[3])
 
 
 @router.get("/suggestions")
@@ -77,9 +87,10 @@ async def list_gaps(vertical: CurrentVertical, limit: Annotated[int, Query(ge=1,
     return found.model_copy(update={"gaps": few})
 
 
-@router.post("/gaps/{gap}/draft", status_code=201)
-async def draft_proposal(
-    gap: Annotated[str, Path(max_length=64, examples=["g41c0a77"])], vertical: CurrentVertical
-) -> Proposal:
-    """Make a proposal that fills a gap, with an answer to begin with; decide about it as about any other."""
-    return await gaps.draft(vertical, gap)
+@router.post("/gaps/drafts", status_code=201)
+async def draft_proposals(drafting: Drafting, vertical: CurrentVertical) -> list[Proposal]:
+    """Make proposals that fill gaps, each with an answer to begin with; decide about them as about any other."""
+    if drafting.gap is not None:
+        return [await gaps.draft(vertical, drafting.gap)]
+    asked = [gap for gap in (await gaps.gaps(vertical)).gaps if gap.times >= drafting.least]
+    return [await gaps.draft(vertical, gap.id) for gap in asked[:_DRAFTED]]

@@ -7,15 +7,17 @@ import re
 from collections.abc import Sequence
 
 from nicegui import html, ui
+from nicegui.events import GenericEventArguments
 
 from verticals import PlatformError, ServedVertical
 from verticals.web import ui as blocks
 
 from .answering import Answering
 from .data import readable
-from .traces import Replay, Thresholds, TracedTurn
+from .traces import Replay, TracedTurn
 
 _PIECE = re.compile(r"\S+|\s+")
+_TOLD = "(event) => { event.target.previousElementSibling.textContent = event.target.value; }"
 _THEN = ""  # of the versions: what was read at the time
 
 
@@ -35,52 +37,46 @@ class _WhatIf:
         self._answering, self._turn, self._versions = Answering(vertical), turn, versions
 
     async def build(self) -> None:
-        used = self._turn.trace.thresholds
         with blocks.section("What if?", "Nothing is written; articles are as they are now"), blocks.panel():
-            with html.div().classes("cs-form"):
-                self._confidence = self._slider("Least confidence in an intent", used.confidence, 0, 1, 0.05)
-                self._similarity = self._slider("Least similarity of an article", used.similarity, 0, 1, 0.05)
-                self._failures = self._slider("Failed answers before a handover", used.failures, 1, 6, 1)
-                then = self._turn.trace.version.rpartition("@")[2]
-                options = {_THEN: f"As read then ({then})" if then else "As read then"}
-                options |= {version: f"Read anew by {version}" for version in self._versions}
-                self._version = ui.select(options, value=_THEN, label="Intent head").props("outlined dense")
-                self._version.on_value_change(self._again)
-                reset = html.button("As it was", type="button").classes("p-quiet-link cs-reset")
-                reset.on("click", self._reset)
+            self._form = html.div().classes("cs-form")
             self._result = html.div(role="status", **{"aria-live": "polite"}).classes("cs-replay")
+        await self._as_it_was()
+
+    async def _as_it_was(self) -> None:
+        """Sliders and versions as they were when the message was answered."""
+        self._thresholds = self._turn.trace.thresholds
+        self._form.clear()
+        with self._form:
+            self._slider("Least confidence in an intent", "confidence", 1, 0.05)
+            self._slider("Least similarity of an article", "similarity", 1, 0.05)
+            self._slider("Failed answers before a handover", "failures", 6, 1)
+            then = self._turn.trace.version.rpartition("@")[2]
+            options = {_THEN: f"As read then ({then})" if then else "As read then"}
+            options |= {version: f"Read anew by {version}" for version in self._versions}
+            self._version = ui.select(options, value=_THEN, label="Intent head").props("outlined dense")
+            self._version.on_value_change(self._again)
+            reset = html.button("As it was", type="button").classes("p-quiet-link cs-reset")
+            reset.on("click", self._as_it_was)
         await self._again()
 
-    def _slider(self, name: str, value: float, least: float, most: float, step: float) -> ui.slider:
-        with html.div().classes("cs-slider"):
-            with html.p():
-                html.span(name)
-                shown = html.span(f"{value:g}").classes("p-number")
-            slider = ui.slider(min=least, max=most, step=step, value=value)
-            slider.props(f'aria-label="{name}" color=primary').on_value_change(
-                lambda event: shown.set_text(f"{event.value:g}")
-            )
-            slider.on("change", self._again)
-        return slider
+    def _slider(self, name: str, field: str, most: float, step: float) -> None:
+        value = getattr(self._thresholds, field)
 
-    async def _reset(self) -> None:
-        used = self._turn.trace.thresholds
-        for slider, value in zip(
-            (self._confidence, self._similarity, self._failures),
-            (used.confidence, used.similarity, used.failures),
-            strict=True,
-        ):
-            slider.set_value(value)
-        self._version.set_value(_THEN)
-        await self._again()
+        async def change(event: GenericEventArguments) -> None:
+            given = int(event.args) if field == "failures" else float(event.args)
+            self._thresholds = self._thresholds.model_copy(update={field: given})
+            await self._again()
+
+        with html.label().classes("cs-slider"):
+            html.span(name)
+            html.span(f"{value:g}").classes("p-number")
+            slider = html.input(type="range", min=step if field == "failures" else 0, max=most, step=step, value=value)
+        slider.on("input", js_handler=_TOLD).on("change", change, js_handler="(event) => emit(event.target.value)")
 
     async def _again(self) -> None:
         """Answer anew with what is chosen now."""
-        thresholds = Thresholds(
-            confidence=self._confidence.value, similarity=self._similarity.value, failures=int(self._failures.value)
-        )
         try:
-            replay = await self._answering.replay(self._turn.trace_id, thresholds, self._version.value or None)
+            replay = await self._answering.replay(self._turn.trace_id, self._thresholds, self._version.value or None)
         except PlatformError as error:
             self._result.clear()
             with self._result:
