@@ -35,9 +35,11 @@ def _endpoints(client: TestClient, log: _Errors, name: str) -> list[Result]:
     operations.sort(key=lambda one: (one[0].count("/"), _METHODS.index(one[1])))
     answers: dict[str, Any] = {}
     results = []
-    # What has an id that neither an example nor the path above it tells, comes last: an answer may tell it.
-    operations.sort(key=lambda one: _waits(schemas, paths, one[0], paths[one[0]][one[1]]))
-    for path, method in operations:
+    while operations:
+        # What has an id that neither an example nor the path above it tells, waits: an answer may tell it.
+        told = (one for one in operations if not _waits(schemas, answers, paths, one[0], paths[one[0]][one[1]]))
+        path, method = next(told, operations[0])
+        operations.remove((path, method))
         log.errors.clear()
         results.append(_try(client, log, schemas, answers, path, method, paths[path][method]))
     return results
@@ -139,11 +141,13 @@ def _try(
     return Result.passed("endpoints", what, str(response.status_code))
 
 
-def _waits(schemas: Schemas, paths: Mapping[str, Any], path: str, operation: Mapping[str, Any]) -> bool:
+def _waits(
+    schemas: Schemas, answers: Mapping[str, Any], paths: Mapping[str, Any], path: str, operation: Mapping[str, Any]
+) -> bool:
     return any(
         parameter["in"] == "path"
         and path.partition(f"/{{{parameter['name']}}}")[0] not in paths
-        and _parameter(schemas, {}, path, parameter) is MISSING
+        and _parameter(schemas, answers, path, parameter) is MISSING
         for parameter in operation.get("parameters", ())
     )
 

@@ -70,7 +70,9 @@ class _WhatIf:
         with html.label().classes("cs-slider"):
             html.span(name)
             html.span(f"{value:g}").classes("p-number")
-            slider = html.input(type="range", min=step if field == "failures" else 0, max=most, step=step, value=value)
+            slider = ui.element("input")
+            least = step if field == "failures" else 0
+            slider.props(f"type=range min={least} max={most} step={step} value={value}")
         slider.on("input", js_handler=_TOLD).on("change", change, js_handler="(event) => emit(event.target.value)")
 
     async def _again(self) -> None:
