@@ -36,8 +36,8 @@ def _endpoints(client: TestClient, log: _Errors, name: str) -> list[Result]:
     answers: dict[str, Any] = {}
     results = []
     while operations:
-        # What has an id that neither an example nor the path above it tells, waits: an answer may tell it.
-        told = (one for one in operations if not _waits(schemas, answers, paths, one[0], paths[one[0]][one[1]]))
+        # What has an id that nothing has told yet waits: an answer may tell it.
+        told = (one for one in operations if not _waits(schemas, answers, one[0], paths[one[0]][one[1]]))
         path, method = next(told, operations[0])
         operations.remove((path, method))
         log.errors.clear()
@@ -141,13 +141,9 @@ def _try(
     return Result.passed("endpoints", what, str(response.status_code))
 
 
-def _waits(
-    schemas: Schemas, answers: Mapping[str, Any], paths: Mapping[str, Any], path: str, operation: Mapping[str, Any]
-) -> bool:
+def _waits(schemas: Schemas, answers: Mapping[str, Any], path: str, operation: Mapping[str, Any]) -> bool:
     return any(
-        parameter["in"] == "path"
-        and path.partition(f"/{{{parameter['name']}}}")[0] not in paths
-        and _parameter(schemas, answers, path, parameter) is MISSING
+        parameter["in"] == "path" and _parameter(schemas, answers, path, parameter) is MISSING
         for parameter in operation.get("parameters", ())
     )
 

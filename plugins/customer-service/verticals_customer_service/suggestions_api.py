@@ -38,9 +38,7 @@ class SuggestionDecided(BaseModel):
 class Drafting(BaseModel):
     """Which gaps are to be filled."""
 
-    gap: str | None = Field(
-        None, max_length=64, description="This one; when not said, the largest", examples=["g41c0a77"]
-    )
+    gap: str | None = Field(None, max_length=64, description="This one; when not said, the largest")
     least: int = Field(3, ge=1, description="Customers who asked it, where no gap is named", examples=[3])
 
 
