@@ -18,6 +18,7 @@ from .traces import Replay, TracedTurn
 
 _PIECE = re.compile(r"\S+|\s+")
 _TOLD = "(event) => { event.target.previousElementSibling.textContent = event.target.value; }"
+_ALIKE = 0.6  # texts that share less are shown whole, one after the other
 _THEN = ""  # of the versions: what was read at the time
 
 
@@ -64,6 +65,7 @@ class _WhatIf:
 
         async def change(event: GenericEventArguments) -> None:
             given = int(event.args) if field == "failures" else float(event.args)
+            slider.props(f"value={given}")  # else it goes back when the page is drawn again
             self._thresholds = self._thresholds.model_copy(update={field: given})
             await self._again()
 
@@ -110,8 +112,11 @@ class _WhatIf:
 def difference(before: str, after: str) -> list[tuple[str, str]]:
     """Pieces of two texts: ``same``, ``gone`` (only before) or ``new`` (only after), in reading order."""
     old, new = _PIECE.findall(before), _PIECE.findall(after)
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    if matcher.ratio() < _ALIKE:
+        return [("gone", before), ("new", f"\n\n{after}")]
     pieces: list[tuple[str, str]] = []
-    for kind, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+    for kind, a, b, c, d in matcher.get_opcodes():
         if kind == "equal":
             pieces.append(("same", "".join(old[a:b])))
             continue
