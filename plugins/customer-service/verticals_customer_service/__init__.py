@@ -8,6 +8,8 @@ from typing import Any
 
 from verticals import Command, Dataset, Endpoints, EventKind, Index, Page, Recipe, TaskHead, hookimpl
 
+_OF_SESSIONS = ("suggestions", "confirm", "dismiss", "gaps", "undo")
+
 
 @hookimpl
 def register_settings() -> str:
@@ -91,10 +93,13 @@ def register_events() -> Iterator[EventKind]:
     yield EventKind("delivery-begun", f"{module}:DeliveryBegun", "An attempt to deliver an event to a webhook")
     yield EventKind("delivery-ended", f"{module}:DeliveryEnded", "What became of that attempt")
     yield EventKind("feedback", f"{module}:Feedback", "A thumb up or down for one answer")
+    module = "verticals_customer_service.suggestions"
+    yield EventKind("turn-corrected", f"{module}:TurnCorrected", "A person said what a message was really about")
+    yield EventKind("suggestion-reviewed", f"{module}:SuggestionReviewed", "A person decided about a suggestion")
     yield EventKind("dialogue", "verticals_customer_service.dialogues.records:Dialogue", "A past dialogue was imported")
     module = "verticals_customer_service.proposals"
     yield EventKind("dialogues-mined", f"{module}:DialoguesMined", "Past dialogues were searched for questions")
-    yield EventKind("proposal-made", f"{module}:ProposalMade", "A group of questions was found in past dialogues")
+    yield EventKind("proposal-made", f"{module}:ProposalMade", "A group of questions was found")
     yield EventKind("proposal-grown", f"{module}:ProposalGrown", "More questions of a proposal were found")
     yield EventKind("proposal-reviewed", f"{module}:ProposalReviewed", "A person decided about a proposal")
 
@@ -103,15 +108,16 @@ def register_events() -> Iterator[EventKind]:
 def register_endpoints() -> Iterator[Endpoints]:
     """Sessions, messages and feedback; the agents' desk; traces; doors for existing clients; proposals."""
     yield Endpoints(router="verticals_customer_service.api:router", tenants=True, public=True)
-    yield Endpoints(router="verticals_customer_service.stream_api:router", public=True)
+    yield Endpoints(router="verticals_customer_service.stream_api:router", tenants=True, public=True)
     yield Endpoints(router="verticals_customer_service.desk_api:router", tenants=True)
     yield Endpoints(router="verticals_customer_service.traces_api:router", tenants=True)
     for door in ("rasa", "openai"):
-        yield Endpoints(router=f"verticals_customer_service.doors.{door}:router")
+        yield Endpoints(router=f"verticals_customer_service.doors.{door}:router", tenants=True)
     yield Endpoints(
-        router="verticals_customer_service.doors.chatwoot:router", public=True
-    )  # it has a secret of its own
-    yield Endpoints(router="verticals_customer_service.review_api:router")
+        router="verticals_customer_service.doors.chatwoot:router", tenants=True, public=True
+    )  # it has secrets of its own
+    yield Endpoints(router="verticals_customer_service.review_api:router", tenants=True)
+    yield Endpoints(router="verticals_customer_service.suggestions_api:router", tenants=True)
     yield Endpoints(router="verticals_customer_service.results_api:router", tenants=True)
     yield Endpoints(router="verticals_customer_service.widget_api:router", tenants=True, public=True)
 
@@ -121,13 +127,15 @@ def register_pages() -> Iterator[Page]:
     """The chat, the agents' desk, the figures, and the review of what past dialogues suggest."""
     yield Page(title="Chat", render="verticals_customer_service.pages:chat", icon="forum")
     yield Page("Inbox", "verticals_customer_service.inbox:inbox", "/inbox", icon="inbox")
+    yield Page("Knowledge", "verticals_customer_service.knowledge_page:knowledge", "/knowledge", icon="menu_book")
     yield Page("Results", "verticals_customer_service.results_page:results", "/results", icon="insights")
     yield Page(title="Learned", render="verticals_customer_service.review_page:review", path="/learned", icon="school")
+    yield Page("Trace", "verticals_customer_service.trace_page:trace", "/trace/{trace_id}", icon="troubleshoot")
 
 
 @hookimpl
 def register_commands() -> Iterator[Command]:
-    """Learning from past dialogues."""
+    """Learning from past dialogues and live sessions."""
     for name, told in (
         ("learn", "Read past dialogues and propose what the assistant should know"),
         ("proposals", "List what was proposed, or show one proposal"),
@@ -135,10 +143,16 @@ def register_commands() -> Iterator[Command]:
         ("merge", "Make a proposal part of another"),
         ("rename", "Give a proposal another name"),
         ("reject", "Leave a proposal aside"),
+        ("undo", "Take back that a proposal or a suggestion was accepted or rejected"),
+        ("suggestions", "List what live sessions suggest to learn"),
+        ("confirm", "Learn from a suggestion"),
+        ("dismiss", "Leave a suggestion aside"),
+        ("gaps", "List questions that the assistant could not answer, or draft a proposal for some"),
         ("improve", "Train on what was learned since, and go live with what is not worse"),
         ("originals", "Show or forget the personal data of a past dialogue"),
     ):
-        yield Command(name=name, command=f"verticals_customer_service.commands:{name}", help=told)
+        module = "commands_sessions" if name in _OF_SESSIONS else "commands"
+        yield Command(name=name, command=f"verticals_customer_service.{module}:{name}", help=told)
 
 
 @hookimpl

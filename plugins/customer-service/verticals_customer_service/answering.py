@@ -90,23 +90,31 @@ class Answering:
             raise NotFound(f"There is no trace {trace_id[:64]!r}.", "Each answer of the assistant names its own.")
         return TracedTurn.model_validate({**found[0].payload, "offset": found[0].offset})
 
-    async def replay(self, trace_id: str, thresholds: Thresholds) -> Replay:
-        """What would have been said with other thresholds, on the articles as they are now.
+    async def replay(self, trace_id: str, thresholds: Thresholds, version: str | None = None) -> Replay:
+        """What would have been said with other thresholds or by another version, on the articles as they are now.
+
+        Args:
+            trace_id: of the turn.
+            thresholds: to decide by.
+            version: of the head ``intent`` that reads the message anew, as ``v3``; `None`: what was read then counts.
 
         Raises:
-            NotFound: there is none of this id.
+            NotFound: there is no trace of this id, or no such version.
         """
         turn = await self.traced(trace_id)
         trace = turn.trace
         missing: list[str] = []
         hits = await self._again(trace.passages, missing)
         faq = await self._again(trace.faq, missing)
+        prediction = trace.prediction
+        if version is not None:
+            prediction = await self.vertical.head("intent").predict(without_greeting(trace.text), version=version)
         now = Situation(
             trace.text,
-            trace.prediction,
+            prediction,
             trace.today,
             hits,
-            await self._answer_at(trace.previous),
+            await self.answer_at(trace.previous),
             trace.emotion,
             Mood(tuple(trace.course)),
             trace.failures,
@@ -118,7 +126,10 @@ class Answering:
         answer = answer.model_copy(update={"trace_id": trace_id})
         said = turn.answer
         changed = (answer.action, answer.text) != (said.action, said.text)
-        return Replay(trace_id=trace_id, thresholds=thresholds, answer=answer, changed=changed, missing=missing)
+        return Replay(
+            trace_id=trace_id, thresholds=thresholds, version=prediction.version, answer=answer, changed=changed,
+            missing=missing,
+        )  # fmt: skip
 
     @property
     def _policies(self) -> Mapping[str, Policy]:
@@ -158,7 +169,8 @@ class Answering:
         cited = passages.evidence(document, passages.best_span(document.text, text, answer.text))
         return answer.model_copy(update={"citations": [cited]})
 
-    async def _answer_at(self, offset: int | None) -> Answer | None:
+    async def answer_at(self, offset: int | None) -> Answer | None:
+        """The assistant's answer at an offset; `None` where there is none."""
         if offset is None:
             return None
         found = await self.vertical.events.read(after=offset - 1, limit=1)

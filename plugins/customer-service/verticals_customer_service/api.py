@@ -15,7 +15,7 @@ from .conversation import Conversations, Reply, Turn
 from .data import LONGEST
 from .desk import Desk
 from .desk_api import SessionState
-from .events import Feedback, SessionStarted
+from .events import Feedback, SessionStarted, Wrong
 from .session import State
 
 router = APIRouter()
@@ -83,6 +83,9 @@ class Thumb(BaseModel):
 
     offset: int | None = Field(None, description="Of the answer; the latest one's where it is not given")
     thumb: Literal["up", "down"]
+    wrong: Wrong | None = Field(
+        None, description="Of a thumb down: `question` (misunderstood), `answer` (not true, out of date), `unclear`"
+    )
     comment: str = Field("", max_length=LONGEST)
 
 
@@ -134,6 +137,6 @@ async def give_feedback(session: str, thumb: Thumb, vertical: CurrentVertical) -
     """A thumb up or down for one answer; the latest one counts."""
     conversations = Conversations(vertical)
     offset = await conversations.latest(session) if thumb.offset is None else thumb.offset
-    feedback = Feedback(session=session, offset=offset, thumb=thumb.thumb, comment=thumb.comment)
+    feedback = Feedback(session=session, offset=offset, thumb=thumb.thumb, wrong=thumb.wrong, comment=thumb.comment)
     event = await conversations.feedback(feedback)
     return FeedbackNoted(offset=event.offset, at=event.at, feedback=feedback)

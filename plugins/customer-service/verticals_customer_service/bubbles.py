@@ -12,10 +12,16 @@ from verticals.web import ui as blocks
 
 from .answers import Answer
 from .data import readable
+from .events import Wrong
 from .page_words import ENGLISH, PageWords
+from .suggestions import WRONG
 
 Send = Callable[[str], Awaitable[None]]
-Rate = Callable[[Literal["up", "down"]], Awaitable[None]]
+Rate = Callable[[Literal["up", "down"], Wrong | None], Awaitable[None]]
+FACES = {
+    "angry": "mood_bad", "frustrated": "sentiment_dissatisfied", "confused": "contact_support",
+    "neutral": "sentiment_neutral", "satisfied": "sentiment_satisfied",
+}  # fmt: skip
 _EMAIL = re.compile(r"([\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+)")
 _THUMBS: tuple[Literal["up", "down"], ...] = ("up", "down")
 
@@ -49,7 +55,15 @@ def note(text: str) -> None:
     html.p(text, role="status").classes("cs-note")
 
 
-def answer(given: Answer, *, send: Send, rate: Rate, thumb: str | None = None, words: PageWords = ENGLISH) -> None:
+def answer(
+    given: Answer,
+    *,
+    send: Send,
+    rate: Rate,
+    thumb: str | None = None,
+    words: PageWords = ENGLISH,
+    pages: str = "",
+) -> None:
     """An answer with what it rests on.
 
     Args:
@@ -58,6 +72,7 @@ def answer(given: Answer, *, send: Send, rate: Rate, thumb: str | None = None, w
         rate: notes a thumb.
         thumb: the thumb it has already.
         words: the page's.
+        pages: path of the vertical's pages, for the one that tells why.
     """
     with assistant(given.text):
         if given.offers:
@@ -67,6 +82,8 @@ def answer(given: Answer, *, send: Send, rate: Rate, thumb: str | None = None, w
                 blocks.evidence([item], label=item.title or item.id)
             with html.div().classes("cs-meta"):
                 _intent(given, words)
+                if given.trace_id:
+                    html.a("why?", href=f"{pages}/trace/{given.trace_id}").classes("cs-why")
                 _thumbs(rate, thumb, words)
 
 
@@ -107,9 +124,16 @@ def _thumbs(rate: Rate, thumb: str | None, words: PageWords) -> None:
     buttons: dict[str, ui.element] = {}
 
     async def press(which: Literal["up", "down"]) -> None:
-        await rate(which)
+        await rate(which, None)
         for name, button in buttons.items():
             button.props(f"aria-pressed={'true' if name == which else 'false'}")
+        asked.set_visibility(which == "down")
+
+    async def tell(wrong: Wrong) -> None:
+        await rate("down", wrong)
+        asked.clear()
+        with asked:
+            html.p("Thank you; a person will look at it.").classes("cs-hint")
 
     with html.div(role="group", **{"aria-label": words.helpful}).classes("cs-thumbs"):
         for name, label in zip(_THUMBS, (words.helped, words.helpless), strict=True):
@@ -118,3 +142,9 @@ def _thumbs(rate: Rate, thumb: str | None, words: PageWords) -> None:
             with button:
                 ui.icon(f"thumb_{name}").props("aria-hidden=true")
             buttons[name] = button.on("click", lambda _, name=name: press(name))
+    asked: ui.element = html.div(role="group", **{"aria-label": "What was wrong?"}).classes("cs-wrong")
+    asked.set_visibility(False)
+    with asked:
+        html.span("What was wrong?").classes("p-muted")
+        for wrong, label in WRONG.items():
+            html.button(label, type="button").on("click", lambda _, wrong=wrong: tell(wrong))

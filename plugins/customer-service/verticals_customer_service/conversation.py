@@ -210,7 +210,7 @@ class Conversations:
                     continue
                 said = {"text": answer.text, "reply_to": asked.offset, "trace_id": answer.trace_id}
                 kept = {"answer": answer.model_dump(mode="json"), "trace": trace.model_dump(mode="json")}
-                await line.write("message", role="assistant", **said, **kept)
+                await line.write("message", role="assistant", action=answer.action, **said, **kept)
         if former := line.state.answer_to(asked.offset):
             return _reply(former, line.state.mode)
         return _silent(asked, line.state)

@@ -10,6 +10,7 @@ from .answers import Answer
 from .emotions import Emotion, Feeling
 from .traces import Trace
 
+Wrong = Literal["question", "answer", "unclear"]
 Reason = Literal["asked", "failures", "anger"]
 
 
@@ -40,6 +41,7 @@ class Message(Chained):
     agent: str | None = None
     reply_to: int | None = None
     answer: Answer | None = None
+    action: str | None = Field(None, description="Of the answer; beside it, so that events can be read by it")
     trace_id: str | None = None
     trace: Trace | None = None
 
@@ -128,4 +130,7 @@ class Feedback(BaseModel):
     session: str
     offset: int
     thumb: Literal["up", "down"]
+    wrong: Wrong | None = Field(
+        None, description="Of a thumb down: `question` (misunderstood), `answer` (not true, out of date), `unclear`"
+    )
     comment: str = ""

@@ -15,7 +15,7 @@ from verticals.web import ui as blocks
 from . import bubbles
 from .answers import Answer
 from .conversation import Conversations, Reply
-from .events import Feedback
+from .events import Feedback, Wrong
 from .page_words import page_words, preferred
 from .stream import Update, follow
 
@@ -139,10 +139,12 @@ class _Chat:
             return
         self._shown.add(offset)
 
-        async def rate(which: Literal["up", "down"]) -> None:
-            await self._conversations.feedback(Feedback(session=self._session or "", offset=offset, thumb=which))
+        async def rate(which: Literal["up", "down"], wrong: Wrong | None = None) -> None:
+            told = Feedback(session=self._session or "", offset=offset, thumb=which, wrong=wrong)
+            await self._conversations.feedback(told)
 
-        bubbles.answer(answer, send=self.send, rate=rate, thumb=thumb, words=self._words)
+        path = f"/{self._vertical.name}"
+        bubbles.answer(answer, send=self.send, rate=rate, thumb=thumb, words=self._words, pages=path)
 
     def _head(self) -> None:
         shop: str = self._vertical.settings.shop_name

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,15 +11,15 @@ from verticals import ServedVertical
 
 from . import templates
 from .answering import Answering
+from .background import always
 from .phrases import by_language
 from .policy import BY_WORDS, Nearness, Policy
+from .settings import DEFAULT
 from .stream import News
 from .traces import Thresholds
 from .webhooks import Deliveries
 
 _SECONDS_TO_END = 10.0
-_SECONDS_TO_RETRY = 5.0
-_log = logging.getLogger("verticals.customer-service")
 
 
 @asynccontextmanager
@@ -51,23 +50,17 @@ async def ready(vertical: ServedVertical) -> AsyncIterator[None]:
     answering = Answering(vertical)
     await asyncio.gather(answering.emotion("Hello"), answering.answer("Where is my parcel?"))
     news = vertical.state["news"] = News()
-    beside = [asyncio.create_task(_always("the sessions' streams", lambda: news.read(vertical)))]
-    if webhook := settings.webhook:
-        beside.append(asyncio.create_task(_always("webhooks", lambda: Deliveries(vertical, webhook).run())))
+    told = {DEFAULT: settings.webhook, **{name: tenant.webhook for name, tenant in settings.tenants.items()}}
+    beside = [
+        asyncio.create_task(always("webhooks", Deliveries(vertical.of(tenant), webhook).run))
+        for tenant, webhook in told.items()
+        if webhook is not None
+    ]
     try:
         yield
     finally:
+        news.close()
         for task in beside:
             task.cancel()
         if under_way:
             await asyncio.wait(under_way, timeout=_SECONDS_TO_END)
-
-
-async def _always(what: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Do work that never ends, and begin it again where an error, such as a full disk, ended it."""
-    while True:
-        try:
-            await work()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the next attempt may do better
-            _log.exception("%s stopped, and begin again in %.0f s: %s", what, _SECONDS_TO_RETRY, error)
-        await asyncio.sleep(_SECONDS_TO_RETRY)

@@ -7,11 +7,12 @@ import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from .redaction import ORDER_PATTERN
 
 SHORTEST_SECRET = 16
+DEFAULT = "default"
 
 
 class Webhook(BaseModel):
@@ -46,6 +47,15 @@ class Chatwoot(BaseModel):
     secret: SecretStr = Field(min_length=SHORTEST_SECRET, description="`?secret=` of the bot's webhook address")
 
 
+class Tenant(BaseModel):
+    """What is told to, and by, the systems of one tenant."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    webhook: Webhook | None = Field(None, description="Told what happens in the tenant's sessions")
+    chatwoot: Chatwoot | None = Field(None, description="The tenant's Chatwoot; its secret says whose it is")
+
+
 class Settings(BaseModel):
     """Settings of the plugin."""
 
@@ -78,6 +88,9 @@ class Settings(BaseModel):
     burst: int = Field(12, ge=1, description="Messages that one session may send within ten seconds")
     webhook: Webhook | None = Field(None, description="A table of its own: another system that is told what happens")
     chatwoot: Chatwoot | None = Field(None, description="A table of its own: a Chatwoot whose agent bot this is")
+    tenants: dict[str, Tenant] = Field(
+        {}, description="Tables by the names of tenants, each with a `webhook` and a `chatwoot` of its own"
+    )
     templates: Path | None = Field(
         None,
         description="A file of answer templates to use instead of the starter's; those of other languages stand beside "
@@ -92,6 +105,21 @@ class Settings(BaseModel):
         description="A file for the personal data that was redacted from imported dialogues; none: it is not kept",
     )
     keep_originals_days: int = Field(30, ge=1, le=3650, description="Days until what is kept there is deleted")
+
+    @property
+    def chatwoots(self) -> dict[str, Chatwoot]:
+        """The Chatwoot of each tenant that has one."""
+        found = {DEFAULT: self.chatwoot, **{name: tenant.chatwoot for name, tenant in self.tenants.items()}}
+        return {name: chatwoot for name, chatwoot in found.items() if chatwoot is not None}
+
+    @model_validator(mode="after")
+    def _tenants_can_be_told_apart(self) -> Settings:
+        if DEFAULT in self.tenants:
+            raise ValueError(f"the tenant {DEFAULT!r} has its tables outside of `tenants`")
+        secrets = [chatwoot.secret.get_secret_value() for chatwoot in self.chatwoots.values()]
+        if len(set(secrets)) < len(secrets):
+            raise ValueError("two tenants' Chatwoots have the same secret; it says whose an event is")
+        return self
 
     @field_validator("order_pattern")
     @classmethod

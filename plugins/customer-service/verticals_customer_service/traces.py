@@ -84,15 +84,17 @@ class TracedTurn(BaseModel):
     trace_id: str
     session: str
     offset: int = Field(description="Of the answer")
+    reply_to: int = Field(description="Offset of the customer's message")
     answer: Answer
     trace: Trace
 
 
 class Replay(BaseModel):
-    """What would have been said with other thresholds."""
+    """What would have been said with other thresholds, or by another version of the intent head."""
 
     trace_id: str
     thresholds: Thresholds
+    version: str = Field("", description="That read the message", examples=["customer-service/intent@v2"])
     answer: Answer
     changed: bool = Field(description="Whether action or text differ from what was said")
     missing: Sequence[str] = Field([], description="Articles found at the time that are no longer in the index")
