@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime
 
-from verticals import Event, Hit, NotFound, Prediction, ServedVertical
+from verticals import Event, Evidence, Hit, NotFound, ServedVertical, Span, Unavailable
 
-from . import passages
-from .answers import Answer, Ranked
+from . import matters, passages
+from .answers import Answer, Part
 from .emotions import Emotion, Mood
 from .greetings import without_greeting
 from .handover import failures
+from .matters import Matter
 from .policy import Policy, Situation
 from .session import State, last_answer
-from .traces import Passage, Replay, Thresholds, Trace, TracedTurn
+from .traces import Passage, Replay, Thresholds, Trace, TracedDetail, TracedMatter, TracedTurn, reading
 
 HITS = 10
 
@@ -33,27 +35,21 @@ class Answering:
 
     async def answer(self, text: str, previous: Answer | None = None) -> Answer:
         """What would be said to ``text`` after the ``previous`` answer."""
-        prediction, hits = await self._read(text)
-        today = datetime.now(UTC).date()
-        return await self._said(self._policy, Situation(text, prediction, today, hits, previous))
+        now = await self._read(text, datetime.now(UTC).date())
+        return await self._said(self._policy, replace(now, previous=previous))
 
     async def turn(self, state: State, asked: Event, previous: Answer | None = None) -> tuple[Answer, Trace]:
         """The answer to a message of a session, with its trace."""
-        text = asked.payload["text"]
-        prediction, hits = await self._read(text)
         before = state.last_answer()
         emotion = asked.payload.get("emotion")
         until = [one for one in state.of("customer") if one.offset <= asked.offset]
-        now = Situation(
-            text,
-            prediction,
-            asked.at.date(),
-            hits,
-            last_answer(state) or previous,
-            Emotion.model_validate(emotion) if emotion else None,
-            Mood(state.course[: len(until)]),
-            failures(state),
-            state.status == "waiting",
+        now = replace(
+            await self._read(asked.payload["text"], asked.at.date()),
+            previous=last_answer(state) or previous,
+            emotion=Emotion.model_validate(emotion) if emotion else None,
+            mood=Mood(state.course[: len(until)]),
+            failures=failures(state),
+            waiting=state.status == "waiting",
         )
         answer = await self._said(self._policy, now)
         trace = _trace(now, answer, self._policy.thresholds, before.offset if before else None)
@@ -77,22 +73,19 @@ class Answering:
             NotFound: there is none of this id.
         """
         turn = await self.traced(trace_id)
-        trace, missing, hits = turn.trace, list[str](), list[Hit]()
-        for passage in trace.passages:
-            try:
-                hits.append(passage.hit(await self.vertical.index("knowledge").get(passage.id)))
-            except NotFound:
-                missing.append(passage.id)
+        trace, missing = turn.trace, list[str]()
         now = Situation(
             trace.text,
             trace.prediction,
             trace.today,
-            hits,
+            await self._hits(trace.passages, missing),
             await self._answer_at(trace.previous),
             trace.emotion,
             Mood(tuple(trace.course)),
             trace.failures,
             trace.waiting,
+            [Span(one.start, one.end, one.label, one.confidence) for one in trace.details],
+            [Matter(one.span, one.prediction, await self._hits(one.passages, missing)) for one in trace.matters],
         )
         policy: Policy = self._policy
         answer = await self._said(replace(policy, thresholds=thresholds), now)
@@ -106,27 +99,60 @@ class Answering:
         policy: Policy = self.vertical.state["policy"]
         return policy
 
-    async def _read(self, text: str) -> tuple[Prediction, list[Hit]]:
+    async def _read(self, text: str, today: date) -> Situation:
+        """What the heads and the index say of a message; its clauses are read with it, in one batch."""
         matter = without_greeting(text)
-        return await asyncio.gather(
-            self.vertical.head("intent").predict(matter), self.vertical.index("knowledge").search(matter, k=HITS)
+        skipped = len(text) - len(matter)
+        places = [(start + skipped, end + skipped) for start, end in matters.clauses(matter)]
+        clauses = [matters.read(text[start:end]) for start, end in places] if len(places) > 1 else []
+        (prediction, *others), hits, spans = await asyncio.gather(
+            self.vertical.head("intent").predict_many([matter, *clauses]), self._search(matter), self._details(text)
         )
+        found = matters.several(clauses, places, others, self._policy.templates.small_talk) if clauses else []
+        searched = await asyncio.gather(*(self._search(text[start:end]) for start, end in (one.span for one in found)))
+        wanted = [replace(one, hits=own) for one, own in zip(found, searched, strict=True)]
+        return Situation(text, prediction, today, hits, spans=spans, matters=wanted)
+
+    async def _search(self, text: str) -> list[Hit]:
+        hits: list[Hit] = await self.vertical.index("knowledge").search(text, k=HITS)
+        return hits
+
+    async def _details(self, text: str) -> Sequence[Span]:
+        try:
+            return (await self.vertical.head("slots").predict(text)).spans or ()
+        except Unavailable:  # the patterns are there without it
+            return ()
+
+    async def _hits(self, passages: Sequence[Passage], missing: list[str]) -> list[Hit]:
+        """The hits of a trace, with their documents as they are now; ids of those that are gone go to ``missing``."""
+        hits = []
+        for passage in passages:
+            try:
+                hits.append(passage.hit(await self.vertical.index("knowledge").get(passage.id)))
+            except NotFound:
+                if passage.id not in missing:
+                    missing.append(passage.id)
+        return hits
 
     async def _said(self, policy: Policy, now: Situation) -> Answer:
+        """What the policy says; with the articles of its templates that the search did not find among the best."""
         answer = policy.answer(now)
-        template = policy.templates.named(answer.template_id)
-        if template and template.article and not answer.citations:
-            return await self._cite(answer, template.article, now.text)
-        return answer
+        cited, parts = list(answer.citations), list[Part]()
+        for part in answer.intents:
+            template = policy.templates.named(part.template_id)
+            wanting = template and template.article and not part.citations and part.action == "answer"
+            if template and wanting and (item := await self._article(template.article, now.text, answer.text)):
+                cited = [*cited, item] if item.id not in [one.id for one in cited] else cited
+                part = part.model_copy(update={"citations": [item.id]})
+            parts.append(part)
+        return answer.model_copy(update={"citations": cited, "intents": parts})
 
-    async def _cite(self, answer: Answer, article: str, text: str) -> Answer:
-        """The answer with its article, which the search did not find among the best."""
+    async def _article(self, name: str | None, *clues: str) -> Evidence | None:
         try:
-            document = await self.vertical.index("knowledge").get(article)
+            document = await self.vertical.index("knowledge").get(name or "")
         except NotFound:
-            return answer
-        cited = passages.evidence(document, passages.best_span(document.text, text, answer.text))
-        return answer.model_copy(update={"citations": [cited]})
+            return None
+        return passages.evidence(document, passages.best_span(document.text, *clues))
 
     async def _answer_at(self, offset: int | None) -> Answer | None:
         if offset is None:
@@ -136,16 +162,11 @@ class Answering:
 
 
 def _trace(now: Situation, answer: Answer, thresholds: Thresholds, previous: int | None) -> Trace:
-    prediction = now.prediction
     return Trace(
+        **reading(now.prediction, now.hits),
         text=now.text,
-        intent=prediction.label,
-        confidence=prediction.confidence,
-        ranking=[Ranked(label=label, probability=p) for label, p in prediction.ranking],
-        abstained=prediction.abstained,
-        familiarity=prediction.familiarity,
-        version=prediction.version,
-        passages=[Passage.of(hit) for hit in now.hits],
+        matters=[TracedMatter(**reading(one.prediction, one.hits), span=one.span) for one in now.matters],
+        details=[TracedDetail(**asdict(span)) for span in now.spans],
         thresholds=thresholds,
         emotion=now.emotion,
         course=list(now.mood.course),

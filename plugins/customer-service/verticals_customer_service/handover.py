@@ -32,17 +32,16 @@ _WORDS: Mapping[str, str] = {
 _ELSE = " You can also write to {support_email}."
 
 
-def rule(now: Situation, answer: Answer, certain: bool, limit: int, human: str = HUMAN) -> Rule | None:
+def rule(now: Situation, answer: Answer, wanted: bool, limit: int) -> Rule | None:
     """Why a person should go on, if one should.
 
     Args:
         now: the message and what is known about it.
         answer: what would be said to it.
-        certain: whether its intent counts as known.
+        wanted: whether the customer is known to want a person.
         limit: answers in a row that may fail; one less for who is upset.
-        human: the intent of who wants a person.
     """
-    asked = bool(_ASKED.match(now.text)) or (certain and now.prediction.label == human)
+    asked = wanted or bool(_ASKED.match(now.text))
     if now.waiting:
         return "waiting" if asked else None
     if asked:
