@@ -35,7 +35,7 @@ class Answering:
 
     async def answer(self, text: str, previous: Answer | None = None) -> Answer:
         """What would be said to ``text`` after the ``previous`` answer."""
-        now = await self._read(text, datetime.now(UTC).date())
+        now = await self.read(text)
         return await self._said(self._policy, replace(now, previous=previous))
 
     async def turn(self, state: State, asked: Event, previous: Answer | None = None) -> tuple[Answer, Trace]:
@@ -44,7 +44,7 @@ class Answering:
         emotion = asked.payload.get("emotion")
         until = [one for one in state.of("customer") if one.offset <= asked.offset]
         now = replace(
-            await self._read(asked.payload["text"], asked.at.date()),
+            await self.read(asked.payload["text"], asked.at.date()),
             previous=last_answer(state) or previous,
             emotion=Emotion.model_validate(emotion) if emotion else None,
             mood=Mood(state.course[: len(until)]),
@@ -99,7 +99,7 @@ class Answering:
         policy: Policy = self.vertical.state["policy"]
         return policy
 
-    async def _read(self, text: str, today: date) -> Situation:
+    async def read(self, text: str, today: date | None = None) -> Situation:
         """What the heads and the index say of a message; its clauses are read with it, in one batch."""
         matter = without_greeting(text)
         skipped = len(text) - len(matter)
@@ -111,6 +111,7 @@ class Answering:
         found = matters.several(clauses, places, others, self._policy.templates.small_talk) if clauses else []
         searched = await asyncio.gather(*(self._search(text[start:end]) for start, end in (one.span for one in found)))
         wanted = [replace(one, hits=own) for one, own in zip(found, searched, strict=True)]
+        today = today or datetime.now(UTC).date()
         return Situation(text, prediction, today, hits, spans=spans, matters=wanted)
 
     async def _search(self, text: str) -> list[Hit]:

@@ -15,7 +15,7 @@ FEELINGS: tuple[Feeling, ...] = get_args(Feeling)
 BAD: tuple[Feeling, ...] = ("frustrated", "angry")
 # From this probability of neutral on a message counts as neutral, as most are; of the feelings that share the rest the
 # likeliest counts, for frustrated and angry are near each other. Chosen on rows the head had not learned from.
-NEUTRAL = 0.3
+NEUTRAL = 0.4
 _VALUES: dict[Feeling, float] = {"satisfied": 1.0, "neutral": 0.0, "confused": -0.3, "frustrated": -0.7, "angry": -1.0}
 _MEMORY = 0.5  # of the mood so far that is left after one more message
 
