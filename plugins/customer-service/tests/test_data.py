@@ -27,7 +27,7 @@ def test_each_feeling_has_sixty_starter_messages_some_of_them_chinese():
 
 
 def test_how_a_customer_feels_is_seen_as_often_as_when_measured(serving):
-    """On held-out messages; the head here is trained alone, in seconds: docs/benchmarks.md has the real one's figures."""
+    """On held-out messages, by a head that is trained alone; docs/benchmarks.md has the figures of the real one."""
     with (Path(__file__).parent / "emotions_held_out.csv").open(encoding="utf-8", newline="") as file:
         rows = [data.Felt.model_validate(row) for row in csv.DictReader(file)]
     assert len(rows) >= 150

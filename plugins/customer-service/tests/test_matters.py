@@ -7,24 +7,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verticals import Prediction, Span
+from verticals import Hit, Prediction, Span
 from verticals_customer_service import matters
 from verticals_customer_service.answering import Answering
-from verticals_customer_service.data import utterances
+from verticals_customer_service.data import articles, utterances
 from verticals_customer_service.emotions import Emotion
 from verticals_customer_service.matters import Matter
 from verticals_customer_service.policy import Situation
 
-from .test_policy import hit, prediction
-
 BASE = "/v1/customer-service"
 HERE = Path(__file__).parent
+ARTICLES = {article.id: article for article in articles()}
 DEVELOPMENT, HELD_OUT = HERE / "matters.csv", HERE / "matters_held_out.csv"
 
 
 def rows(path):
     with path.open(encoding="utf-8", newline="") as file:
         return [(row["text"], row["intents"].split("|")) for row in csv.DictReader(file)]
+
+
+def prediction(label, confidence=0.95):
+    ranking = ((label, confidence), *((other, 0.01) for other in ("delivery_time", "greeting") if other != label))
+    return Prediction(label, confidence, ranking, familiarity=0.7, version="intent@v1")
+
+
+def hit(name):
+    return Hit(ARTICLES[name], 1.0, 0.5, 1, 1, (0, 20))
 
 
 def heard(text, *parts):
