@@ -138,19 +138,21 @@ class Answering:
     async def _said(self, policy: Policy, now: Situation) -> Answer:
         """What the policy says; with the articles of its templates that the search did not find among the best."""
         answer = policy.answer(now)
+        if answer.action == "handover":
+            return answer
         cited, parts = list(answer.citations), list[Part]()
         for part in answer.intents:
             template = policy.templates.named(part.template_id)
-            wanting = template and template.article and not part.citations and part.action == "answer"
-            if template and wanting and (item := await self._article(template.article, now.text, answer.text)):
-                cited = [*cited, item] if item.id not in [one.id for one in cited] else cited
+            wanted = template.article if template and not part.citations else None
+            if wanted and (item := await self._article(wanted, now.text, answer.text)):
+                cited.append(item)
                 part = part.model_copy(update={"citations": [item.id]})
             parts.append(part)
         return answer.model_copy(update={"citations": cited, "intents": parts})
 
-    async def _article(self, name: str | None, *clues: str) -> Evidence | None:
+    async def _article(self, name: str, *clues: str) -> Evidence | None:
         try:
-            document = await self.vertical.index("knowledge").get(name or "")
+            document = await self.vertical.index("knowledge").get(name)
         except NotFound:
             return None
         return passages.evidence(document, passages.best_span(document.text, *clues))
