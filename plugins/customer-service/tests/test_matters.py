@@ -88,7 +88,7 @@ def test_clauses_are_the_whole_message_and_nothing_else(text):
 
 
 def test_only_clauses_that_are_known_well_are_matters():
-    def found(*said, clauses=("where is it going?", "I paid by card.", "how do I pay it?")):
+    def found(*said, clauses=("where is the parcel?", "I paid by card.", "how do I pay it?")):
         places = [(at * 10, at * 10 + 10) for at in range(len(said))]
         return [
             (one.prediction.label, one.span)

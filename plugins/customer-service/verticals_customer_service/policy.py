@@ -98,8 +98,8 @@ class Situation:
             for span in self.spans
             if start <= span.start and span.end <= end
         )
-        alone = {"text": self.text[start:end], "prediction": matter.prediction, "hits": matter.hits, "spans": inside}
-        return replace(self, matters=(), **alone, **changes)
+        text, said = self.text[start:end], matter.prediction
+        return replace(self, text=text, prediction=said, hits=matter.hits, spans=inside, matters=(), **changes)
 
 
 @dataclass(frozen=True)
