@@ -178,7 +178,7 @@ def test_encoding_against_sentence_transformers(texts: list[str]) -> None:
     peer, encoder = models.SentenceTransformer(str(locate().path), device="cpu"), Encoder.open(locate())
     some = texts[:512]
     mean = np.abs(encoder.embed(some[:32]) - peer.encode(some[:32], normalize_embeddings=True)).max()
-    assert mean < 1e-4
+    assert mean < (1e-4 if encoder.precision.name == "fp32" else 2e-2)
     taken: dict[str, list[float]] = {"ours": [], "theirs": []}
     for _ in range(ROUNDS):
         for name, call in (("ours", lambda: encoder.embed(some)), ("theirs", lambda: peer.encode(some))):
@@ -186,7 +186,10 @@ def test_encoding_against_sentence_transformers(texts: list[str]) -> None:
             call()
             taken[name].append(time.perf_counter() - began)
     ours_, theirs_ = (len(some) / statistics.median(taken[name]) for name in ("ours", "theirs"))
-    print(f"\nencoding: {ours_:.0f} texts/s, sentence-transformers {theirs_:.0f} ({ours_ / theirs_:.1f}x)")
+    print(
+        f"\nencoding in {encoder.precision.name}: {ours_:.0f} texts/s, sentence-transformers {theirs_:.0f} "
+        f"({ours_ / theirs_:.1f}x)"
+    )
     assert ours_ >= 3 * theirs_
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
-_LEAST_SHARE, _UNSURE = 0.5, 0.6
+_LEAST_SHARE, _UNSURE = 0.7, 0.8
 _REST_SECONDS = 5.0
 
 

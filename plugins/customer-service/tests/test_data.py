@@ -75,4 +75,4 @@ def test_articles_have_title_topic_and_source():
     assert found.title == "Where is my parcel?"
     assert found.text.startswith("As soon as your order")
     assert found.source == "delivery/where-is-my-parcel.md"
-    assert found.metadata == {"topic": "delivery"}
+    assert found.metadata == {"topic": "delivery", "language": "en"}

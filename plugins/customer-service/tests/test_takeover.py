@@ -46,7 +46,7 @@ class Rehearsal:
 
     def __init__(self, events, policy, stage: Stage, **settings) -> None:
         self.settings = Settings(**settings)
-        self.state = {"policy": policy, "under way": set()}
+        self.state = {"policies": {"en": policy}, "phrases": {}, "under way": set()}
         self.events, self._stage = _Events(events, stage), stage
 
     def head(self, name):
@@ -88,7 +88,7 @@ class _Head:
 
 
 class _Index:
-    async def search(self, text, k):
+    async def search(self, text, **options):
         return []
 
     async def get(self, name):

@@ -25,6 +25,12 @@ def register_datasets() -> Iterator[Dataset]:
         description="What customers write, each with its intent",
     )
     yield Dataset(
+        name="phrases",
+        row="verticals_customer_service.data:Utterance",
+        load="verticals_customer_service.data:phrases",
+        description="What customers write in languages that the encoder does not read, each with its intent",
+    )
+    yield Dataset(
         name="emotions",
         row="verticals_customer_service.data:Felt",
         load="verticals_customer_service.data:emotions",
@@ -76,11 +82,11 @@ def register_heads() -> Iterator[TaskHead]:
 
 @hookimpl
 def register_indexes() -> Iterator[Index]:
-    """The articles that answers rest on."""
+    """The articles and the FAQ that answers rest on."""
     yield Index(
         name="knowledge",
-        documents="verticals_customer_service.data:articles",
-        description="Help articles; every answer cites one",
+        documents="verticals_customer_service.data:documents",
+        description="Help articles and frequent questions; every answer cites one",
     )
 
 

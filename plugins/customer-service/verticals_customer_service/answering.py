@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 
@@ -13,14 +13,14 @@ from verticals import Event, Evidence, Hit, NotFound, ServedVertical, Span, Unav
 from . import matters, passages
 from .answers import Answer, Part
 from .emotions import Emotion, Mood
+from .finding import Found, find, phrases_of
 from .greetings import without_greeting
 from .handover import failures
+from .languages import detect
 from .matters import Matter
 from .policy import Policy, Situation
 from .session import State, last_answer
 from .traces import Passage, Replay, Thresholds, Trace, TracedDetail, TracedMatter, TracedTurn, reading
-
-HITS = 10
 
 
 @dataclass(frozen=True)
@@ -29,30 +29,47 @@ class Answering:
 
     vertical: ServedVertical
 
+    @property
+    def default(self) -> str:
+        """The shop's own language."""
+        language: str = self.vertical.settings.language
+        return language
+
+    def known(self, language: str | None) -> str | None:
+        """``language``, if the shop answers in it."""
+        return language if language in self._policies else None
+
+    def language(self, text: str) -> str | None:
+        """The language of ``text``, if it is plain and one that the shop answers in."""
+        return detect(text, self._policies)
+
     async def emotion(self, text: str) -> Emotion:
         """How the customer feels who wrote ``text``."""
         return Emotion.of(await self.vertical.head("emotion").predict(text))
 
     async def answer(self, text: str, previous: Answer | None = None) -> Answer:
         """What would be said to ``text`` after the ``previous`` answer."""
-        now = await self.read(text)
-        return await self._said(self._policy, replace(now, previous=previous))
+        language = self.language(text) or self.default
+        now = await self.read(text, language=language)
+        return await self._said(self._policies[language], replace(now, previous=previous))
 
     async def turn(self, state: State, asked: Event, previous: Answer | None = None) -> tuple[Answer, Trace]:
         """The answer to a message of a session, with its trace."""
+        language = self.known(asked.payload.get("language")) or self.known(state.language) or self.default
         before = state.last_answer()
         emotion = asked.payload.get("emotion")
         until = [one for one in state.of("customer") if one.offset <= asked.offset]
         now = replace(
-            await self.read(asked.payload["text"], asked.at.date()),
+            await self.read(asked.payload["text"], asked.at.date(), language=language),
             previous=last_answer(state) or previous,
             emotion=Emotion.model_validate(emotion) if emotion else None,
             mood=Mood(state.course[: len(until)]),
             failures=failures(state),
             waiting=state.status == "waiting",
         )
-        answer = await self._said(self._policy, now)
-        trace = _trace(now, answer, self._policy.thresholds, before.offset if before else None)
+        policy = self._policies[language]
+        answer = await self._said(policy, now)
+        trace = _trace(now, answer, policy.thresholds, before.offset if before else None)
         return answer.model_copy(update={"trace_id": secrets.token_hex(12)}), trace
 
     async def traced(self, trace_id: str) -> TracedTurn:
@@ -74,20 +91,23 @@ class Answering:
         """
         turn = await self.traced(trace_id)
         trace, missing = turn.trace, list[str]()
+        hits = await self._again(trace.passages, missing)
+        faq = await self._again(trace.faq, missing)
         now = Situation(
             trace.text,
             trace.prediction,
             trace.today,
-            await self._hits(trace.passages, missing),
+            hits,
             await self._answer_at(trace.previous),
             trace.emotion,
             Mood(tuple(trace.course)),
             trace.failures,
             trace.waiting,
+            faq,
             [Span(one.start, one.end, one.label, one.confidence) for one in trace.details],
-            [Matter(one.span, one.prediction, await self._hits(one.passages, missing)) for one in trace.matters],
+            [await self._matter(one, missing) for one in trace.matters],
         )
-        policy: Policy = self._policy
+        policy = self._policies[self.known(trace.language) or self.default]
         answer = await self._said(replace(policy, thresholds=thresholds), now)
         answer = answer.model_copy(update={"trace_id": trace_id})
         said = turn.answer
@@ -95,28 +115,37 @@ class Answering:
         return Replay(trace_id=trace_id, thresholds=thresholds, answer=answer, changed=changed, missing=missing)
 
     @property
-    def _policy(self) -> Policy:
-        policy: Policy = self.vertical.state["policy"]
-        return policy
+    def _policies(self) -> Mapping[str, Policy]:
+        policies: Mapping[str, Policy] = self.vertical.state["policies"]
+        return policies
 
-    async def read(self, text: str, today: date | None = None) -> Situation:
-        """What the heads and the index say of a message; its clauses are read with it, in one batch."""
+    async def read(self, text: str, today: date | None = None, *, language: str | None = None) -> Situation:
+        """What the heads and the index say of a message; its clauses are read with it, in one batch.
+
+        In a language that the encoder does not read a message stays whole.
+        """
+        language = language or self.language(text) or self.default
+        today = today or datetime.now(UTC).date()
         matter = without_greeting(text)
+        if phrases := phrases_of(self.vertical, language):
+            found = await self._find(matter, language)
+            return Situation(text, phrases.predict(matter), today, found.articles, faq=found.faq)
         skipped = len(text) - len(matter)
         places = [(start + skipped, end + skipped) for start, end in matters.clauses(matter)]
         clauses = [matters.read(text[start:end]) for start, end in places] if len(places) > 1 else []
-        (prediction, *others), hits, spans = await asyncio.gather(
-            self.vertical.head("intent").predict_many([matter, *clauses]), self._search(matter), self._details(text)
+        (prediction, *others), found, spans = await asyncio.gather(
+            self.vertical.head("intent").predict_many([matter, *clauses]),
+            self._find(matter, language),
+            self._details(text),
         )
-        found = matters.several(clauses, places, others, self._policy.templates.small_talk) if clauses else []
-        searched = await asyncio.gather(*(self._search(text[start:end]) for start, end in (one.span for one in found)))
-        wanted = [replace(one, hits=own) for one, own in zip(found, searched, strict=True)]
-        today = today or datetime.now(UTC).date()
-        return Situation(text, prediction, today, hits, spans=spans, matters=wanted)
+        small_talk = self._policies[language].templates.small_talk
+        several = matters.several(clauses, places, others, small_talk) if clauses else []
+        searched = await asyncio.gather(*(self._find(text[slice(*one.span)], language) for one in several))
+        wanted = [replace(one, hits=own.articles, faq=own.faq) for one, own in zip(several, searched, strict=True)]
+        return Situation(text, prediction, today, found.articles, faq=found.faq, spans=spans, matters=wanted)
 
-    async def _search(self, text: str) -> list[Hit]:
-        hits: list[Hit] = await self.vertical.index("knowledge").search(text, k=HITS)
-        return hits
+    async def _find(self, text: str, language: str) -> Found:
+        return await find(self.vertical, text, language, self.default)
 
     async def _details(self, text: str) -> Sequence[Span]:
         try:
@@ -124,8 +153,13 @@ class Answering:
         except Unavailable:  # the patterns are there without it
             return ()
 
-    async def _hits(self, passages: Sequence[Passage], missing: list[str]) -> list[Hit]:
-        """The hits of a trace, with their documents as they are now; ids of those that are gone go to ``missing``."""
+    async def _matter(self, traced: TracedMatter, missing: list[str]) -> Matter:
+        """A matter of a trace, with its hits as in `_again`."""
+        hits, faq = await self._again(traced.passages, missing), await self._again(traced.faq, missing)
+        return Matter(traced.span, traced.prediction, hits, faq)
+
+    async def _again(self, passages: Sequence[Passage], missing: list[str]) -> list[Hit]:
+        """Hits of a trace, on their documents as they are now; those that are gone are noted as ``missing``."""
         hits = []
         for passage in passages:
             try:
@@ -166,9 +200,9 @@ class Answering:
 
 def _trace(now: Situation, answer: Answer, thresholds: Thresholds, previous: int | None) -> Trace:
     return Trace(
-        **reading(now.prediction, now.hits),
+        **reading(now.prediction, now.hits, now.faq),
         text=now.text,
-        matters=[TracedMatter(**reading(one.prediction, one.hits), span=one.span) for one in now.matters],
+        matters=[TracedMatter(**reading(one.prediction, one.hits, one.faq), span=one.span) for one in now.matters],
         details=[TracedDetail(**asdict(span)) for span in now.spans],
         thresholds=thresholds,
         emotion=now.emotion,
@@ -177,6 +211,7 @@ def _trace(now: Situation, answer: Answer, thresholds: Thresholds, previous: int
         waiting=now.waiting,
         previous=previous,
         today=now.today,
+        language=answer.language,
         rule=answer.rule,
         template_id=answer.template_id,
     )

@@ -12,7 +12,7 @@ from .emotions import Emotion
 
 Action = Literal["answer", "ask", "search", "smalltalk", "abstain", "handover", "silent"]
 Rule = Literal[
-    "detail", "completed", "intent", "passage", "nothing", "asked", "failures", "anger", "waiting", "manual", ""
+    "detail", "completed", "intent", "faq", "passage", "nothing", "asked", "failures", "anger", "waiting", "manual", ""
 ]
 
 
@@ -40,8 +40,9 @@ class Answer(BaseModel):
 
     text: str
     action: Action = Field(
-        description="`answer`: from the template of a known intent; `ask`: for a detail it needs; `search`: quoted "
-        "from the best article; `smalltalk`: a greeting and the like; `abstain`: it has no answer and says so; "
+        description="`answer`: from the template of a known intent; `ask`: for a detail it needs; `search`: the FAQ's "
+        "answer, or quoted from the best article; `smalltalk`: a greeting and the like; `abstain`: it has no answer "
+        "and says so; "
         "`handover`: a person is asked to go on; `silent`: a person has the conversation, the assistant says nothing"
     )
     intent: str | None = Field(None, description="The most probable intent; certain only where the action says so")
@@ -56,9 +57,11 @@ class Answer(BaseModel):
         None, description="Out of scope: 0 like the training data, 1 like nothing in it; null where not measured"
     )
     emotion: Emotion | None = Field(None, description="Of the customer's message")
+    language: str = Field("", description="In which it is given, ISO 639-1")
     template_id: str | None = Field(None, description="Of the answer template, if one was used")
     citations: list[Evidence] = Field([], description="The article that the answer rests on, with the passage's span")
     topics: list[str] = Field([], description="Intents to offer instead, where there is no answer")
+    offers: list[str] = Field([], description="The same in words for the customer, who may say them")
     slots: dict[str, str] = Field({}, description="Details that the customer has given so far")
     rule: Rule = Field(
         "",

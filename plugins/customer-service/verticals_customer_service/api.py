@@ -39,6 +39,7 @@ _EXAMPLE_REPLY = {
     ],
     "oos_score": 0.12,
     "emotion": {"label": "neutral", "confidence": 0.91},
+    "language": "en",
     "template_id": "track-parcel-general",
     "citations": [
         {
@@ -51,6 +52,7 @@ _EXAMPLE_REPLY = {
         }
     ],
     "topics": [],
+    "offers": [],
     "slots": {},
     "rule": "intent",
     "version": "intent@v1",
@@ -63,6 +65,15 @@ _EXAMPLE_REPLY = {
 
 def _json(example: object) -> dict[str, object]:
     return {"application/json": {"example": example}}
+
+
+class Beginning(BaseModel):
+    """How a conversation begins."""
+
+    language: str | None = Field(
+        None, pattern="^[a-z]{2}$", examples=["en"],
+        description="That the customer prefers, ISO 639-1: of the greeting, and of answers to what says too little",
+    )  # fmt: skip
 
 
 class Question(BaseModel):
@@ -95,9 +106,9 @@ class FeedbackNoted(BaseModel):
 
 
 @router.post("/sessions", status_code=201)
-async def start_session(vertical: CurrentVertical) -> SessionStarted:
+async def start_session(vertical: CurrentVertical, beginning: Beginning | None = None) -> SessionStarted:
     """Begin a conversation."""
-    return await Conversations(vertical).start()
+    return await Conversations(vertical).start(language=beginning.language if beginning else None)
 
 
 @router.get("/sessions/{session}")

@@ -18,6 +18,7 @@ class SessionStarted(BaseModel):
 
     session: str
     greeting: str
+    language: str | None = Field(None, description="That the customer chose, ISO 639-1")
     channel: str = Field("api", description="The door it came by")
 
 
@@ -35,6 +36,7 @@ class Message(Chained):
     text: str
     key: str | None = None
     emotion: Emotion | None = None
+    language: str | None = Field(None, description="Of the customer's messages; unknown where they say too little")
     agent: str | None = None
     reply_to: int | None = None
     answer: Answer | None = None

@@ -1,4 +1,4 @@
-"""When a person is asked to go on, what the customer is told then, and what the person needs to know."""
+"""When a person is asked to go on, and what the person needs to know."""
 
 from __future__ import annotations
 
@@ -21,15 +21,6 @@ _ASKED = re.compile(
     r"|(?:请|我要|帮我)*(?:转人工客服|转人工|人工客服|人工))\W*$",
     re.IGNORECASE,
 )
-_WORDS: Mapping[str, str] = {
-    "asked": "Of course. I'm passing you on to a colleague, who answers here as soon as one is free.",
-    "failures": "I'm sorry that I could not help. I'm passing you on to a colleague, who answers here as soon as one "
-    "is free; you need not explain it again.",
-    "anger": "I'm sorry about this. I'm passing you on to a colleague, who answers here as soon as one is free; you "
-    "need not explain it again.",
-    "waiting": "A colleague has been asked to go on, and answers here as soon as one is free.",
-}
-_ELSE = " You can also write to {support_email}."
 
 
 def rule(now: Situation, answer: Answer, wanted: bool, limit: int) -> Rule | None:
@@ -60,11 +51,6 @@ def fails(answer: Answer, previous: Answer | None) -> bool:
         return True
     said = answer.action in ("answer", "search") and previous is not None
     return said and previous is not None and answer.text == previous.text
-
-
-def words(why: str) -> str:
-    """What the customer is told; to be filled in with the shop's details."""
-    return _WORDS[why] + _ELSE
 
 
 def failures(state: State) -> int:

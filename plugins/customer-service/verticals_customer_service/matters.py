@@ -71,12 +71,14 @@ class Matter:
     Args:
         span: where the message speaks of it.
         prediction: what the intent head says of that part.
-        hits: what the index finds for it, best first.
+        hits: the articles that the index finds for it, best first.
+        faq: the questions of the FAQ that it finds.
     """
 
     span: Place
     prediction: Prediction
     hits: Sequence[Hit] = ()
+    faq: Sequence[Hit] = ()
 
 
 def clauses(text: str) -> list[Place]:

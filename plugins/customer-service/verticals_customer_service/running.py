@@ -12,7 +12,8 @@ from verticals import ServedVertical
 
 from . import templates
 from .answering import Answering
-from .policy import Policy
+from .phrases import by_language
+from .policy import BY_WORDS, Nearness, Policy
 from .stream import News
 from .traces import Thresholds
 from .webhooks import Deliveries
@@ -27,18 +28,28 @@ async def ready(vertical: ServedVertical) -> AsyncIterator[None]:
     """Read the templates and wake the index and the heads, so that the first customer does not wait."""
     settings = vertical.settings
     constants = {"shop_name": settings.shop_name, "support_email": settings.support_email}
-    answers = await asyncio.to_thread(templates.load, settings.templates, constants)
+    answers = await asyncio.to_thread(templates.load_all, settings.templates, constants, settings.language)
     thresholds = Thresholds(
         confidence=settings.confidence_threshold,
         similarity=settings.similarity_threshold,
         failures=settings.handover_after,
     )
-    vertical.state["policy"] = Policy(answers, thresholds, settings.handover, settings.handover_intent)
+    phrases = by_language(await vertical.rows("phrases"), answers)
+    vertical.state["phrases"] = phrases
+    vertical.state["policies"] = {
+        language: Policy(
+            said,
+            thresholds,
+            settings.handover,
+            settings.handover_intent,
+            BY_WORDS if language in phrases else Nearness(),
+        )
+        for language, said in answers.items()
+    }
     under_way: set[asyncio.Task[Any]] = set()
     vertical.state["under way"] = under_way
-    first = settings.suggestions[0] if settings.suggestions else "Hello"
     answering = Answering(vertical)
-    await asyncio.gather(answering.emotion(first), answering.answer(first))
+    await asyncio.gather(answering.emotion("Hello"), answering.answer("Where is my parcel?"))
     news = vertical.state["news"] = News()
     beside = [asyncio.create_task(_always("the sessions' streams", lambda: news.read(vertical)))]
     if webhook := settings.webhook:

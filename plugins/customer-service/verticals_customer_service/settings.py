@@ -52,10 +52,12 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     shop_name: str = Field("Larkspur & Lane", description="Fills {shop_name} in the answer templates")
-    greeting: str = Field(
-        "Hello, and welcome to {shop_name}! Ask me about orders, delivery, returns, payment or our products.",
-        description="The assistant's first words",
+    language: str = Field(
+        "en",
+        pattern="^[a-z]{2}$",
+        description="The shop's own: of its templates and documents, and of answers where nothing tells another",
     )
+    greeting: str | None = Field(None, description="The assistant's first words, in the shop's own language")
     support_email: str = Field(
         "support@larkspur-and-lane.example", description="Where a person answers; fills {support_email}"
     )
@@ -65,15 +67,8 @@ class Settings(BaseModel):
     similarity_threshold: float = Field(
         0.35, ge=0, le=1, description="Least similarity of an article to be quoted when the intent is not clear"
     )
-    suggestions: list[str] = Field(
-        [
-            "Where is my parcel?",
-            "How do I send something back?",
-            "Something arrived broken",
-            "Which pan works on induction?",
-            "Do you deliver to Ireland?",
-        ],
-        description="Questions that the chat page offers to begin with",
+    suggestions: list[str] | None = Field(
+        None, description="Questions that the chat offers to begin with, in the shop's own language"
     )
     handover: bool = Field(True, description="Whether there are agents whom the assistant may hand over to")
     handover_after: int = Field(
@@ -83,7 +78,11 @@ class Settings(BaseModel):
     burst: int = Field(12, ge=1, description="Messages that one session may send within ten seconds")
     webhook: Webhook | None = Field(None, description="A table of its own: another system that is told what happens")
     chatwoot: Chatwoot | None = Field(None, description="A table of its own: a Chatwoot whose agent bot this is")
-    templates: Path | None = Field(None, description="A file of answer templates to use instead of the starter's")
+    templates: Path | None = Field(
+        None,
+        description="A file of answer templates to use instead of the starter's; those of other languages stand beside "
+        "it, `answers.zh.toml` beside `answers.toml`",
+    )
     order_pattern: str = Field(
         ORDER_PATTERN,
         description="How your order numbers look, a regular expression; they are redacted from imported dialogues",

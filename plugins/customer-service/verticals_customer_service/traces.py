@@ -58,7 +58,8 @@ class Reading(BaseModel):
     abstained: bool = Field(description="The intent head has met nothing like it")
     familiarity: float | None
     version: str
-    passages: list[Passage] = Field(description="What the search found, best first")
+    passages: list[Passage] = Field(description="The articles that the search found, best first")
+    faq: list[Passage] = Field([], description="The questions of the FAQ that it found, best first")
 
     @property
     def prediction(self) -> Prediction:
@@ -95,11 +96,12 @@ class Trace(Reading):
     waiting: bool = Field(description="A person had been asked to go on already")
     previous: int | None = Field(description="Offset of the assistant's message before")
     today: date = Field(description="What words like `tomorrow` count from")
+    language: str = Field("", description="In which it was answered; empty where the shop had only one")
     rule: Rule
     template_id: str | None
 
 
-def reading(prediction: Prediction, hits: Sequence[Hit]) -> dict[str, Any]:
+def reading(prediction: Prediction, hits: Sequence[Hit], faq: Sequence[Hit]) -> dict[str, Any]:
     """The fields of a `Reading`."""
     return {
         "intent": prediction.label,
@@ -109,6 +111,7 @@ def reading(prediction: Prediction, hits: Sequence[Hit]) -> dict[str, Any]:
         "familiarity": prediction.familiarity,
         "version": prediction.version,
         "passages": [Passage.of(hit) for hit in hits],
+        "faq": [Passage.of(hit) for hit in faq],
     }
 
 

@@ -54,8 +54,7 @@ async def rasa_rest(body: UserMessage, vertical: CurrentVertical) -> list[BotMes
     reply = await Conversations(vertical).reply(session, body.message)
     messages = [BotMessage(recipient_id=body.sender, text=text) for text in said]
     if reply.action != "silent":
-        topics = [topic.replace("_", " ").capitalize() for topic in reply.topics]
-        buttons = [Button(title=topic, payload=topic) for topic in topics] or None
+        buttons = [Button(title=offer, payload=offer) for offer in reply.offers] or None
         messages.append(BotMessage(recipient_id=body.sender, text=reply.text, buttons=buttons))
     return messages
 
