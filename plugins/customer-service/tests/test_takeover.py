@@ -76,9 +76,15 @@ class _Head:
     async def predict(self, text):
         await self._stage.turn()
         if self._name == "emotion":
-            return Prediction("angry" if "!" in text else "neutral", 0.9, familiarity=0.8)
+            label = "angry" if "!" in text else "neutral"
+            return Prediction(label, 0.9, ((label, 0.9),), familiarity=0.8)
+        if self._name == "slots":
+            return Prediction(None, 0.9, spans=())
         label = "speak_to_human" if "human" in text else "thanks"
         return Prediction(label, 0.99, ((label, 0.99),), familiarity=0.8, version="intent@v1")
+
+    async def predict_many(self, texts):
+        return [await self.predict(text) for text in texts]
 
 
 class _Index:

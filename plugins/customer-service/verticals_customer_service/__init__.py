@@ -19,7 +19,7 @@ def register_settings() -> str:
 
 @hookimpl
 def register_datasets() -> Iterator[Dataset]:
-    """What customers write, with the intent behind it; and with how they feel."""
+    """What customers write, with the intent behind it, with how they feel, and with its details."""
     yield Dataset(
         name="utterances",
         row="verticals_customer_service.data:Utterance",
@@ -38,11 +38,17 @@ def register_datasets() -> Iterator[Dataset]:
         load="verticals_customer_service.data:emotions",
         description="What customers write, each with how they feel",
     )
+    yield Dataset(
+        name="slots",
+        row="verticals_customer_service.marked:Marked",
+        load="verticals_customer_service.marked:starter",
+        description="What customers write, with the details in it marked",
+    )
 
 
 @hookimpl
 def register_heads() -> Iterator[TaskHead]:
-    """The intent of a message, and how the customer feels."""
+    """The intent of a message, how the customer feels, and the details."""
     yield TaskHead(
         name="intent",
         dataset="utterances",
@@ -59,9 +65,20 @@ def register_heads() -> Iterator[TaskHead]:
         inputs=("text",),
         target="emotion",
         labels=("neutral", "satisfied", "confused", "frustrated", "angry"),
-        recipe=Recipe(method="head"),
+        recipe=Recipe(epochs=5),
         description="How the customer feels",
         example="this is the third time I ask!",
+    )
+    yield TaskHead(
+        name="slots",
+        dataset="slots",
+        objective="tag",
+        inputs=("text",),
+        target="spans",
+        labels=("order_number", "email", "date", "amount", "product"),
+        recipe=Recipe(method="head", casing=True),
+        description="The details in a message",
+        example="the blue teapot of order LL-204518 came broken",
     )
 
 

@@ -5,21 +5,22 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime
 
-from verticals import Event, Hit, NotFound, Prediction, ServedVertical
+from verticals import Event, Evidence, Hit, NotFound, ServedVertical, Span, Unavailable
 
-from . import passages
-from .answers import Answer, Ranked
+from . import matters, passages
+from .answers import Answer, Part
 from .emotions import Emotion, Mood
 from .finding import Found, find, phrases_of
 from .greetings import without_greeting
 from .handover import failures
 from .languages import detect
+from .matters import Matter
 from .policy import Policy, Situation
 from .session import State, last_answer
-from .traces import Passage, Replay, Thresholds, Trace, TracedTurn
+from .traces import Passage, Replay, Thresholds, Trace, TracedDetail, TracedMatter, TracedTurn, reading
 
 
 @dataclass(frozen=True)
@@ -49,30 +50,22 @@ class Answering:
     async def answer(self, text: str, previous: Answer | None = None) -> Answer:
         """What would be said to ``text`` after the ``previous`` answer."""
         language = self.language(text) or self.default
-        prediction, found = await self._read(text, language)
-        today = datetime.now(UTC).date()
-        now = Situation(text, prediction, today, found.articles, previous, faq=found.faq)
-        return await self._said(self._policies[language], now)
+        now = await self.read(text, language=language)
+        return await self._said(self._policies[language], replace(now, previous=previous))
 
     async def turn(self, state: State, asked: Event, previous: Answer | None = None) -> tuple[Answer, Trace]:
         """The answer to a message of a session, with its trace."""
-        text = asked.payload["text"]
         language = self.known(asked.payload.get("language")) or self.known(state.language) or self.default
-        prediction, found = await self._read(text, language)
         before = state.last_answer()
         emotion = asked.payload.get("emotion")
         until = [one for one in state.of("customer") if one.offset <= asked.offset]
-        now = Situation(
-            text,
-            prediction,
-            asked.at.date(),
-            found.articles,
-            last_answer(state) or previous,
-            Emotion.model_validate(emotion) if emotion else None,
-            Mood(state.course[: len(until)]),
-            failures(state),
-            state.status == "waiting",
-            found.faq,
+        now = replace(
+            await self.read(asked.payload["text"], asked.at.date(), language=language),
+            previous=last_answer(state) or previous,
+            emotion=Emotion.model_validate(emotion) if emotion else None,
+            mood=Mood(state.course[: len(until)]),
+            failures=failures(state),
+            waiting=state.status == "waiting",
         )
         policy = self._policies[language]
         answer = await self._said(policy, now)
@@ -102,8 +95,7 @@ class Answering:
             NotFound: there is no trace of this id, or no such version.
         """
         turn = await self.traced(trace_id)
-        trace = turn.trace
-        missing: list[str] = []
+        trace, missing = turn.trace, list[str]()
         hits = await self._again(trace.passages, missing)
         faq = await self._again(trace.faq, missing)
         prediction = trace.prediction
@@ -120,6 +112,8 @@ class Answering:
             trace.failures,
             trace.waiting,
             faq,
+            [Span(one.start, one.end, one.label, one.confidence) for one in trace.details],
+            [await self._matter(one, missing) for one in trace.matters],
         )
         policy = self._policies[self.known(trace.language) or self.default]
         answer = await self._said(replace(policy, thresholds=thresholds), now)
@@ -136,12 +130,44 @@ class Answering:
         policies: Mapping[str, Policy] = self.vertical.state["policies"]
         return policies
 
-    async def _read(self, text: str, language: str) -> tuple[Prediction, Found]:
+    async def read(self, text: str, today: date | None = None, *, language: str | None = None) -> Situation:
+        """What the heads and the index say of a message; its clauses are read with it, in one batch.
+
+        In a language that the encoder does not read a message stays whole.
+        """
+        language = language or self.language(text) or self.default
+        today = today or datetime.now(UTC).date()
         matter = without_greeting(text)
-        found = find(self.vertical, matter, language, self.default)
         if phrases := phrases_of(self.vertical, language):
-            return phrases.predict(matter), await found
-        return await asyncio.gather(self.vertical.head("intent").predict(matter), found)
+            found = await self._find(matter, language)
+            return Situation(text, phrases.predict(matter), today, found.articles, faq=found.faq)
+        skipped = len(text) - len(matter)
+        places = [(start + skipped, end + skipped) for start, end in matters.clauses(matter)]
+        clauses = [matters.read(text[start:end]) for start, end in places] if len(places) > 1 else []
+        (prediction, *others), found, spans = await asyncio.gather(
+            self.vertical.head("intent").predict_many([matter, *clauses]),
+            self._find(matter, language),
+            self._details(text),
+        )
+        small_talk = self._policies[language].templates.small_talk
+        several = matters.several(clauses, places, others, small_talk) if clauses else []
+        searched = await asyncio.gather(*(self._find(text[slice(*one.span)], language) for one in several))
+        wanted = [replace(one, hits=own.articles, faq=own.faq) for one, own in zip(several, searched, strict=True)]
+        return Situation(text, prediction, today, found.articles, faq=found.faq, spans=spans, matters=wanted)
+
+    async def _find(self, text: str, language: str) -> Found:
+        return await find(self.vertical, text, language, self.default)
+
+    async def _details(self, text: str) -> Sequence[Span]:
+        try:
+            return (await self.vertical.head("slots").predict(text)).spans or ()
+        except Unavailable:  # the patterns are there without it
+            return ()
+
+    async def _matter(self, traced: TracedMatter, missing: list[str]) -> Matter:
+        """A matter of a trace, with its hits as in `_again`."""
+        hits, faq = await self._again(traced.passages, missing), await self._again(traced.faq, missing)
+        return Matter(traced.span, traced.prediction, hits, faq)
 
     async def _again(self, passages: Sequence[Passage], missing: list[str]) -> list[Hit]:
         """Hits of a trace, on their documents as they are now; those that are gone are noted as ``missing``."""
@@ -150,24 +176,31 @@ class Answering:
             try:
                 hits.append(passage.hit(await self.vertical.index("knowledge").get(passage.id)))
             except NotFound:
-                missing.append(passage.id)
+                if passage.id not in missing:
+                    missing.append(passage.id)
         return hits
 
     async def _said(self, policy: Policy, now: Situation) -> Answer:
+        """What the policy says; with the articles of its templates that the search did not find among the best."""
         answer = policy.answer(now)
-        template = policy.templates.named(answer.template_id)
-        if template and template.article and not answer.citations:
-            return await self._cite(answer, template.article, now.text)
-        return answer
-
-    async def _cite(self, answer: Answer, article: str, text: str) -> Answer:
-        """The answer with its article, which the search did not find among the best."""
-        try:
-            document = await self.vertical.index("knowledge").get(article)
-        except NotFound:
+        if answer.action == "handover":
             return answer
-        cited = passages.evidence(document, passages.best_span(document.text, text, answer.text))
-        return answer.model_copy(update={"citations": [cited]})
+        cited, parts = list(answer.citations), list[Part]()
+        for part in answer.intents:
+            template = policy.templates.named(part.template_id)
+            wanted = template.article if template and not part.citations else None
+            if wanted and (item := await self._article(wanted, now.text, answer.text)):
+                cited.append(item)
+                part = part.model_copy(update={"citations": [item.id]})
+            parts.append(part)
+        return answer.model_copy(update={"citations": cited, "intents": parts})
+
+    async def _article(self, name: str, *clues: str) -> Evidence | None:
+        try:
+            document = await self.vertical.index("knowledge").get(name)
+        except NotFound:
+            return None
+        return passages.evidence(document, passages.best_span(document.text, *clues))
 
     async def answer_at(self, offset: int | None) -> Answer | None:
         """The assistant's answer at an offset; `None` where there is none."""
@@ -178,17 +211,11 @@ class Answering:
 
 
 def _trace(now: Situation, answer: Answer, thresholds: Thresholds, previous: int | None) -> Trace:
-    prediction = now.prediction
     return Trace(
+        **reading(now.prediction, now.hits, now.faq),
         text=now.text,
-        intent=prediction.label,
-        confidence=prediction.confidence,
-        ranking=[Ranked(label=label, probability=p) for label, p in prediction.ranking],
-        abstained=prediction.abstained,
-        familiarity=prediction.familiarity,
-        version=prediction.version,
-        passages=[Passage.of(hit) for hit in now.hits],
-        faq=[Passage.of(hit) for hit in now.faq],
+        matters=[TracedMatter(**reading(one.prediction, one.hits, one.faq), span=one.span) for one in now.matters],
+        details=[TracedDetail(**asdict(span)) for span in now.spans],
         thresholds=thresholds,
         emotion=now.emotion,
         course=list(now.mood.course),

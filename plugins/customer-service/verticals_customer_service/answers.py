@@ -23,6 +23,18 @@ class Ranked(BaseModel):
     probability: float
 
 
+class Part(BaseModel):
+    """One matter of a message, and how it was answered."""
+
+    intent: str | None
+    probability: float = Field(description="Calibrated, of the intent")
+    span: tuple[int, int] = Field(description="Where the message speaks of it, in characters")
+    action: Action
+    template_id: str | None = None
+    citations: list[str] = Field([], description="Ids of the citations that this part rests on")
+    slots: dict[str, str] = Field({}, description="Details that this part can use")
+
+
 class Answer(BaseModel):
     """What the assistant says to one message, and why; what it does stands apart from what it says."""
 
@@ -36,6 +48,11 @@ class Answer(BaseModel):
     intent: str | None = Field(None, description="The most probable intent; certain only where the action says so")
     confidence: float = Field(0.0, description="Calibrated probability of the intent, 0 to 1")
     ranking: list[Ranked] = Field([], description="The most probable intents, best first")
+    intents: list[Part] = Field(
+        [],
+        description="Each matter that was understood, in the order of the message, which `text` answers in turn; "
+        "where there are several, the other fields tell of the one whose detail is asked for, else of the first",
+    )
     oos_score: float | None = Field(
         None, description="Out of scope: 0 like the training data, 1 like nothing in it; null where not measured"
     )

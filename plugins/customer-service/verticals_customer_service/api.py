@@ -26,6 +26,17 @@ _EXAMPLE_REPLY = {
     "intent": "track_parcel",
     "confidence": 0.97,
     "ranking": [{"label": "track_parcel", "probability": 0.97}, {"label": "parcel_late", "probability": 0.01}],
+    "intents": [
+        {
+            "intent": "track_parcel",
+            "probability": 0.97,
+            "span": [0, 19],
+            "action": "answer",
+            "template_id": "track-parcel-general",
+            "citations": ["where-is-my-parcel"],
+            "slots": {},
+        }
+    ],
     "oos_score": 0.12,
     "emotion": {"label": "neutral", "confidence": 0.91},
     "language": "en",

@@ -112,6 +112,8 @@ def _intent(given: Answer, words: PageWords) -> None:
     understood = given.action in ("answer", "ask", "smalltalk")
     intent = readable(given.intent) if understood else words.unclear.format(intent=readable(given.intent).lower())
     shown = f"{intent} · {given.confidence:.0%}"
+    if len(given.intents) > 1:
+        shown = ", ".join(f"{readable(part.intent or '')} · {part.probability:.0%}" for part in given.intents)
     with html.button(type="button", title=words.understood, **{"aria-haspopup": "dialog"}) as button:
         html.span(shown)
         with ui.menu().classes("cs-ranking").props("no-parent-event") as menu:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from verticals import Progress, Vertical
 
-HEADS = ("intent", "emotion")
+HEADS = ("intent", "emotion", "slots")
 SPLIT = "test"  # early stopping and calibration of the new version have seen the validation rows
 WHY = "improve: not worse than {live} on the {split} rows of {data}"
 

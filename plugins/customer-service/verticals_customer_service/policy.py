@@ -12,6 +12,9 @@ In order:
 4. The intent is not known but an article is near: its passage is quoted.
 5. None of these: the assistant says so, and offers the nearest topics and a person. It never guesses.
 
+A message of several matters gets one answer of several parts, each by these rules, in the order of the message; a
+detail is asked for once at most.
+
 Whatever comes of it, a person is asked to go on where the customer wants one, where answers have failed several times,
 and where the customer stays angry; `handover.py` has these rules. Who is confused or upset is answered in fewer words,
 with what to do next.
@@ -23,14 +26,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import Any
 
-from verticals import Hit, Prediction
+from verticals import Hit, Prediction, Span
 
 from . import handover, passages, slots
-from .answers import Answer, Ranked
+from .answers import Answer, Part, Ranked
 from .emotions import Emotion, Mood
 from .handover import HUMAN
 from .languages import length
+from .matters import Matter, Place
 from .templates import Template, Templates
 from .traces import Thresholds
 
@@ -38,6 +43,7 @@ BARE = 3  # words at most of a message that is a detail and no more
 RANKED = 5  # intents shown with an answer
 SHORT = 200  # characters of an answer to who is confused or upset, if its first sentence is not longer
 OFFERED = 3  # topics offered when there is no answer
+_UNDERSTOOD = ("detail", "completed", "intent")  # rules by which the intent counts as known
 # Details that stay true for the whole conversation; a date or a sum belongs to the question it came with.
 LASTING = ("order_number", "email")
 # Set by hand on the development questions of the tests; "How well it answers" in the README has the held-out figures.
@@ -69,6 +75,10 @@ class Situation:
         failures: how many answers in a row have not helped, before this one.
         waiting: whether a person has been asked to go on already.
         faq: the questions of the FAQ that the index finds for it, best first.
+        spans: what the head `slots` found in the message.
+        matters: what the customer wants, in order, where it is several things.
+        given: details that the rest of the message gives, where this is one matter of several.
+        may_ask: whether the answer may be a question for a detail.
     """
 
     text: str
@@ -81,6 +91,23 @@ class Situation:
     failures: int = 0
     waiting: bool = False
     faq: Sequence[Hit] = ()
+    spans: Sequence[Span] = ()
+    matters: Sequence[Matter] = ()
+    given: Mapping[str, str] = field(default_factory=dict)
+    may_ask: bool = True
+
+    def part(self, matter: Matter, **changes: Any) -> Situation:
+        """The situation of one matter of the message alone."""
+        start, end = matter.span
+        inside = tuple(
+            replace(span, start=span.start - start, end=span.end - start)
+            for span in self.spans
+            if start <= span.start and span.end <= end
+        )
+        text, said = self.text[start:end], matter.prediction
+        return replace(
+            self, text=text, prediction=said, hits=matter.hits, faq=matter.faq, spans=inside, matters=(), **changes
+        )
 
 
 @dataclass(frozen=True)
@@ -125,18 +152,61 @@ class Policy:
 
     def answer(self, now: Situation) -> Answer:
         """The answer to one message; see the module for the order of the rules."""
-        answer = self._answered(now)
+        parts = self._parts(now)
+        answer = self._joined(now, parts)
         if not self.handover:
             return answer
-        limit = self.thresholds.failures
-        if rule := handover.rule(now, answer, self._certain(now), limit, self.human):
-            said = self.templates.said(f"handover_{rule}")
-            return self._answer(now, text=said, action="handover", rule=rule, slots=answer.slots)
-        return answer
+        several = len(parts) > 1
+        wanted = any(one.intent == self.human for _, one in parts) if several else self._wants_human(now)
+        rule = handover.rule(now, answer, wanted, self.thresholds.failures)
+        if rule is None:
+            return answer
+        said, cited = [self.templates.said(f"handover_{rule}")], []
+        if several and rule == "asked":  # the rest of the message is answered all the same
+            said = [one.text for _, one in parts if one.action in ("answer", "search")] + said
+            cited = answer.citations
+        known, understood = answer.slots, answer.intents
+        return self._answer(
+            now, text="\n\n".join(said), action="handover", rule=rule, citations=cited, slots=known, intents=understood
+        )
+
+    # Several matters
+
+    def _parts(self, now: Situation) -> list[tuple[Place, Answer]]:
+        """The answers to the matters of a message, each with where it speaks of it; one where it is one matter."""
+        before = now.previous.slots if now.previous else {}
+        known = {**before, **slots.find(now.text, now.today, spans=now.spans)} if now.matters else {}
+        given = {name: value for name, value in known.items() if name in LASTING}
+        parts: list[tuple[Place, Answer]] = []
+        for place, matter in enumerate(now.matters):
+            part = now.part(
+                matter,
+                given=given,
+                previous=now.previous if place == 0 else None,
+                may_ask=not any(one.action == "ask" for _, one in parts),
+            )
+            answer = self._answered(part)
+            if answer.action != "abstain":
+                parts.append((matter.span, answer))
+        return parts if len(parts) > 1 else [((0, len(now.text)), self._answered(now))]
+
+    def _joined(self, now: Situation, parts: Sequence[tuple[Place, Answer]]) -> Answer:
+        """One answer of all parts; whose detail it asks for, or else the first, is what it is about."""
+        answers = [one for _, one in parts]
+        main = next((one for one in answers if one.action == "ask"), answers[0])
+        texts = [one.text for one in answers]
+        if (first := next((one for one in answers if one.action == "answer"), None)) and _short(now.emotion):
+            texts = [passages.shortened(one.text, SHORT) if one.action == "answer" else one.text for one in answers]
+            texts.append(self._next_step(first))
+        cited = {item.id: item for one in answers for item in one.citations}
+        known = {name: value for one in answers for name, value in one.slots.items()}
+        understood = [_part(span, one) for span, one in parts if len(parts) > 1 or one.rule in _UNDERSTOOD]
+        joined = {"text": "\n\n".join(texts), "citations": list(cited.values()), "slots": known, "intents": understood}
+        return main.model_copy(update=joined)
 
     def _answered(self, now: Situation) -> Answer:
         asked = self._open_question(now.previous)
-        found = slots.find(now.text, now.today, expected=asked.slots if asked else ())
+        found = slots.find(now.text, now.today, expected=asked.slots if asked else (), spans=now.spans)
         known = self._known_slots(now, asked, found)
         if asked and (answer := self._resumed(now, asked, found, known)):
             return answer
@@ -160,7 +230,7 @@ class Policy:
         before = now.previous.slots if now.previous else {}
         same_matter = asked is not None or (now.previous and now.previous.intent == now.prediction.label)
         kept = {name: value for name, value in before.items() if same_matter or name in LASTING}
-        return {**kept, **found}
+        return {**kept, **now.given, **found}
 
     def _resumed(
         self, now: Situation, asked: Template, found: Mapping[str, str], known: Mapping[str, str]
@@ -187,6 +257,9 @@ class Policy:
         return next((t for t in group if not t.missing(known) and any(slot in found for slot in t.slots)), None)
 
     # 2. A known intent
+
+    def _wants_human(self, now: Situation) -> bool:
+        return now.prediction.label == self.human and self._certain(now)
 
     def _certain(self, now: Situation) -> bool:
         """Whether the intent may be taken as known: the head is sure, or it is half sure and the index agrees."""
@@ -217,13 +290,14 @@ class Policy:
             for template in group
             if not template.missing(known) and any(slot in found or slot == "order_number" for slot in template.slots)
         ]
-        return max(personal, key=lambda template: len(template.slots)) if personal else group[0]
+        if personal:
+            return max(personal, key=lambda template: len(template.slots))
+        open_to_all = (template for template in group if not template.missing(known))
+        return group[0] if now.may_ask else next(open_to_all, group[0])
 
     def _said(self, now: Situation, template: Template, known: Mapping[str, str], rule: str) -> Answer:
         missing = template.missing(known)
         text = self.templates.say(template.ask if missing else template.text, known)
-        if template.article and not missing:
-            text = self._in_short(now, text, template, known)
         action = "ask" if missing else "answer" if template.article else "smalltalk"
         own = [hit for hit in (*now.hits, *now.faq) if hit.document.id == template.article]
         related = [hit for hit in now.hits[:1] if (hit.similarity or 0.0) >= RELATED and hit not in own]
@@ -232,16 +306,13 @@ class Policy:
             now, text=text, action=action, rule=rule, template_id=template.id, citations=cited, slots=dict(known)
         )
 
-    def _in_short(self, now: Situation, text: str, template: Template, known: Mapping[str, str]) -> str:
-        """For who is confused or upset: fewer words, and what to do next."""
-        if now.emotion is None or now.emotion.label not in ("confused", "frustrated", "angry"):
-            return text
-        wanted = next((t for t in self.templates.of(template.intent) if "order_number" in t.missing(known)), None)
-        if wanted and not template.slots:
-            step = self.templates.said("next_number")
-        else:
-            step = self.templates.said("next_person" if self.handover else "next_mail")
-        return f"{passages.shortened(text, SHORT)}\n\n{step}"
+    def _next_step(self, answer: Answer) -> str:
+        """What to do next, for who is confused or upset."""
+        template = self.templates.named(answer.template_id)
+        others = self.templates.of(template.intent) if template and not template.slots else ()
+        if any("order_number" in other.missing(answer.slots) for other in others):
+            return self.templates.said("next_number")
+        return self.templates.said("next_person" if self.handover else "next_mail")
 
     # 3. The FAQ
 
@@ -303,6 +374,23 @@ class Policy:
                 **fields,
             }
         )
+
+
+def _short(emotion: Emotion | None) -> bool:
+    """Whether the answer should be a short one."""
+    return emotion is not None and emotion.label in ("confused", "frustrated", "angry")
+
+
+def _part(span: Place, answer: Answer) -> Part:
+    return Part(
+        intent=answer.intent,
+        probability=answer.confidence,
+        span=span,
+        action=answer.action,
+        template_id=answer.template_id,
+        citations=[item.id for item in answer.citations],
+        slots=answer.slots,
+    )
 
 
 def _about(now: Situation) -> Situation:

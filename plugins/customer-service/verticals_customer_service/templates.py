@@ -58,6 +58,13 @@ class Templates:
         """The templates of an intent; none for an intent nobody wrote one for."""
         return self.by_intent.get(intent or "", ())
 
+    @property
+    def small_talk(self) -> frozenset[str]:
+        """The intents that no article speaks to and no detail is needed for, such as a greeting."""
+        return frozenset(
+            intent for intent, group in self.by_intent.items() if not any(one.article or one.slots for one in group)
+        )
+
     def named(self, identifier: str | None) -> Template | None:
         """The template of this id."""
         return next((t for group in self.by_intent.values() for t in group if t.id == identifier), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -48,10 +49,9 @@ class Passage(BaseModel):
         )
 
 
-class Trace(BaseModel):
-    """All that one answer depended on."""
+class Reading(BaseModel):
+    """What head and index said of a message, or of a part of it."""
 
-    text: str = Field(description="The customer's message")
     intent: str | None
     confidence: float
     ranking: list[Ranked] = Field(description="All intents, best first")
@@ -60,6 +60,35 @@ class Trace(BaseModel):
     version: str
     passages: list[Passage] = Field(description="The articles that the search found, best first")
     faq: list[Passage] = Field([], description="The questions of the FAQ that it found, best first")
+
+    @property
+    def prediction(self) -> Prediction:
+        """What the intent head had said."""
+        ranking = tuple((one.label, one.probability) for one in self.ranking)
+        return Prediction(self.intent, self.confidence, ranking, self.abstained, self.familiarity, version=self.version)
+
+
+class TracedMatter(Reading):
+    """One matter of several."""
+
+    span: tuple[int, int] = Field(description="Where the message speaks of it")
+
+
+class TracedDetail(BaseModel):
+    """What the head `slots` found."""
+
+    start: int
+    end: int
+    label: str
+    confidence: float
+
+
+class Trace(Reading):
+    """All that one answer depended on."""
+
+    text: str = Field(description="The customer's message")
+    matters: list[TracedMatter] = Field([], description="What the customer wanted, where it was several things")
+    details: list[TracedDetail] = Field([], description="What the head `slots` found in the message")
     thresholds: Thresholds
     emotion: Emotion | None
     course: list[Feeling] = Field(description="The customer's feelings, this message's last")
@@ -71,11 +100,19 @@ class Trace(BaseModel):
     rule: Rule
     template_id: str | None
 
-    @property
-    def prediction(self) -> Prediction:
-        """What the intent head had said."""
-        ranking = tuple((one.label, one.probability) for one in self.ranking)
-        return Prediction(self.intent, self.confidence, ranking, self.abstained, self.familiarity, version=self.version)
+
+def reading(prediction: Prediction, hits: Sequence[Hit], faq: Sequence[Hit]) -> dict[str, Any]:
+    """The fields of a `Reading`."""
+    return {
+        "intent": prediction.label,
+        "confidence": prediction.confidence,
+        "ranking": [Ranked(label=label, probability=p) for label, p in prediction.ranking],
+        "abstained": prediction.abstained,
+        "familiarity": prediction.familiarity,
+        "version": prediction.version,
+        "passages": [Passage.of(hit) for hit in hits],
+        "faq": [Passage.of(hit) for hit in faq],
+    }
 
 
 class TracedTurn(BaseModel):
