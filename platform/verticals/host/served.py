@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import threading
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -59,7 +59,7 @@ class ServedVertical:
     """
 
     def __init__(self, vertical: Vertical, queue: Queue | RemoteQueue) -> None:
-        self._vertical = vertical
+        self._vertical, self._queue = vertical, queue
         self.name, self.title, self.settings = vertical.name, vertical.title, vertical.settings
         self.events = ServedEvents(vertical.events)
         self.state: dict[str, Any] = {}
@@ -84,10 +84,17 @@ class ServedVertical:
     def head(self, name: str) -> ServedHead:
         """A head.
 
+        Args:
+            name: as it is declared; of another plugin's head with the plugin, such as ``my-words/reply``.
+
         Raises:
             NotFound: it is not declared; the nearest is suggested.
         """
-        self._vertical.head(name)
+        if "/" not in name:
+            self._vertical.head(name)
+        elif name not in self._heads:
+            plugin, _, own = name.partition("/")
+            self._heads[name] = ServedHead(self._vertical.host[plugin].head(own), self._queue).of(self.tenant)
         return self._heads[name]
 
     def index(self, name: str) -> ServedIndex:
@@ -97,6 +104,10 @@ class ServedVertical:
             NotFound: it is not declared; the nearest is suggested.
         """
         return ServedIndex(self._vertical.index(name, self.tenant))
+
+    async def embed(self, texts: Sequence[str]) -> Any:
+        """Vectors of the shared encoder, of length 1, float32 [n, dimension]: near where texts mean nearly the same."""
+        return await in_thread(self._vertical.host.engine.embed, list(texts))
 
     async def rows(self, dataset: str) -> list[dict[str, Any]]:
         """The rows of a data set's current version, as plain mappings with their ``split``.

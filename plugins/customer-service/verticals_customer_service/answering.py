@@ -14,6 +14,7 @@ from . import passages
 from .answers import Answer, Ranked
 from .emotions import Emotion, Mood
 from .finding import Found, find, phrases_of
+from .generating import Phrasing
 from .greetings import without_greeting
 from .handover import failures
 from .languages import detect
@@ -77,6 +78,10 @@ class Answering:
         policy = self._policies[language]
         answer = await self._said(policy, now)
         trace = _trace(now, answer, policy.thresholds, before.offset if before else None)
+        phrasing: Phrasing | None = self.vertical.state.get("phrasing")
+        if phrasing and answer.action == "search":
+            answer, generation = await phrasing.phrase(text, answer)
+            trace = trace.model_copy(update={"generation": generation})
         return answer.model_copy(update={"trace_id": secrets.token_hex(12)}), trace
 
     async def traced(self, trace_id: str) -> TracedTurn:
@@ -115,8 +120,10 @@ class Answering:
         )
         policy = self._policies[self.known(trace.language) or self.default]
         answer = await self._said(replace(policy, thresholds=thresholds), now)
+        said, generation = turn.answer, trace.generation
+        if generation and generation.used and answer.text == generation.instead:
+            answer = answer.model_copy(update={"text": said.text, "citations": said.citations, "phrased": True})
         answer = answer.model_copy(update={"trace_id": trace_id})
-        said = turn.answer
         changed = (answer.action, answer.text) != (said.action, said.text)
         return Replay(trace_id=trace_id, thresholds=thresholds, answer=answer, changed=changed, missing=missing)
 
