@@ -1,4 +1,4 @@
-"""Answers in a generator's words: asked with passages as data, and used only where the passages support each sentence."""
+"""Answers in a generator's words: asked with passages as data, used only where these support each sentence."""
 
 from __future__ import annotations
 

@@ -7,10 +7,10 @@ import time
 from dataclasses import dataclass
 
 from verticals import Evidence
+from verticals_customer_service.answers import Answer
+from verticals_customer_service.settings import Generator
+from verticals_customer_service.traces import Generation
 
-from ..answers import Answer
-from ..settings import Generator
-from ..traces import Generation
 from .prompt import NO_ANSWER, visible
 from .sources import Failed, Source
 from .support import Checked, Embed, check

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import httpx
 
 from verticals import PlatformError, ServedVertical
+from verticals_customer_service.settings import Generator
 
-from ..settings import Generator
 from .prompt import fields, messages
 
 _LARGEST = 256 * 1024  # bytes of an answer that are read

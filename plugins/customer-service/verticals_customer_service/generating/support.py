@@ -22,6 +22,7 @@ from functools import cached_property
 
 import numpy as np
 
+from .english import SMALL
 from .words import Said, said
 
 #: Vectors of length 1 of texts, [n, dimension].
@@ -45,10 +46,6 @@ _ORDER = re.compile(
     r"|^\W*(?:say|reply|respond|answer|output|print|repeat|write)\b.{0,30}(?:\bthat\b|\bwith\b|:|\bonly\b|[\"“])"
     r"|\b(?:language model|system prompt|as an ai|jailbreak|developer mode)\b",
     re.IGNORECASE | re.MULTILINE,
-)
-_ENGLISH = frozenset(
-    "the a an of to in is are and or you your we our for with on at by it this that not be can as from if do does will "
-    "have has us i my may must until after before".split()
 )
 
 
@@ -240,7 +237,7 @@ def _parts(sentence: str) -> list[str]:
 def _is_english(text: str) -> bool:
     words = re.findall(r"[^\W\d_]+", text.lower())
     latin = sum(word.isascii() for word in words)
-    return bool(words) and latin >= 0.8 * len(words) and (len(words) < 4 or bool(_ENGLISH & set(words)))
+    return bool(words) and latin >= 0.8 * len(words) and (len(words) < 4 or bool(SMALL & set(words)))
 
 
 def _folded(text: str) -> str:

@@ -1,61 +1,12 @@
-"""What a statement says, as far as words show it: what it speaks of, quantities, names, and whether it says "not".
-
-English is understood. The lists are short on purpose: each line can be shown to whoever asks why a sentence was refused.
-"""
+"""What a statement says, as far as words show it: what it speaks of, quantities, names, and whether it says "not"."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-_PHRASES = (  # what is said in several words, or in several ways, in one
-    (re.compile(r"\b(?:at no|with no|without|no)(?: extra| additional| further)? (?:charge|cost|fee)s?\b"), " free "),
-    (re.compile(r"\bfree of charge\b|\bcosts? nothing\b|\bpays? nothing\b|\bfor nothing\b"), " free "),
-    (re.compile(r"\bnothing is charged\b"), " not charged "),
-    (re.compile(r"\b(?:send|sent|sending|sends|take|taken|takes|bring|brought|give|given) (?:\w+ ){0,2}?back\b"), " return "),
-    (re.compile(r"\b(?:tak|took|tak(?:e|en|es|ing)) (?:it |that |this )?off\b"), " deduct "),
-    (re.compile(r"\bas long as\b"), " while "),
-    (re.compile(r"\bas soon as\b"), " once "),
-    (re.compile(r"\bat once\b|\bright away\b|\bstraight away\b"), " immediately "),
-    (re.compile(r"\bno longer\b|\bnot any more\b"), " not "),
-    (re.compile(r"\b(?:in|out) stock\b"), lambda match: f" {match.group().replace(' ', '')} "),
-    (re.compile(r"\be-?mails?\b"), " email "),
-    (re.compile(r"\bcheck(?:ing)?[ -]in\b"), " checkin "),
-)  # fmt: skip
-_STOP = frozenset(
-    "a about above across after all also am an and any are as at away back be because been before being below between "
-    "but by can come could did do does doing down during either else even for from go had has have having he her here "
-    "him his how i if in into is it its itself just let like may me might mine must my of off on one only onto or other "
-    "our ours out over own please put shall she should so some such take than that the their theirs them then there "
-    "these they this those though through to too under until up upon us very was way we well were what when where "
-    "whether which while who whom whose why will with within would yes you your yours yourself s d ll m re ve t "
-    "not no never none nor neither nothing nobody cannot once still yet however need soon again make made become".split()
-)
-_NEGATIONS = frozenset(
-    "not no never none nor neither nothing nobody cannot unable impossible excluded exclude excludes refuse refused "
-    "except".split()
-)
-# What changes a promise; it must stand in what supports the sentence.
-_LOADING = (
-    "always guarantee promise immediate instant free all any anyone ever forever unlimited full whole every "
-    "never definitely certain automatic approve cancel already entire total compensate apologise voucher discount "
-    "today tomorrow tonight soon lifetime"
-)
-_PAIRS = (
-        "before after", "with without", "open close", "first last", "minimum maximum", "used unused", "hot cold",
-        "above below", "more less", "earlier later", "start end", "weekday weekend", "inside outside", "can must",
-        "online airport", "year month", "hour minute", "day month", "buyer seller", "we you", "accept refuse",
-        "included excluded", "until from", "cheap expensive", "large small", "lower higher", "over under",
-)  # fmt: skip
-_NUMBERS = dict(
-    zip(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen twenty".split(),
-        map(str, range(21)),
-        strict=True,
-    )
-) | {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "ninety": "90", "hundred": "100", "noon": "12",
-     "midnight": "24", "half": "0.5", "twice": "2", "double": "2"}  # fmt: skip
+from . import english
+
 _TOKEN = re.compile(
     r"https?://\S+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\d[\d,.:]*\d|\d|[^\W\d_]+(?:['’][^\W\d_]+)?|[£$€¥%]", re.UNICODE
 )
@@ -121,14 +72,14 @@ def said(text: str) -> Said:
         frozenset(forms),
         tuple(_quantities(forms)),
         frozenset(_names(text)),
-        any(form in _NEGATIONS or form.endswith(("n't", "n’t")) for form in forms),
+        any(form in english.NEGATIONS or form.endswith(("n't", "n’t")) for form in forms),
     )
 
 
 def _tokens(text: str) -> list[str]:
     lowered = text.lower().replace("’", "'").replace("can't", "cannot").replace("won't", "will not")
     lowered = re.sub(r"n't\b", " not", lowered)
-    for pattern, instead in _PHRASES:
+    for pattern, instead in english.PHRASES:
         lowered = pattern.sub(instead, lowered)
     return _TOKEN.findall(lowered)
 
@@ -139,7 +90,7 @@ def _form(token: str) -> str:
         return _value(token)
     token = token.removesuffix("'s")
     root = _root(token)
-    return _NUMBERS.get(token) or _SAME.get(root, root)
+    return english.NUMBERS.get(token) or _SAME_ROOTS.get(root, root)
 
 
 def _value(token: str) -> str:
@@ -195,41 +146,7 @@ def _names(text: str) -> list[str]:
     return names
 
 
-_SAME = {
-    _root(word): _root(group.split()[0])
-    for group in (
-        "get receive obtain",
-        "cost price charge fee",
-        "parcel package packet",
-        "send ship dispatch post deliver delivery dispatched sent shipped shipment shipping",
-        "buy purchase bought",
-        "choose select pick chosen selected",
-        "allow permit may welcome possible",
-        "contact reach write",
-        "deduct subtract",
-        "change alter edit modify amend",
-        "need require",
-        "each every",
-        "minimum least",
-        "maximum most",
-        "item goods article product thing",
-        "show display appear",
-        "pay paid",
-        "keep kept hold held",
-        "begin start began",
-        "leave left",
-        "further another additional extra more",
-        "include included",
-        "valid last",
-        "offer available",
-        "repay refund",
-        "person customer",
-        "usual normal usually normally",
-        "replace replacement",
-        "document papers",
-    )
-    for word in group.split()
-}
-_STOP_FORMS = frozenset({_form(word) for word in _STOP} | _STOP)
-_LOADED = frozenset(_form(word) for word in _LOADING.split())
-_OPPOSITES = tuple(frozenset(_form(word) for word in pair.split()) for pair in _PAIRS)
+_SAME_ROOTS = {_root(word): _root(group.split()[0]) for group in english.SAME for word in group.split()}
+_STOP_FORMS = english.SMALL | {_form(word) for word in english.SMALL}
+_LOADED = frozenset(_form(word) for word in english.LOADED)
+_OPPOSITES = tuple(frozenset(_form(word) for word in pair.split()) for pair in english.OPPOSITES)
