@@ -23,6 +23,9 @@ PHRASES = tuple(
         (r"\bat once\b|\bright away\b|\bstraight away\b", "immediately"),
         (r"\bno longer\b|\bnot any more\b", "not"),
         (r"\be-?mails?\b", "email"),
+        # Who does it, and who pays.
+        (r"\bby (us|you)\b", r"by\1"),
+        (r"\b(we|you) (?:will |must |have to |only |just )?pays?\b", r"\1pay pay"),
         (r"\bcheck(?:ing)?[ -]in\b", "checkin"),
     )
 )
@@ -69,10 +72,11 @@ NEGATIONS = _set(
 )
 # What makes a promise larger or smaller.
 LOADED = _set(
-    "always guarantee promise immediately instantly free all any anyone ever forever unlimited full whole every never "
-    "definitely certainly automatically approve cancel already entire total compensate apologise voucher discount "
-    "today tomorrow tonight soon lifetime"
+    "i me my byus byyou wepay youpay always guarantee promise immediately instantly free all any anyone ever forever "
+    "unlimited full whole every never definitely certainly automatically approve cancel already entire total "
+    "compensate apologise voucher discount today tomorrow tonight soon lifetime"
 )
+# Of each line a statement has the same word as what supports it, where that has one of them at all.
 OPPOSITES = (
     "before after",
     "with without",
@@ -80,16 +84,17 @@ OPPOSITES = (
     "first last",
     "minimum maximum",
     "used unused",
-    "hot cold",
+    "hot cold warm",
+    "red orange yellow green blue white black grey brown pink purple",
+    "monday tuesday wednesday thursday friday saturday sunday",
+    "january february march april june july august september october november december",
     "above below",
     "less more",
     "earlier later",
     "weekday weekend",
     "inside outside",
     "online airport",
-    "year month",
-    "hour minute",
-    "day month",
+    "second minute hour day week month year",
     "buyer seller",
     "accept refuse",
     "included excluded",

@@ -33,6 +33,7 @@ COVERED = 0.6  # share of a statement's content words that the sentence which su
 COVERED_BY_MEANING = 0.4  # the same where the encoder says that both mean nearly the same
 SAME_MEANING = 0.75  # cosine from which they do
 NEAR = 0.35  # cosine below which no words help
+_AS_GOOD = 0.85  # of the best sentence's share of words: others that have so much may support a statement too
 
 _SENTENCE = re.compile(r"[^\n]+?(?:[.!?]+[\"”’)]*(?=\s|$)|[。！？]+[”」』]*|(?=\n)|$)")
 _MARK = re.compile(r"^\s*(?:[-*•]|\d+\.)\s+")
@@ -72,15 +73,21 @@ class Checked:
 
 @dataclass(frozen=True)
 class _Source:
-    """A sentence of a passage, with what stands around it."""
+    """A sentence of a passage, or a point of a list with the line that leads to it."""
 
     passage: int
     text: str
-    around: str
+    before: str = ""  # the sentence before it
+    lead: str = ""
 
     @cached_property
     def said(self) -> Said:
-        return said(self.text)
+        return said(f"{self.lead} {self.text}")
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """All words here and in the sentence before, as they stand."""
+        return frozenset(re.findall(r"[\w@.:/'+-]*\w", _folded(f"{self.before} {self.lead} {self.text}")))
 
     @cached_property
     def parts(self) -> list[Said]:
@@ -88,7 +95,13 @@ class _Source:
 
     @cached_property
     def context(self) -> Said:
-        return said(self.around)
+        return said(self.before)
+
+    def covers(self, claim: Said) -> float:
+        """Share of a statement's content words that stand here; those of the sentence before count half."""
+        here = claim.content & self.said.content
+        near = claim.content & self.context.content - here
+        return (len(here) + 0.5 * len(near)) / len(claim.content) if claim.content else 1.0
 
 
 async def check(text: str, passages: Sequence[str], embed: Embed) -> Checked:
@@ -133,62 +146,59 @@ def _judge(sentence: str, sources: Sequence[_Source], near: Sequence[float]) -> 
         return (verbatim,)
     if not _is_english(sentence):
         return "it is not in English, and no passage says it word for word"
-    everything = frozenset().union(*(one.said.every | one.context.every for one in sources))
-    spoken = {word for one in sources for word in re.findall(r"[\w@.:/'+-]+", _folded(f"{one.around} {one.text}"))}
-    whole = said(sentence)
-    for name in sorted(whole.names):
-        if name not in spoken and name.rstrip("s") not in spoken and said(name).content - everything:
-            return f"“{name}” stands in none of the passages"
+    names = said(sentence).names | _first_name(sentence, sources)
     supporting: list[int] = []
     for part in _parts(sentence):
-        reason = "no passage says so"
-        claim = said(part)
-        order = sorted(range(len(sources)), key=lambda at: (-_overlap(claim, sources[at]), -near[at]))
-        for at in order[:3]:
-            reason_here = _unsupported_by(claim, sources[at], near[at])
-            if reason_here is None:
+        claim, words = said(part), _folded(part)
+        own = [name for name in names if name in words]
+        ranks = [one.covers(claim) + 0.1 * _shared(claim, one) for one in sources]
+        best = sorted(range(len(sources)), key=lambda at: (-ranks[at], -near[at]))
+        reasons = []
+        for at in (one for one in best if ranks[one] >= _AS_GOOD * ranks[best[0]]):
+            reason = _unsupported_by(claim, own, sources[at], near[at])
+            if reason is None:
                 supporting.append(sources[at].passage)
                 break
-            if at == order[0]:
-                reason = reason_here
+            reasons.append(reason)
         else:
-            return reason
+            return reasons[0]
     return tuple(dict.fromkeys(supporting))
 
 
-def _unsupported_by(claim: Said, source: _Source, near: float) -> str | None:
+def _unsupported_by(claim: Said, names: Sequence[str], source: _Source, near: float) -> str | None:
     """Why a sentence of a passage does not support a statement; `None` where it does."""
     have, around = source.said, source.context
     if near < NEAR:
         return "no passage is about that"
-    known = have.content | around.content
-    covered = len(claim.content & known) / len(claim.content) if claim.content else 1.0
-    if covered < (COVERED_BY_MEANING if near >= SAME_MEANING else COVERED):
-        return f"no passage says so: {', '.join(sorted(claim.content - known))}"
+    if source.covers(claim) < (COVERED_BY_MEANING if near >= SAME_MEANING else COVERED):
+        return f"no passage says so: {', '.join(sorted(claim.content - have.content))}"
+    for name in names:
+        if name not in source.words and name.rstrip("s") not in source.words:
+            return f"“{name}” stands in no passage that says so"
     for quantity in claim.quantities:
         if not any(quantity.fits(one) for one in (*have.quantities, *around.quantities)):
-            return f"{quantity.value} stands in no passage that says so"
+            return f"“{quantity.value}” stands in no passage that says so"
     if missing := claim.loaded - have.every - around.every:
         return f"“{min(missing)}” stands in no passage that says so"
     part = max(source.parts, key=lambda one: len(one.content & claim.content), default=have)
     if claim.contradicts(part if part.content & claim.content else have):
         return "the passage says the opposite"
-    negated = part.negated or (around.negated and _leads(source))
-    if claim.negated != negated:
+    if claim.negated != (part.negated or said(source.lead).negated):
         return "it says “not” where the passage does not" if claim.negated else "the passage says “not”"
     return None
 
 
-def _leads(source: _Source) -> bool:
-    """Whether what stands around a sentence is the line that leads to its list."""
-    return source.around.rstrip().endswith(":")
+def _first_name(sentence: str, sources: Sequence[_Source]) -> frozenset[str]:
+    """The first word where it may be a name: no form of a verb, and none that the passages know."""
+    word = re.match(r"\W*([A-Z][\w'’-]+)", sentence)
+    known = frozenset[str]().union(*(one.said.every for one in sources))
+    strange = word and said(word[1]).content - known and not word[1].endswith(("ing", "ed", "ly"))
+    return frozenset({_folded(word[1])}) if word and strange else frozenset()
 
 
-def _overlap(claim: Said, source: _Source) -> float:
-    own = len(claim.content & source.said.content) + 0.5 * len(
-        claim.content & source.context.content - source.said.content
-    )
-    return own + 0.5 * sum(any(one.fits(other) for other in source.said.quantities) for one in claim.quantities)
+def _shared(claim: Said, source: _Source) -> int:
+    """How many numbers of a statement stand in a sentence."""
+    return sum(any(one.fits(other) for other in source.said.quantities) for one in claim.quantities)
 
 
 def _sources(place: int, passage: str) -> list[_Source]:
@@ -203,7 +213,7 @@ def _sources(place: int, passage: str) -> list[_Source]:
             text = match.group().strip()
             if not text or gives_orders(text):
                 continue
-            found.append(_Source(place, text, lead if point else before))
+            found.append(_Source(place, text, lead=lead) if point else _Source(place, text, before))
             before = text
         if not point:
             lead = before if before.endswith(":") else ""

@@ -55,11 +55,9 @@ class Said:
         return self.every & _LOADED
 
     def contradicts(self, other: Said) -> bool:
-        """Whether it has one of two opposite words where ``other`` has the other one only."""
-        return any(
-            len(mine := self.every & pair) == 1 and len(theirs := other.every & pair) == 1 and mine != theirs
-            for pair in _OPPOSITES
-        )
+        """Whether it has one of several opposite words where ``other`` has others only."""
+        return any((mine := self.every & group) and (theirs := other.every & group) and not mine & theirs
+                   for group in _OPPOSITES)  # fmt: skip
 
 
 def said(text: str) -> Said:
@@ -78,7 +76,7 @@ def said(text: str) -> Said:
 
 def _tokens(text: str) -> list[str]:
     lowered = text.lower().replace("’", "'").replace("can't", "cannot").replace("won't", "will not")
-    lowered = re.sub(r"n't\b", " not", lowered)
+    lowered = re.sub(r"\bi'(?=m|ve|ll|d)", "i ", re.sub(r"n't\b", " not", lowered))
     for pattern, instead in english.PHRASES:
         lowered = pattern.sub(instead, lowered)
     return _TOKEN.findall(lowered)
@@ -135,14 +133,16 @@ def _quantities(forms: list[str]) -> list[Quantity]:
 
 
 def _names(text: str) -> list[str]:
-    """Words with a capital letter inside a sentence or in capitals, addresses and links."""
+    """Words with a capital letter inside a sentence or in capitals, codes, addresses and links; in lower case."""
     names = [match.group().lower().rstrip(".,;") for match in re.finditer(r"https?://\S+|\S+@\S+\.\S+", text)]
     for match in re.finditer(r"[^\W\d_][\w'’-]*\d[\w-]*|\b[^\W\d_][\w'’]*", text):
         word, before = match.group(), text[: match.start()].rstrip()
-        inside = bool(before) and before[-1] not in '.!?:;•\n"“«(‘' and not before.endswith(("-", "*"))
-        shouted = len(word) > 1 and word.isupper()
-        if (word[0].isupper() and inside and word not in ("I", "I'm", "I’m")) or shouted:
-            names.append(word.lower().replace("’", "'").removesuffix("'s"))
+        plain = word.lower().replace("’", "'").removesuffix("'s")
+        begins = not before or before[-1] in '.!?:;•\n"“«(‘' or before.endswith(("-", "*"))
+        if word == "I" or word.startswith(("I'", "I’")) or not (word[0].isupper() or re.search(r"\d", word)):
+            continue
+        if not begins or (len(word) > 1 and word.isupper()):
+            names.append(plain)
     return names
 
 
