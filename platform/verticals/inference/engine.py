@@ -16,6 +16,7 @@ from verticals.encoder import Encoder, TokenRows
 from verticals.store import Registry
 
 from .cache import FeatureCache, Features
+from .gathered import Gathered
 from .loaded import Loaded, load
 from .versions import Full, Key, Versions
 
@@ -51,6 +52,7 @@ class Engine:
     ) -> None:
         self._encoder = encoder
         self._cache = FeatureCache(cached_texts)
+        self._embed = Gathered(lambda texts: encoder().embed(texts))
         self.versions = Versions(lambda *key: load(registry.open(*key), encoder(), other), memory)
 
     def load(self, vertical: str, head: str, version: str) -> Loaded:
@@ -63,8 +65,10 @@ class Engine:
         return self.versions.using((vertical, head, version))
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """Normalised vectors of the bare encoder, float32 [n, dimension]."""
-        return self._encoder().embed(texts)
+        """Normalised vectors of the bare encoder, float32 [n, dimension]; what several threads ask for at a time is
+        computed together.
+        """
+        return self._embed(texts)
 
     def warm(self, vertical: str, head: str, version: str) -> None:
         """Load a version and go through it once, so that the first who asks does not wait for that.

@@ -38,7 +38,9 @@ _AS_GOOD = 0.85  # of the best sentence's share of words: others that have so mu
 _SENTENCE = re.compile(r"[^\n]+?(?:[.!?]+[\"”’)]*(?=\s|$)|[。！？]+[”」』]*|(?=\n)|$)")
 _MARK = re.compile(r"^\s*(?:[-*•]|\d+\.)\s+")
 _CITED = re.compile(r"\s*\[(\d+)\]")
-_PART = re.compile(r"[;:–—]|, (?=(?:and|but|so|while|although|whereas|which|if|unless|at|with)\b)|\b(?:but|unless)\b")
+_PART = re.compile(
+    r"[;–—]|:(?=\s)|, (?=(?:and|but|so|while|although|whereas|which|if|unless|at|with)\b)|\b(?:but|unless)\b"
+)
 _ORDER = re.compile(
     r"\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:instruction|rule|prompt|polic|guideline|above|previous)"
     r"|\b(?:tell|inform|promise|assure|convince)\b.{0,20}\b(?:the |every |all |any )?(?:customer|user|visitor)s?\b"
