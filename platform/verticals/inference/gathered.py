@@ -15,9 +15,9 @@ _MOST = 64  # texts computed together
 @dataclass(eq=False, slots=True)
 class _Call:
     texts: Sequence[str]
-    vectors: np.ndarray | None = None
+    vectors: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.float32))
     error: BaseException | None = None
-    done: bool = field(default=False)
+    done: bool = False
 
 
 class Gathered:
@@ -46,7 +46,6 @@ class Gathered:
                     self._answer(self._taken())
         if call.error is not None:
             raise call.error
-        assert call.vectors is not None
         return call.vectors
 
     def _taken(self) -> list[_Call]:
