@@ -73,15 +73,14 @@ class Engine:
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Normalised vectors of the bare encoder, float32 [n, dimension].
 
-        A few texts are remembered, as are those that a head on the bare encoder has read; what several threads ask
-        for at a time is computed together.
+        Of a few texts those are not computed that a head on the bare encoder has read lately, and what several
+        threads ask for at a time is computed together.
         """
         if len(texts) > _FEW:
             return self._embed(texts)
         keys = [("", "text", _extent_of(text, _EMBEDDED), text) for text in texts]
         known = {key: found for key in keys if (found := self._cache.get(key)) is not None}
         if missing := [key for key in dict.fromkeys(keys) if key not in known]:
-            # Vectors have the length 1 here; only the direction of features counts to who reads them as vectors.
             computed = torch.from_numpy(self._embed([key[-1] for key in missing]))
             known |= {key: Features(vector[None], 0) for key, vector in zip(missing, computed, strict=True)}
         vectors: np.ndarray = functional.normalize(torch.cat([known[key].vectors for key in keys]), dim=1).numpy()
