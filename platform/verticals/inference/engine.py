@@ -79,12 +79,12 @@ class Engine:
         if len(texts) > _FEW:
             return self._embed(texts)
         keys = [("", "text", _extent_of(text, _EMBEDDED), text) for text in texts]
-        known = {key: found for key in keys if (found := self._cache.get(key)) is not None}
+        read = {key: found.vectors for key in keys if (found := self._cache.get(key)) is not None}
+        known = {key: functional.normalize(vectors, dim=1).numpy() for key, vectors in read.items()}
         if missing := [key for key in dict.fromkeys(keys) if key not in known]:
-            computed = torch.from_numpy(self._embed([key[-1] for key in missing]))
-            known |= {key: Features(vector[None], 0) for key, vector in zip(missing, computed, strict=True)}
-        vectors: np.ndarray = functional.normalize(torch.cat([known[key].vectors for key in keys]), dim=1).numpy()
-        return vectors
+            computed = self._embed([key[-1] for key in missing])
+            known |= {key: vector[None] for key, vector in zip(missing, computed, strict=True)}
+        return np.concatenate([known[key] for key in keys]) if keys else self._embed(texts)
 
     def warm(self, vertical: str, head: str, version: str) -> None:
         """Load a version and go through it once, so that the first who asks does not wait for that.
