@@ -100,6 +100,11 @@ def test_orders_to_an_assistant_are_told_from_advice_to_customers(text, orders):
     assert gives_orders(text) == orders
 
 
+@pytest.mark.parametrize("sentence", ["Spare lids cost $4.", "Spare lids cost 4%.", "Yes, you can.", "It is."])
+def test_a_sign_makes_a_difference_and_empty_words_say_nothing(checked, sentence):
+    assert checked(sentence, PASSAGES).unsupported
+
+
 def test_long_texts_take_no_long_time(checked):
     text = "The kettle holds 1.7 litres, but " * 300
     assert asyncio.iscoroutinefunction(check)

@@ -103,7 +103,7 @@ class _Source:
         """Share of a statement's content words that stand here; those of the sentence before count half."""
         here = claim.content & self.said.content
         near = claim.content & self.context.content - here
-        return (len(here) + 0.5 * len(near)) / len(claim.content) if claim.content else 1.0
+        return (len(here) + 0.5 * len(near)) / max(1, len(claim.content))
 
 
 async def check(text: str, passages: Sequence[str], embed: Embed) -> Checked:
@@ -170,6 +170,8 @@ def _judge(sentence: str, sources: Sequence[_Source], near: Sequence[float]) -> 
 def _unsupported_by(claim: Said, names: Sequence[str], source: _Source, near: float) -> str | None:
     """Why a sentence of a passage does not support a statement; `None` where it does."""
     have, around = source.said, source.context
+    if not claim.content:
+        return "it says nothing that a passage could say"
     if near < NEAR:
         return "no passage is about that"
     if source.covers(claim) < (COVERED_BY_MEANING if near >= SAME_MEANING else COVERED):
@@ -257,4 +259,4 @@ def _folded(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return " ".join(re.findall(r"\w+", _folded(text)))
+    return " ".join(re.findall(r"\w+|[£$€¥%+−-]", _folded(text)))
