@@ -50,7 +50,8 @@ def test_banking77_served_end_to_end(tmp_path: Path, serve, method: str) -> None
         version = host["customer-service"].dataset("utterances").current()
         rows = [row for row in version.read() if row["split"] == "test"]
         texts = [row["text"] for row in rows]
-        alone = [one.ranking[0][0] for one in head.predict(texts)]
+        answers = head.predict(texts)
+        alone = [one.ranking[0][0] for one in answers]
         greeted = [one.ranking[0][0] for one in head.predict([without_greeting(text) for text in texts])]
     server = serve(tmp_path, ["customer-service"], "--no-pages")
     try:
@@ -65,8 +66,11 @@ def test_banking77_served_end_to_end(tmp_path: Path, serve, method: str) -> None
           f"sessions {in_sessions:.4f} (the greeting before a question is not read there: "
           f"{sum(one != other for one, other in zip(greeted, alone, strict=True))} labels differ by that); "
           f"{2 * len(rows) / seconds:.0f} messages/s over both routes")  # fmt: skip
+    other = [place for place, label in enumerate(by_route) if label != alone[place]]
+    for place in other:
+        print(f"row {place}: {by_route[place]} as served, by the engine {answers[place].ranking[:2]}")
     assert len(rows) == 3080
-    assert by_route == alone
+    assert not other
     assert by_session == greeted
     assert served == pytest.approx(evaluated, abs=1e-9)
 
