@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,9 +24,8 @@ from verticals import BadInput, Document
 from .data import LONGEST, Intent, readable
 from .greetings import without_greeting
 from .proposals import Example, Proposal, ProposalMade, ProposalReviewed, Proposals
-from .redaction import KINDS, Redactor
+from .redaction import PLACEHOLDER, Redactor
 
-_PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(KINDS)})\]")
 _NAME: TypeAdapter[str] = TypeAdapter(Intent)
 
 
@@ -179,7 +177,7 @@ def _closing(proposal: Proposal) -> str:
 
 
 def _document(proposal: Proposal) -> Document:
-    if found := _PLACEHOLDER.findall(proposal.answer):
+    if found := PLACEHOLDER.findall(proposal.answer):
         raise BadInput(
             f"The answer of {proposal.name} has {', '.join(dict.fromkeys(found))} in it: it suits one customer only.",
             "Edit the answer so that it suits every customer, and accept it then.",
@@ -189,7 +187,7 @@ def _document(proposal: Proposal) -> Document:
     title = next((one for one in questions if len(one) <= 120), readable(proposal.name))
     return Document(
         id=f"learned-{proposal.name}",
-        title=_PLACEHOLDER.sub("", title).strip() or readable(proposal.name),
+        title=PLACEHOLDER.sub("", title).strip() or readable(proposal.name),
         text=proposal.answer,
         source=f"learned/{proposal.name}",
         metadata={"topic": "learned", "intent": proposal.name, "proposal": proposal.id},
@@ -199,7 +197,7 @@ def _document(proposal: Proposal) -> Document:
 def _new_rows(proposal: Proposal, present: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, str]]:
     taken = {" ".join(str(row["text"]).lower().split()) for row in present}
     for example in proposal.examples:
-        text = " ".join(_PLACEHOLDER.sub(" ", example.question).split())[:LONGEST]
+        text = " ".join(PLACEHOLDER.sub(" ", example.question).split())[:LONGEST]
         if text and text.lower() not in taken:
             taken.add(text.lower())
             yield {"text": text, "intent": proposal.name}

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from . import people
 
 KINDS = ("EMAIL", "IBAN", "CARD", "ORDER", "PHONE", "NAME", "ADDRESS")
+PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(KINDS)})\]")
 ORDER_PATTERN = r"L[ .]?L[ .]?[\-–—_.:#/]?\s?\d(?:[ .\-]?\d){5}(?![ .\-]?\d)"  # LL-123456, ll 123 456
 
 _NAME = r"(?<![A-Za-z0-9À-ɏ._%+\-])[A-Za-z0-9À-ɏ](?:[A-Za-z0-9À-ɏ._%+'’\-]{0,62}[A-Za-z0-9À-ɏ_+])?"

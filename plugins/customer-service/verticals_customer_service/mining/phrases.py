@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 
+from verticals_customer_service.redaction import PLACEHOLDER
+
 _SENTENCE = re.compile(r"[^.!?。！？…\n]+(?:[.!?](?=[^\s\"”)\]])[^.!?。！？…\n]*)*[.!?。！？…]*[\"”)]*")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _HAN = re.compile(r"[\u3400-\u9fff\u3040-\u30ff\uac00-\ud7af]")
-_PLACEHOLDER = re.compile(r"\[(?:EMAIL|PHONE|CARD|IBAN|ORDER|NAME|ADDRESS)\]")
 
 _GREETING = (
     r"(?:hi+|hello+|hey+|hiya|hullo|yo|dear|good (?:morning|afternoon|evening|day)|morning|afternoon|evening"
@@ -109,7 +110,7 @@ def sentences(text: str) -> list[str]:
 
 def words(text: str) -> int:
     """How many words a text has; a Chinese, Japanese or Korean sign counts half."""
-    bare = _PLACEHOLDER.sub(" ", text)
+    bare = PLACEHOLDER.sub(" ", text)
     signs = len(_HAN.findall(bare))
     return len(_WORD.findall(_HAN.sub(" ", bare))) + (signs + 1) // 2
 
@@ -121,7 +122,7 @@ def is_unspaced(text: str) -> bool:
 
 def is_small_talk(sentence: str) -> bool:
     """Whether a sentence is a greeting, thanks, assent, farewell or the like and nothing more."""
-    named = _PLACEHOLDER.sub(" ", sentence.replace("[NAME]", "Ann"))
+    named = PLACEHOLDER.sub(" ", sentence.replace("[NAME]", "Ann"))
     bare = " ".join(re.findall(r"[\w'’&,;-]+", named)).strip(" ,;-").replace("’", "'")
     return not bare or bool(_SMALL.fullmatch(bare)) or bool(_SMALL_HAN.fullmatch(bare))
 
