@@ -81,7 +81,7 @@ class Answering:
         answer = await self._said(policy, now)
         trace = _trace(now, answer, policy.thresholds, before.offset if before else None)
         phrasing: Phrasing | None = self.vertical.state.get("phrasing")
-        if phrasing and answer.action == "search":
+        if phrasing and answer.rule == "passage":
             answer, generation = await phrasing.phrase(text, answer)
             trace = trace.model_copy(update={"generation": generation})
         return answer.model_copy(update={"trace_id": secrets.token_hex(12)}), trace
