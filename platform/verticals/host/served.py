@@ -85,7 +85,7 @@ class ServedVertical:
     """
 
     def __init__(self, vertical: Vertical, queue: Queue | RemoteQueue | Direct) -> None:
-        self._vertical = vertical
+        self._vertical, self._queue = vertical, queue
         self.name, self.title, self.settings = vertical.name, vertical.title, vertical.settings
         self.events = ServedEvents(vertical.events)
         self.state: dict[str, Any] = {}
@@ -110,10 +110,17 @@ class ServedVertical:
     def head(self, name: str) -> ServedHead:
         """A head.
 
+        Args:
+            name: as it is declared; of another plugin's head with the plugin, such as ``my-words/reply``.
+
         Raises:
             NotFound: it is not declared; the nearest is suggested.
         """
-        self._vertical.head(name)
+        if "/" not in name:
+            self._vertical.head(name)
+        elif name not in self._heads:
+            plugin, _, own = name.partition("/")
+            self._heads[name] = ServedHead(self._vertical.host[plugin].head(own), self._queue).of(self.tenant)
         return self._heads[name]
 
     def index(self, name: str) -> ServedIndex:

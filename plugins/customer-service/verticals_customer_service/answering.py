@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 
-from verticals import Event, Evidence, Hit, NotFound, ServedVertical, Span, Unavailable
+from verticals import Event, Evidence, Hit, NotFound, PlatformError, ServedVertical, Span, Unavailable
 
 from . import matters, passages
 from .answers import Answer, Part
 from .emotions import Emotion, Mood
 from .finding import Found, find, phrases_of
+from .generating import Phrasing
 from .greetings import without_greeting
 from .handover import failures
 from .languages import detect
@@ -44,8 +46,9 @@ class Answering:
         return detect(text, self._policies)
 
     async def emotion(self, text: str) -> Emotion:
-        """How the customer feels who wrote ``text``."""
-        return Emotion.of(await self.vertical.head("emotion").predict(text))
+        """How the customer feels who wrote ``text``; the intent is read in the same batch, and remembered for later."""
+        prediction, _ = await asyncio.gather(self.vertical.head("emotion").predict(text), self._foreseen(text))
+        return Emotion.of(prediction)
 
     async def answer(self, text: str, previous: Answer | None = None) -> Answer:
         """What would be said to ``text`` after the ``previous`` answer."""
@@ -70,6 +73,10 @@ class Answering:
         policy = self._policies[language]
         answer = await self._said(policy, now)
         trace = _trace(now, answer, policy.thresholds, before.offset if before else None)
+        phrasing: Phrasing | None = self.vertical.state.get("phrasing")
+        if phrasing and answer.rule == "passage":
+            answer, generation = await phrasing.phrase(asked.payload["text"], answer)
+            trace = trace.model_copy(update={"generation": generation})
         return answer.model_copy(update={"trace_id": secrets.token_hex(12)}), trace
 
     async def traced(self, trace_id: str) -> TracedTurn:
@@ -117,8 +124,10 @@ class Answering:
         )
         policy = self._policies[self.known(trace.language) or self.default]
         answer = await self._said(replace(policy, thresholds=thresholds), now)
+        said, generation = turn.answer, trace.generation
+        if generation and generation.used and answer.text == generation.instead:
+            answer = answer.model_copy(update={"text": said.text, "citations": said.citations, "phrased": True})
         answer = answer.model_copy(update={"trace_id": trace_id})
-        said = turn.answer
         changed = (answer.action, answer.text) != (said.action, said.text)
         return Replay(
             trace_id=trace_id, thresholds=thresholds, version=prediction.version, answer=answer, changed=changed,
@@ -129,6 +138,11 @@ class Answering:
     def _policies(self) -> Mapping[str, Policy]:
         policies: Mapping[str, Policy] = self.vertical.state["policies"]
         return policies
+
+    async def _foreseen(self, text: str) -> None:
+        """Read the intent before it is asked for: two texts in one batch take little longer than one."""
+        with suppress(PlatformError):  # who asks for it will be told
+            await self.vertical.head("intent").predict(without_greeting(text))
 
     async def read(self, text: str, today: date | None = None, *, language: str | None = None) -> Situation:
         """What the heads and the index say of a message; its clauses are read with it, in one batch.

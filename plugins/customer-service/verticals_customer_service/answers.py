@@ -60,6 +60,7 @@ class Answer(BaseModel):
     language: str = Field("", description="In which it is given, ISO 639-1")
     template_id: str | None = Field(None, description="Of the answer template, if one was used")
     citations: list[Evidence] = Field([], description="The article that the answer rests on, with the passage's span")
+    phrased: bool = Field(False, description="Whether a generator phrased it; the citations support each sentence")
     topics: list[str] = Field([], description="Intents to offer instead, where there is no answer")
     offers: list[str] = Field([], description="The same in words for the customer, who may say them")
     slots: dict[str, str] = Field({}, description="Details that the customer has given so far")

@@ -26,6 +26,7 @@ _SHOWN_CHANGED = 5
 _EXAMPLE = 64  # columns of an example in a table
 _KIND_NAMES = {
     "EMAIL": "e-mail address", "PHONE": "phone number", "CARD": "card number", "IBAN": "IBAN", "ORDER": "order number",
+    "NAME": "name", "ADDRESS": "postal address",
 }  # fmt: skip
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 

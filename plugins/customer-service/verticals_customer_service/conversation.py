@@ -12,14 +12,14 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field
 
-from verticals import BadInput, Conflict, Event, NotFound, PlatformError, ServedVertical, Unavailable
+from verticals import Conflict, Event, NotFound, PlatformError, ServedVertical, Unavailable
 
 from . import handover, limits
 from .answering import Answering
 from .answers import Answer
-from .data import LONGEST
 from .emotions import Emotion
 from .events import Feedback, SessionStarted
+from .messages import checked
 from .policy import Policy
 from .session import Mode, Session, State
 
@@ -223,23 +223,6 @@ class Conversations:
         under_way.add(task)
         task.add_done_callback(under_way.discard)
         return await asyncio.shield(task)
-
-
-def checked(text: str) -> str:
-    """A message without surrounding space.
-
-    Raises:
-        BadInput: it is empty or too long.
-    """
-    text = text.strip()
-    if not text:
-        raise BadInput("The message is empty.", "Write a question, such as 'Where is my parcel?'.")
-    if len(text) > LONGEST:
-        raise BadInput(
-            f"The message has {len(text):,} characters; at most {LONGEST:,} are read.",
-            "Shorten it to what you want to know.",
-        )
-    return text
 
 
 def turn(message: Event, thumb: Literal["up", "down"] | None = None) -> Turn:

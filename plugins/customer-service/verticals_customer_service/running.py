@@ -12,6 +12,7 @@ from verticals import ServedVertical
 from . import templates
 from .answering import Answering
 from .background import always
+from .generating import Phrasing, source
 from .phrases import by_language
 from .policy import BY_WORDS, Nearness, Policy
 from .settings import DEFAULT
@@ -45,6 +46,8 @@ async def ready(vertical: ServedVertical) -> AsyncIterator[None]:
         )
         for language, said in answers.items()
     }
+    if generator := settings.generator:
+        vertical.state["phrasing"] = Phrasing(generator, source(generator, vertical), vertical.embed)
     under_way: set[asyncio.Task[Any]] = set()
     vertical.state["under way"] = under_way
     answering = Answering(vertical)

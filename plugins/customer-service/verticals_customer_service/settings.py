@@ -56,6 +56,33 @@ class Tenant(BaseModel):
     chatwoot: Chatwoot | None = Field(None, description="The tenant's Chatwoot; its secret says whose it is")
 
 
+class Generator(BaseModel):
+    """What phrases answers that are quoted from articles: an endpoint as OpenAI has it, or a head of any plugin."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str | None = Field(
+        None, pattern=r"^https?://", description="Of the endpoint, such as http://127.0.0.1:11434/v1"
+    )
+    model: str = Field("", description="Which of the endpoint's models")
+    api_key: SecretStr | None = Field(None, description="Sent to the endpoint as a bearer token")
+    head: str | None = Field(
+        None,
+        pattern=r"^[^/]+/[^/]+$",
+        description="Instead of an endpoint: a head of the objective `generate` with the inputs `question` and "
+        "`passages`, such as my-words/reply",
+    )
+    seconds: float = Field(8.0, gt=0, le=60, description="Longest wait for what it writes; then the quote is sent")
+    attempts: int = Field(2, ge=1, le=5, description="How often an endpoint that fails is asked, within that time")
+    longest: int = Field(900, ge=50, le=5_000, description="Characters of an answer; a longer one is not used")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Generator:
+        if (self.url is None) == (self.head is None):
+            raise ValueError("give either `url`, of an endpoint, or `head`")
+        return self
+
+
 class Settings(BaseModel):
     """Settings of the plugin."""
 
@@ -90,6 +117,10 @@ class Settings(BaseModel):
     chatwoot: Chatwoot | None = Field(None, description="A table of its own: a Chatwoot whose agent bot this is")
     tenants: dict[str, Tenant] = Field(
         {}, description="Tables by the names of tenants, each with a `webhook` and a `chatwoot` of its own"
+    )
+    generator: Generator | None = Field(
+        None,
+        description="A table of its own: what phrases answers that are quoted from articles; none: the quote is sent",
     )
     templates: Path | None = Field(
         None,

@@ -7,7 +7,6 @@ can be taken back.
 from __future__ import annotations
 
 import json
-import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,11 +20,10 @@ from verticals import BadInput, Document
 
 from .data import LONGEST, Intent, readable
 from .greetings import without_greeting
-from .redaction import KINDS
+from .redaction import PLACEHOLDER
 
 LONGEST_ANSWER = 10_000  # characters
 TITLE = 120  # characters of a question that may be a title
-_PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(KINDS)})\]")
 _NAME: TypeAdapter[str] = TypeAdapter(Intent)
 
 
@@ -108,7 +106,7 @@ def document(name: str, intent: str, answer: str, questions: Iterable[str], **me
         BadInput: the answer is empty, or has a placeholder in it.
     """
     checked_answer(answer)
-    if found := _PLACEHOLDER.findall(answer):
+    if found := PLACEHOLDER.findall(answer):
         raise BadInput(
             f"The answer of {intent} has {', '.join(dict.fromkeys(found))} in it: it suits one customer only.",
             "Edit the answer so that it suits every customer, and accept it then.",
@@ -116,7 +114,7 @@ def document(name: str, intent: str, answer: str, questions: Iterable[str], **me
     title = next((one for one in map(without_greeting, questions) if len(one) <= TITLE), readable(intent))
     return Document(
         id=f"learned-{name}",
-        title=_PLACEHOLDER.sub("", title).strip() or readable(intent),
+        title=PLACEHOLDER.sub("", title).strip() or readable(intent),
         text=answer,
         source=f"learned/{name}",
         metadata={"topic": "learned", "intent": intent, **metadata},
@@ -137,7 +135,7 @@ def rows(texts: Iterable[str], intent: str, present: Iterable[Mapping[str, Any]]
 
 def bare(text: str) -> str:
     """A redacted text without its placeholders."""
-    return " ".join(_PLACEHOLDER.sub(" ", text).split())
+    return " ".join(PLACEHOLDER.sub(" ", text).split())
 
 
 @contextmanager

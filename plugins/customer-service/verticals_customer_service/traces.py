@@ -49,6 +49,18 @@ class Passage(BaseModel):
         )
 
 
+class Generation(BaseModel):
+    """What became of a generator's attempt to phrase an answer."""
+
+    by: str = Field(description="The model or head")
+    used: bool
+    why: str = Field("", description="Why it was not used: what failed, or what is wrong with the sentence")
+    sentence: str = Field("", description="The first sentence that the passages do not support")
+    wrote: str = Field("", description="What the generator wrote, as far as 2,000 characters")
+    instead: str = Field(description="The quote that it was to take the place of")
+    seconds: float
+
+
 class Reading(BaseModel):
     """What head and index said of a message, or of a part of it."""
 
@@ -99,6 +111,7 @@ class Trace(Reading):
     language: str = Field("", description="In which it was answered; empty where the shop had only one")
     rule: Rule
     template_id: str | None
+    generation: Generation | None = Field(None, description="Where a generator was asked to phrase the answer")
 
 
 def reading(prediction: Prediction, hits: Sequence[Hit], faq: Sequence[Hit]) -> dict[str, Any]:

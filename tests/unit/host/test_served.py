@@ -6,7 +6,7 @@ import time
 import anyio
 import pytest
 
-from verticals.contract import BadInput, Document, NotFound, PluginError, Unavailable
+from verticals.contract import BadInput, Document, NotFound, PlatformError, PluginError, Unavailable
 from verticals.host.serving import calls_of
 from verticals.inference import Desk, RemoteQueue
 
@@ -43,6 +43,24 @@ def test_serving_makes_a_first_version_opens_indexes_and_enters_the_lifespan(sar
     assert [event.payload["what"] for event in host["sarcasm"].events.read()] == ["started", "stopped"]
     serve(host, check_version("sarcasm/sarcasm@v1"))
     assert len(host["sarcasm"].head("sarcasm").versions()) == 1
+
+
+def test_a_served_vertical_gives_vectors_and_other_plugins_heads(sarcasm, open_small_host, trained_home):
+    host = open_small_host(trained_home)
+
+    async def check(vertical):
+        near, same, far = await vertical.embed(["oh great", "Oh great", "the river was frozen in January"])
+        assert near @ near == pytest.approx(1.0, abs=1e-5)
+        assert near @ same > near @ far
+        head = vertical.head("sarcasm/sarcasm")
+        assert head is vertical.head("sarcasm/sarcasm")
+        assert (await head.predict("oh great")).label == (await vertical.head("sarcasm").predict("oh great")).label
+        assert vertical.of("acme").head("sarcasm/sarcasm").tenant == "acme"
+        for name in ("nobody/sarcasm", "sarcasm/nothing"):
+            with pytest.raises(PlatformError, match=r"nobody|nothing"):
+                vertical.head(name)
+
+    serve(host, check)
 
 
 def check_version(wanted):
