@@ -6,7 +6,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 QUESTIONS = {
     "where is my parcel?": "Where is my parcel?",
-    "how long do I have to send something back?": "How do I return something?|How many days do I have to send something back?",
+    "how long do I have to send something back?": "How do I return something?"
+    "|How many days do I have to send something back?",
     "I forgot my password, what now?": "I forgot my password or cannot log in",
     "my voucher code doesn't work at checkout": "Discount codes: how they work and why one may fail",
     "can I pay with PayPal?": "How can I pay?|Can I pay by PayPal?",
