@@ -213,13 +213,18 @@ def test_mixed_batches_and_single_requests_agree(tmp_path: Path, monkeypatch: py
         while places:
             chosen, places = places[: (size := source.randint(1, 200))], places[size:]
             mixed |= dict(zip(chosen, host.engine.answer([requests[at] for at in chosen]), strict=True))
+    precision = Encoder.open(locate()).precision.name
     apart = max(abs(one.confidence - mixed[at].confidence) for at, one in enumerate(alone))
-    other = sum(one.label != mixed[at].label for at, one in enumerate(alone))
+    other = [one for at, one in enumerate(alone) if one.label != mixed[at].label]
+    leads = [one.ranking[0][1] - one.ranking[1][1] for one in other]
     print(
-        f"\n3,000 texts for 3 heads, one by one and in mixed batches: {other} labels differ, confidences by {apart:.1e}"
+        f"\n3,000 texts for 3 heads in {precision}, one by one and in mixed batches: {len(other)} labels differ, which "
+        f"led by {max(leads, default=0):.1e} at most, confidences by {apart:.1e}"
     )
-    assert other == 0
-    assert apart < 1e-4
+    # In bf16 sums are rounded as the shape of a batch has it: what is nearly as likely may change places.
+    tolerance = 1e-4 if precision == "fp32" else 2e-2
+    assert apart < tolerance
+    assert not leads or (precision != "fp32" and max(leads) < tolerance)
 
 
 def test_memory_stays_flat_under_traffic(home: Path, serve, texts: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
