@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from verticals.contract import Batch, Document, Event, Hit, Prediction, Predictions, Progress, check_name
+from verticals.contract import Batch, Document, Event, Hit, Prediction, Predictions, Progress, Unavailable, check_name
 
 from .tenants import DEFAULT
 
@@ -179,8 +179,21 @@ class ServedHead:
         apart = head_of(self._head.noun.objective).reads == "itself"
         return await self._queue.predict(vertical, head, version, inputs, tenant=tenant, apart=apart)
 
+    async def is_live(self) -> bool:
+        """Whether a version is live; only of a head that is optional there may be none."""
+        try:
+            await self._record()
+        except Unavailable:
+            return False
+        return True
+
     async def start(self) -> None:
-        """See that a version is live; where none is, a first one is trained on the data there is, and promoted."""
+        """See that a version is live; where none is, a first one is trained on the data there is, and promoted.
+
+        A head that is optional is left without.
+        """
+        if self._head.noun.optional and not await self.is_live():
+            return
         leaving = threading.Event()
         try:
             record = await in_thread(self._first, leaving)

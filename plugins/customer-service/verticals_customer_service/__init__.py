@@ -17,7 +17,7 @@ def register_settings() -> str:
 
 @hookimpl
 def register_datasets() -> Iterator[Dataset]:
-    """What customers write, with the intent behind it; and with how they feel."""
+    """What customers write, with the intent behind it, with how they feel, and with what answers it."""
     yield Dataset(
         name="utterances",
         row="verticals_customer_service.data:Utterance",
@@ -30,11 +30,24 @@ def register_datasets() -> Iterator[Dataset]:
         load="verticals_customer_service.data:emotions",
         description="What customers write, each with how they feel",
     )
+    yield Dataset(
+        name="answers",
+        row="verticals_customer_service.data:Answered",
+        load="verticals_customer_service.pairing:starter",
+        description="What customers ask, each with the passage that answers it",
+        split_by="question",
+    )
+    yield Dataset(
+        name="unanswerable",
+        row="verticals_customer_service.data:Unanswerable",
+        load="verticals_customer_service.data:unanswerable",
+        description="What customers write that no article answers; measured on, never learned from",
+    )
 
 
 @hookimpl
 def register_heads() -> Iterator[TaskHead]:
-    """The intent of a message, and how the customer feels."""
+    """The intent of a message, how the customer feels, and how well a passage answers a question."""
     yield TaskHead(
         name="intent",
         dataset="utterances",
@@ -55,6 +68,16 @@ def register_heads() -> Iterator[TaskHead]:
         description="How the customer feels",
         example="this is the third time I ask!",
     )
+    yield TaskHead(
+        name="answer",
+        dataset="answers",
+        objective="rank",
+        inputs=("question",),
+        target="answer",
+        prepare="verticals_customer_service.pairing:examples",
+        description="How well a passage answers a question",
+        example={"query": "where is my parcel?", "candidates": {"a": "The link is in our dispatch e-mail."}},
+    )
 
 
 @hookimpl
@@ -64,6 +87,7 @@ def register_indexes() -> Iterator[Index]:
         name="knowledge",
         documents="verticals_customer_service.data:articles",
         description="Help articles; every answer cites one",
+        reranker="answer",
     )
 
 

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from verticals import Event, Hit, NotFound, Prediction, ServedVertical
 
@@ -19,6 +20,12 @@ from .session import State, last_answer
 from .traces import Passage, Replay, Thresholds, Trace, TracedTurn
 
 HITS = 10
+WEIGHT = 0.5  # of the head `answer` against the search's own score
+
+
+def ranked(live: bool) -> dict[str, Any]:
+    """How the index is searched: the head `answer` has a say where a version of it is live."""
+    return {"rerank": True, "rerank_weight": WEIGHT} if live else {}
 
 
 @dataclass(frozen=True)
@@ -108,9 +115,12 @@ class Answering:
 
     async def _read(self, text: str) -> tuple[Prediction, list[Hit]]:
         matter = without_greeting(text)
-        return await asyncio.gather(
-            self.vertical.head("intent").predict(matter), self.vertical.index("knowledge").search(matter, k=HITS)
-        )
+        return await asyncio.gather(self.vertical.head("intent").predict(matter), self._found(matter))
+
+    async def _found(self, text: str) -> list[Hit]:
+        options = ranked(await self.vertical.head("answer").is_live())
+        hits: list[Hit] = await self.vertical.index("knowledge").search(text, k=HITS, **options)
+        return hits
 
     async def _said(self, policy: Policy, now: Situation) -> Answer:
         answer = policy.answer(now)

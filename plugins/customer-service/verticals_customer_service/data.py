@@ -30,23 +30,37 @@ def readable(label: str) -> str:
 
 Intent = Annotated[str, BeforeValidator(snake_case), StringConstraints(pattern=r"^[^\W_]\w*$", max_length=64)]
 
+Message = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST)]
+
 
 class Utterance(BaseModel):
     """What a customer wrote, and the intent behind it."""
 
-    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST)] = Field(
-        examples=["where is my parcel?"]
-    )
+    text: Message = Field(examples=["where is my parcel?"])
     intent: Intent = Field(description="In snake_case; other spellings are brought to it", examples=["track_parcel"])
 
 
 class Felt(BaseModel):
     """What a customer wrote, and how the customer feels."""
 
-    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST)] = Field(
-        examples=["this is the third time I ask!"]
-    )
+    text: Message = Field(examples=["this is the third time I ask!"])
     emotion: Feeling = Field(examples=["frustrated"])
+
+
+class Answered(BaseModel):
+    """What a customer asked, and the passage that answers it."""
+
+    question: Message = Field(examples=["where is my parcel?"])
+    answer: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] = Field(
+        description="As it stands in a document", examples=["The tracking link is in our dispatch e-mail."]
+    )
+    title: str = Field("", description="Of the document, where it says more than the question")
+
+
+class Unanswerable(BaseModel):
+    """What a customer may write that the shop has no answer to."""
+
+    text: Message = Field(examples=["Will it rain tomorrow?"])
 
 
 def utterances() -> Iterator[Utterance]:
@@ -61,6 +75,13 @@ def emotions() -> Iterator[Felt]:
     with (STARTER / "emotions.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             yield Felt.model_validate(row)
+
+
+def unanswerable() -> Iterator[Unanswerable]:
+    """The starter questions that no article answers."""
+    with (STARTER / "unanswerable.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            yield Unanswerable.model_validate(row)
 
 
 def articles() -> Iterator[Document]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
 from nicegui import html, ui
 from nicegui.events import GenericEventArguments
 
-from verticals import PlatformError, ServedVertical
+from verticals import Evidence, PlatformError, ServedVertical
 from verticals.web import ui as blocks
 
+from . import composing
 from .answering import Answering
 from .conversation import Conversations, Turn, turn
 from .data import readable
@@ -235,11 +237,13 @@ class _Inbox:
         if answer.action not in ("answer", "search", "ask"):
             return
         area = "document.querySelector('.cs-reply')"
+        own = json.dumps(composing.unnumbered(answer.text, len(answer.citations)))
         with self._suggestion, html.div().classes("cs-suggested"):
             html.small("Suggested reply")
             html.p(answer.text)
+            _sources(answer.citations)
             use = html.button("Use it", type="button")
-            use.on("click", js_handler=f"() => {{ {area}.value = {json.dumps(answer.text)}; {area}.focus(); }}")
+            use.on("click", js_handler=f"() => {{ {area}.value = {own}; {area}.focus(); }}")
 
     async def _reply(self, event: GenericEventArguments) -> None:
         text = str(event.args or "").strip()
@@ -272,6 +276,8 @@ def _turn(said: Turn, emotion: dict[str, object] | None) -> None:
     side = "cs-assistant" if said.role == "customer" else "cs-customer"
     with html.div().classes(f"cs-turn {side} cs-by-{said.role}"):
         html.div(said.text).classes("cs-bubble")
+        if said.answer:
+            _sources(said.answer.citations)
         told = [{"customer": "Customer", "assistant": "Assistant", "agent": said.agent or "Agent"}[said.role]]
         if said.answer and said.answer.intent:
             told.append(readable(said.answer.intent))
@@ -282,6 +288,14 @@ def _turn(said: Turn, emotion: dict[str, object] | None) -> None:
         with html.small():
             html.span(" · ".join(told))
             html.time(f"{said.at:%H:%M}", datetime=f"{said.at:%Y-%m-%dT%H:%M:%SZ}")
+
+
+def _sources(citations: Sequence[Evidence]) -> None:
+    """What an answer rests on, by the numbers in its text."""
+    if citations:
+        with html.div().classes("cs-sources"):
+            for number, item in enumerate(citations, start=1):
+                blocks.evidence([item], label=f"{number} · {item.title or item.id}")
 
 
 def _mood(score: float) -> str:

@@ -8,8 +8,10 @@ In order:
 1. The message gives the detail that was just asked for, or nothing but a detail that the last answer can use: the
    question before it is answered.
 2. The intent is known: its best template is said, or the template's question is asked, and its article is cited.
-3. The intent is not known but an article is near: its passage is quoted.
+3. The intent is not known but an article is near: its passage is quoted, with what others add to it.
 4. Neither: the assistant says so, and offers the nearest topics and a person. It never guesses.
+
+Where a precision is stated, what 2 and 3 give is said only if it is probably enough right; else it is as 4.
 
 Whatever comes of it, a person is asked to go on where the customer wants one, where answers have failed several times,
 and where the customer stays angry; `handover.py` has these rules. Who is confused or upset is answered in fewer words,
@@ -25,12 +27,13 @@ from datetime import date
 
 from verticals import Hit, Prediction
 
-from . import handover, passages, slots
+from . import composing, handover, passages, slots
 from .answers import Answer, Ranked
 from .emotions import Emotion, Mood
 from .handover import HUMAN
 from .templates import Template, Templates
 from .traces import Thresholds
+from .trust import Trust, features
 
 BARE = 3  # words at most of a message that is a detail and no more
 RANKED = 5  # intents shown with an answer
@@ -86,16 +89,18 @@ class Policy:
         thresholds: where it draws its lines.
         handover: whether there are people to hand over to.
         human: the intent of who wants one.
+        trust: how probable it is that an answer is right, where that was measured.
     """
 
     templates: Templates
     thresholds: Thresholds = field(default_factory=Thresholds)
     handover: bool = True
     human: str = HUMAN
+    trust: Trust | None = None
 
     def answer(self, now: Situation) -> Answer:
         """The answer to one message; see the module for the order of the rules."""
-        answer = self._answered(now)
+        answer = self._trusted(now, self._answered(now))
         if not self.handover:
             return answer
         limit = self.thresholds.failures
@@ -103,6 +108,20 @@ class Policy:
             said = self.templates.say(handover.words(rule))
             return self._answer(now, text=said, action="handover", rule=rule, slots=answer.slots)
         return answer
+
+    def agrees(self, now: Situation) -> bool:
+        """Whether the nearest article is one of the intent's own."""
+        articles = {template.article for template in self.templates.of(now.prediction.label)}
+        return bool(now.hits) and now.hits[0].document.id in articles
+
+    def _trusted(self, now: Situation, answer: Answer) -> Answer:
+        """The answer with the probability that it is right; none in its place where that is too low."""
+        if self.trust is None or answer.rule not in ("intent", "passage") or answer.action == "smalltalk":
+            return answer
+        certainty = self.trust.certainty(features(now, answer, self.agrees(now)))
+        if certainty < self.thresholds.certainty:
+            answer = self._abstained(now, answer.slots).model_copy(update={"rule": "doubt"})
+        return answer.model_copy(update={"certainty": certainty})
 
     def _answered(self, now: Situation) -> Answer:
         asked = self._open_question(now.previous)
@@ -115,7 +134,7 @@ class Policy:
         if self._certain(now) and (template := self._best(now, found, known)):
             return self._said(now, template, known, "intent")
         if now.hits and (now.hits[0].similarity or 0.0) >= self.thresholds.similarity:
-            return self._quoted(now, now.hits[0], known)
+            return self._composed(now, known)
         return self._abstained(now, known)
 
     # 1. An open question
@@ -212,13 +231,13 @@ class Policy:
             step = self.templates.say("Next step: if that does not settle it, write to {support_email}.")
         return f"{passages.shortened(text, SHORT)}\n\n{step}"
 
-    # 3. A near article
+    # 3. Near articles
 
-    def _quoted(self, now: Situation, hit: Hit, known: Mapping[str, str]) -> Answer:
-        words, span = passages.quote(hit)
-        text = f"Our help article “{hit.document.title or hit.document.id}” says:\n\n{words}"
-        cited = [passages.evidence(hit.document, span, hit.similarity)]
-        return self._answer(now, text=text, action="search", rule="passage", citations=cited, slots=dict(known))
+    def _composed(self, now: Situation, known: Mapping[str, str]) -> Answer:
+        near = [hit for hit in now.hits if (hit.similarity or 0.0) >= self.thresholds.similarity]
+        said = composing.compose(now.text, near)
+        cited = list(said.citations)
+        return self._answer(now, text=said.text, action="search", rule="passage", citations=cited, slots=dict(known))
 
     # 4. No answer
 

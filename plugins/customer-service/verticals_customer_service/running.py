@@ -10,11 +10,10 @@ from typing import Any
 
 from verticals import ServedVertical
 
-from . import templates
 from .answering import Answering
-from .policy import Policy
+from .calibrating import KIND, newest, policy_of, unkept
 from .stream import News
-from .traces import Thresholds
+from .trust import AnswersCalibrated
 from .webhooks import Deliveries
 
 _SECONDS_TO_END = 10.0
@@ -26,14 +25,9 @@ _log = logging.getLogger("verticals.customer-service")
 async def ready(vertical: ServedVertical) -> AsyncIterator[None]:
     """Read the templates and wake the index and the heads, so that the first customer does not wait."""
     settings = vertical.settings
-    constants = {"shop_name": settings.shop_name, "support_email": settings.support_email}
-    answers = await asyncio.to_thread(templates.load, settings.templates, constants)
-    thresholds = Thresholds(
-        confidence=settings.confidence_threshold,
-        similarity=settings.similarity_threshold,
-        failures=settings.handover_after,
-    )
-    vertical.state["policy"] = Policy(answers, thresholds, settings.handover, settings.handover_intent)
+    measured = await newest(vertical)
+    vertical.state["policy"] = await asyncio.to_thread(policy_of, settings, measured)
+    _tell_precision(vertical, measured)
     under_way: set[asyncio.Task[Any]] = set()
     vertical.state["under way"] = under_way
     first = settings.suggestions[0] if settings.suggestions else "Hello"
@@ -41,6 +35,8 @@ async def ready(vertical: ServedVertical) -> AsyncIterator[None]:
     await asyncio.gather(answering.emotion(first), answering.answer(first))
     news = vertical.state["news"] = News()
     beside = [asyncio.create_task(_always("the sessions' streams", lambda: news.read(vertical)))]
+    if settings.answer_precision:
+        beside.append(asyncio.create_task(_always("the calibration", lambda: _recalibrated(vertical))))
     if webhook := settings.webhook:
         beside.append(asyncio.create_task(_always("webhooks", lambda: Deliveries(vertical, webhook).run())))
     try:
@@ -50,6 +46,21 @@ async def ready(vertical: ServedVertical) -> AsyncIterator[None]:
             task.cancel()
         if under_way:
             await asyncio.wait(under_way, timeout=_SECONDS_TO_END)
+
+
+async def _recalibrated(vertical: ServedVertical) -> None:
+    """Take over what other processes measure while this one serves."""
+    after = await vertical.events.last_offset()
+    async for event in vertical.events.follow(after, kinds=[KIND]):
+        measured = AnswersCalibrated.model_validate(event.payload)
+        vertical.state["policy"] = await asyncio.to_thread(policy_of, vertical.settings, measured)
+        _tell_precision(vertical, measured)
+
+
+def _tell_precision(vertical: ServedVertical, measured: AnswersCalibrated | None) -> None:
+    """Warn where the precision that the settings state is not kept."""
+    if (precision := vertical.settings.answer_precision) and (problem := unkept(measured, precision)):
+        _log.warning("answer_precision = %s is not kept: %s", precision, problem)
 
 
 async def _always(what: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from verticals import CurrentVertical, ServedVertical
+from verticals_customer_service.composing import footnoted
 from verticals_customer_service.conversation import Conversations
 from verticals_customer_service.data import LONGEST
 
@@ -56,7 +57,9 @@ async def rasa_rest(body: UserMessage, vertical: CurrentVertical) -> list[BotMes
     if reply.action != "silent":
         topics = [topic.replace("_", " ").capitalize() for topic in reply.topics]
         buttons = [Button(title=topic, payload=topic) for topic in topics] or None
-        messages.append(BotMessage(recipient_id=body.sender, text=reply.text, buttons=buttons))
+        messages.append(
+            BotMessage(recipient_id=body.sender, text=footnoted(reply.text, reply.citations), buttons=buttons)
+        )
     return messages
 
 
