@@ -76,6 +76,7 @@ def register_heads() -> Iterator[TaskHead]:
         target="answer",
         prepare="verticals_customer_service.pairing:examples",
         description="How well a passage answers a question",
+        optional=True,
         example={"query": "where is my parcel?", "candidates": {"a": "The link is in our dispatch e-mail."}},
     )
 
@@ -109,6 +110,11 @@ def register_events() -> Iterator[EventKind]:
     yield EventKind("delivery-begun", f"{module}:DeliveryBegun", "An attempt to deliver an event to a webhook")
     yield EventKind("delivery-ended", f"{module}:DeliveryEnded", "What became of that attempt")
     yield EventKind("feedback", f"{module}:Feedback", "A thumb up or down for one answer")
+    yield EventKind(
+        "answers-calibrated",
+        "verticals_customer_service.trust:AnswersCalibrated",
+        "It was measured which answers are right",
+    )
     yield EventKind("dialogue", "verticals_customer_service.dialogues.records:Dialogue", "A past dialogue was imported")
     module = "verticals_customer_service.proposals"
     yield EventKind("dialogues-mined", f"{module}:DialoguesMined", "Past dialogues were searched for questions")
@@ -157,6 +163,11 @@ def register_commands() -> Iterator[Command]:
         ("originals", "Show or forget the personal data of a past dialogue"),
     ):
         yield Command(name=name, command=f"verticals_customer_service.commands:{name}", help=told)
+    yield Command(
+        name="calibrate",
+        command="verticals_customer_service.calibrate:calibrate",
+        help="Measure how often answers are right, so that a precision can be stated",
+    )
 
 
 @hookimpl

@@ -23,9 +23,9 @@ HITS = 10
 WEIGHT = 0.5  # of the head `answer` against the search's own score
 
 
-def ranked(live: bool) -> dict[str, Any]:
-    """How the index is searched: the head `answer` has a say where a version of it is live."""
-    return {"rerank": True, "rerank_weight": WEIGHT} if live else {}
+def ranked(version: str) -> dict[str, Any]:
+    """How the index is searched: this version of the head `answer` has a say; none where it is empty."""
+    return {"rerank": version, "rerank_weight": WEIGHT} if version else {}
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Answering:
         return await asyncio.gather(self.vertical.head("intent").predict(matter), self._found(matter))
 
     async def _found(self, text: str) -> list[Hit]:
-        options = ranked(await self.vertical.head("answer").is_live())
+        options = ranked("live" if await self.vertical.head("answer").is_live() else "")
         hits: list[Hit] = await self.vertical.index("knowledge").search(text, k=HITS, **options)
         return hits
 

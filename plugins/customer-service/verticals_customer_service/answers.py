@@ -61,8 +61,8 @@ class Answer(BaseModel):
     slots: dict[str, str] = Field({}, description="Details that the customer has given so far")
     rule: Rule = Field(
         "",
-        description="Which rule decided; `doubt`: an answer was found, but is not certain enough; of a handover `asked`, "
-        "`failures`, `anger`, or `waiting` where it was before",
+        description="Which rule decided; `doubt`: an answer was found but is not certain enough; of a handover "
+        "`asked`, `failures`, `anger`, or `waiting` where it was before",
     )
     version: str = Field("", description="The version of the intent head that read the message")
     trace_id: str = Field("", description="Of the turn's trace: how this answer came about")

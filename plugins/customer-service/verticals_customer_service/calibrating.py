@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from verticals import BadInput, Document, Evidence
+from verticals import BadInput, Evidence
 
 from . import templates
 from .answering import HITS, ranked
 from .answers import Answer
+from .data import plain
 from .greetings import without_greeting
 from .policy import Policy, Situation
 from .traces import Thresholds
@@ -80,18 +81,18 @@ def policy_of(settings: Settings, measured: AnswersCalibrated | None = None) -> 
 def held_out(vertical: Vertical) -> list[Asked]:
     """The questions to ask, each once."""
     policy = policy_of(vertical.settings)
-    titles = {_plain(document.title) for document in vertical.index("knowledge").every()}
+    titles = {plain(document.title) for document in vertical.index("knowledge").every()}
     found: dict[str, Asked] = {}
     for row in vertical.dataset("utterances").current().iterate():
         known = policy.templates.of(row["intent"])
         if row["split"] in HELD_OUT and (not known or any(template.article for template in known)):
-            found.setdefault(_plain(row["text"]), Asked(row["text"], intent=row["intent"]))
+            found.setdefault(plain(row["text"]), Asked(row["text"], intent=row["intent"]))
     for row in vertical.dataset("answers").current().iterate():
         if row["split"] in HELD_OUT:
-            found.setdefault(_plain(row["question"]), Asked(row["question"], answer=row["answer"]))
+            found.setdefault(plain(row["question"]), Asked(row["question"], answer=row["answer"]))
     for row in vertical.dataset("unanswerable").current().iterate():
-        found.setdefault(_plain(row["text"]), Asked(row["text"]))
-    return [asked for plain, asked in found.items() if plain not in titles]
+        found.setdefault(plain(row["text"]), Asked(row["text"]))
+    return [asked for known, asked in found.items() if known not in titles]
 
 
 def calibrate(vertical: Vertical, progress: Callable[[int, int], None] | None = None) -> AnswersCalibrated:
@@ -145,8 +146,8 @@ def unkept(measured: AnswersCalibrated | None, precision: float) -> str:
     given, right = len(measured.right), sum(measured.right)
     if given < fewest(precision):
         return (
-            f"{given:,} held-out questions got an answer, and it takes {fewest(precision):,} to promise {precision:.0%}, "
-            "even if all are right. Import more rows with --split test, then calibrate again."
+            f"{given:,} held-out questions got an answer, and {precision:.0%} takes {fewest(precision):,}, even if all "
+            "are right. Import more rows with --split test, then calibrate again."
         )
     return (
         f"of {given:,} held-out answers {right:,} are right, and no part of them is surely right often enough. Import "
@@ -173,15 +174,11 @@ def latest(vertical: Vertical) -> AnswersCalibrated | None:
 def _situations(vertical: Vertical, questions: list[Asked]) -> Iterator[tuple[Asked, Situation]]:
     """Each question, with what head and index say of it."""
     index, today = vertical.index("knowledge"), datetime.now(UTC).date()
-    options = ranked(vertical.head("answer").live is not None)
+    options = ranked("live" if vertical.head("answer").live else "")
     texts = [without_greeting(asked.text) for asked in questions]
     for asked, text, prediction in zip(questions, texts, vertical.head("intent").predict(texts), strict=True):
         yield asked, Situation(asked.text, prediction, today, index.search(text, k=HITS, **options))
 
 
-def _has(cited: Evidence | Document, answer: str) -> bool:
-    return _plain(answer) in _plain(cited.text)
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.lower().split())
+def _has(cited: Evidence, answer: str) -> bool:
+    return plain(answer) in plain(cited.text)

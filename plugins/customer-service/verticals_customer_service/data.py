@@ -28,6 +28,11 @@ def readable(label: str) -> str:
     return label.replace("_", " ").capitalize()
 
 
+def plain(text: str) -> str:
+    """A text by which two are compared: case and white space do not count."""
+    return " ".join(text.casefold().split())
+
+
 Intent = Annotated[str, BeforeValidator(snake_case), StringConstraints(pattern=r"^[^\W_]\w*$", max_length=64)]
 
 Message = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST)]

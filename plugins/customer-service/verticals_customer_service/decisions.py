@@ -2,8 +2,8 @@
 
 An accepted proposal gives the data set ``utterances`` its questions under the intent's name, and the index
 ``knowledge`` its answer as a document, so that the assistant quotes it from the next message on; the intent is known
-by its name once the head was trained on the new version. An answer that still has a placeholder is refused: it was
-meant for one customer.
+by its name once the head was trained on the new version. The data set ``answers`` gets the questions with the answer,
+for the head that ranks. An answer that still has a placeholder is refused: it was meant for one customer.
 """
 
 from __future__ import annotations
@@ -39,13 +39,20 @@ class Decision:
         reviewed: the event.
         key: of the event; the same for every final decision about one proposal, so that only one of them counts.
         document: to put into the index.
-        rows: to add to the data set.
+        rows: to add to the data set `utterances`.
+        pairs: to add to the data set `answers`.
     """
 
     reviewed: ProposalReviewed
     key: str | None = None
     document: Document | None = None
     rows: tuple[Mapping[str, str], ...] = ()
+    pairs: tuple[Mapping[str, str], ...] = ()
+
+    @property
+    def tables(self) -> Iterator[tuple[str, tuple[Mapping[str, str], ...]]]:
+        """The data sets that get rows, with these."""
+        yield from ((name, rows) for name, rows in (("utterances", self.rows), ("answers", self.pairs)) if rows)
 
 
 def proposed(
@@ -142,7 +149,9 @@ def accepted(
         proposal=proposal.id, action="accept", name=proposal.name, answer=proposal.answer,
         document=document.id if document else None, rows=len(new),
     )  # fmt: skip
-    return Decision(reviewed, _closing(proposal), document, new)
+    fits_all = not _PLACEHOLDER.search(proposal.answer)
+    pairs = tuple({"question": row["text"], "answer": proposal.answer} for row in new if fits_all)
+    return Decision(reviewed, _closing(proposal), document, new, pairs)
 
 
 @contextmanager

@@ -12,7 +12,10 @@ from .data import Answered
 
 
 def starter() -> Iterator[Answered]:
-    """The starter utterances, each with the passage of its intent's article that speaks of it."""
+    """The starter utterances, each with the passage of its intent's article that its template rests on.
+
+    All utterances of a template share one passage: of two passages of one article neither is a wrong answer.
+    """
     articles = {article.id: article for article in data.articles()}
     texts = templates.load(None, {"shop_name": "", "support_email": ""})
     for utterance in data.utterances():
@@ -22,8 +25,8 @@ def starter() -> Iterator[Answered]:
         asked = passages.stems(utterance.text)
         template = max(known, key=lambda one: len(asked & passages.stems(articles[one.article or ""].title)))
         article = articles[template.article or ""]
-        span = passages.best_span(article.text, utterance.text, template.text)
-        start, end = passages.quoted(Hit(article, 1.0, span=span))
+        first = next(one for one in known if one.article == article.id)
+        start, end = passages.quoted(Hit(article, 1.0, span=passages.best_span(article.text, first.text)))
         yield Answered(question=utterance.text, answer=article.text[start:end], title=article.title)
 
 

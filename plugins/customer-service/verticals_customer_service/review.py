@@ -77,9 +77,9 @@ class Review:
         decision = decide(proposals, identifier, *given, **more)
         if decision.document:
             await self.vertical.index("knowledge").upsert([decision.document])
-        if decision.rows:
-            with decisions.rows_file(decision.rows) as path:
-                await self.vertical.import_file("utterances", path)
+        for dataset, rows in decision.tables:
+            with decisions.rows_file(rows) as path:
+                await self.vertical.import_file(dataset, path)
         event = await self.vertical.events.append("proposal-reviewed", decision.reviewed, key=decision.key)
         after = await self.load()
         if event.payload != decision.reviewed.model_dump(mode="json"):
