@@ -59,6 +59,11 @@ def test_an_accepted_new_intent_gives_utterances_and_a_document():
     )
     assert (decision.document.id, decision.document.title) == ("learned-wedding_list", "How do I make a gift list?")
     assert decision.document.text == "Under Account > Gift lists."
+    assert decision.pairs == (
+        {"question": "How do I make a gift list?", "answer": "Under Account > Gift lists."},
+        {"question": "a wedding list?", "answer": "Under Account > Gift lists."},
+    )
+    assert [name for name, _ in decision.tables] == ["utterances", "answers"]
     proposals = standing(*TWO, ("proposal-reviewed", decision.reviewed))
     assert [(one.name, one.state) for one in proposals.listed("accepted")] == [("wedding_list", "accepted")]
 
@@ -82,6 +87,8 @@ def test_an_answer_for_one_customer_is_no_document():
     with pytest.raises(BadInput, match=r"\[EMAIL\], \[ORDER\]"):
         decisions.accepted(standing(*events), "refund", ROWS)
     answer = "Refunds take five working days."
+    one = decisions.accepted(standing(*events), "refund", ROWS, article=False)
+    assert (len(one.rows), one.pairs) == (1, ()), "nor is anything learned of it"
     decision = decisions.accepted(standing(*events), "refund", ROWS, answer=answer)
     assert decision.document.text == decision.reviewed.answer == answer
 

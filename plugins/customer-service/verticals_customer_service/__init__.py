@@ -75,6 +75,7 @@ def register_heads() -> Iterator[TaskHead]:
         inputs=("question",),
         target="answer",
         prepare="verticals_customer_service.pairing:examples",
+        recipe=Recipe(method="head"),
         description="How well a passage answers a question",
         optional=True,
         example={"query": "where is my parcel?", "candidates": {"a": "The link is in our dispatch e-mail."}},

@@ -22,7 +22,7 @@ from .data import plain
 from .greetings import without_greeting
 from .policy import Policy, Situation
 from .traces import Thresholds
-from .trust import FEATURES, FOLDS, AnswersCalibrated, Trust, cross_fitted, features, fewest
+from .trust import FEATURES, FOLDS, AnswersCalibrated, Trust, cross_fitted, features, fewest, weighed
 
 if TYPE_CHECKING:
     from verticals import ServedVertical, Vertical
@@ -111,7 +111,7 @@ def calibrate(vertical: Vertical, progress: Callable[[int, int], None] | None = 
     rows, right = [], []
     for number, (asked, now) in enumerate(_situations(vertical, questions), start=1):
         answer = policy.answer(now)
-        if answer.rule in ("intent", "passage") and answer.action != "smalltalk":
+        if weighed(answer):
             rows.append(features(now, answer, policy.agrees(now)))
             right.append(asked.answered_by(answer, policy))
         if progress:

@@ -33,7 +33,7 @@ from .emotions import Emotion, Mood
 from .handover import HUMAN
 from .templates import Template, Templates
 from .traces import Thresholds
-from .trust import Trust, features
+from .trust import Trust, features, weighed
 
 BARE = 3  # words at most of a message that is a detail and no more
 RANKED = 5  # intents shown with an answer
@@ -116,7 +116,7 @@ class Policy:
 
     def _trusted(self, now: Situation, answer: Answer) -> Answer:
         """The answer with the probability that it is right; none in its place where that is too low."""
-        if self.trust is None or answer.rule not in ("intent", "passage") or answer.action == "smalltalk":
+        if self.trust is None or not weighed(answer):
             return answer
         certainty = self.trust.certainty(features(now, answer, self.agrees(now)))
         if certainty < self.thresholds.certainty:

@@ -25,6 +25,7 @@ FOLDS = 5
 FEATURES = (
     "intent", "confidence", "familiarity", "agreement", "similarity", "own similarity", "lead", "words", "relevance",
 )  # fmt: skip
+WEIGHED = ("intent", "passage")
 _RIDGE = 1.0  # pull of each weight towards 0: the rows are few
 _STEPS = 30
 
@@ -145,6 +146,11 @@ class Trust:
         scaled = [(one - mean) / scale for one, mean, scale in zip(row, self.mean, self.scale, strict=True)]
         told = sum(one * weight for one, weight in zip(scaled, self.weights, strict=False)) + self.weights[-1]
         return 1 / (1 + math.exp(-max(-60.0, min(60.0, told))))
+
+
+def weighed(answer: Answer) -> bool:
+    """Whether an answer has to be certain: small talk does not, nor what goes on with an earlier answer."""
+    return answer.rule in WEIGHED and answer.action != "smalltalk"
 
 
 def features(now: Situation, answer: Answer, agrees: bool) -> list[float]:
