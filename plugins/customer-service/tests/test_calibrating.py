@@ -1,9 +1,13 @@
 """Answers measured on held-out questions, by the real encoder and starter data."""
 
+import json
+
 import pytest
+from click.testing import CliRunner
 
 from verticals import BadInput, Hit
 from verticals_customer_service import calibrating
+from verticals_customer_service.calibrate import calibrate
 from verticals_customer_service.calibrating import Asked, policy_of
 from verticals_customer_service.policy import Situation
 
@@ -91,6 +95,19 @@ def test_right_is_what_the_row_says(policy, vertical, today):
     assert Asked("x", answer=article.text[:60].upper()).answered_by(cited, policy)
     assert not Asked("x", answer="something else").answered_by(cited, policy)
     assert not Asked("x").answered_by(cited, policy), "what has no answer should get none"
+
+
+def test_the_command_shows_what_each_precision_costs(vertical, measured, monkeypatch):
+    said = CliRunner().invoke(calibrate, obj=vertical)
+    assert said.exit_code == 0, said.output
+    assert f"{measured.asked} held-out questions" in said.output
+    point = measured.point(0.8)
+    assert f"80%           {point.certainty:.3f}" in said.output
+    assert "too few rows: it takes 230 answers" in said.output
+    monkeypatch.setattr(vertical.settings, "answer_precision", 0.999)
+    given = json.loads(CliRunner().invoke(calibrate, ["--json"], obj=vertical).output)
+    assert given["points"][-1] == {"precision": 0.999, "certainty": None}
+    assert "is not kept" in CliRunner().invoke(calibrate, obj=vertical).output
 
 
 def test_with_nothing_to_measure_by_it_says_so(vertical, monkeypatch):
