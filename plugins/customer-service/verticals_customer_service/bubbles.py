@@ -73,11 +73,17 @@ def answer(given: Answer, *, send: Send, rate: Rate, thumb: str | None = None) -
         if given.topics:
             chips((readable(topic) for topic in given.topics), send=send, label="Nearest topics")
         with html.div().classes("cs-under"):
-            for number, item in enumerate(given.citations, start=1):
-                blocks.evidence([item], label=f"{number} · {item.title or item.id}")
+            sources(given.citations)
             with html.div().classes("cs-meta"):
                 _intent(given)
                 _thumbs(rate, thumb)
+
+
+def sources(citations: Iterable[Evidence]) -> None:
+    """What an answer rests on; the style numbers them as they are in its text."""
+    with html.div().classes("cs-sources"):
+        for item in citations:
+            blocks.evidence([item], label=item.title or item.id)
 
 
 def chips(texts: Iterable[str], *, send: Send, label: str) -> ui.element:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
 from nicegui import html, ui
 from nicegui.events import GenericEventArguments
 
-from verticals import Evidence, PlatformError, ServedVertical
+from verticals import PlatformError, ServedVertical
 from verticals.web import ui as blocks
 
-from . import composing
+from . import bubbles, composing
 from .answering import Answering
 from .conversation import Conversations, Turn, turn
 from .data import readable
@@ -241,7 +240,7 @@ class _Inbox:
         with self._suggestion, html.div().classes("cs-suggested"):
             html.small("Suggested reply")
             html.p(answer.text)
-            _sources(answer.citations)
+            bubbles.sources(answer.citations)
             use = html.button("Use it", type="button")
             use.on("click", js_handler=f"() => {{ {area}.value = {own}; {area}.focus(); }}")
 
@@ -276,8 +275,8 @@ def _turn(said: Turn, emotion: dict[str, object] | None) -> None:
     side = "cs-assistant" if said.role == "customer" else "cs-customer"
     with html.div().classes(f"cs-turn {side} cs-by-{said.role}"):
         html.div(said.text).classes("cs-bubble")
-        if said.answer:
-            _sources(said.answer.citations)
+        if said.answer and said.answer.citations:
+            bubbles.sources(said.answer.citations)
         told = [{"customer": "Customer", "assistant": "Assistant", "agent": said.agent or "Agent"}[said.role]]
         if said.answer and said.answer.intent:
             told.append(readable(said.answer.intent))
@@ -288,14 +287,6 @@ def _turn(said: Turn, emotion: dict[str, object] | None) -> None:
         with html.small():
             html.span(" · ".join(told))
             html.time(f"{said.at:%H:%M}", datetime=f"{said.at:%Y-%m-%dT%H:%M:%SZ}")
-
-
-def _sources(citations: Sequence[Evidence]) -> None:
-    """What an answer rests on, by the numbers in its text."""
-    if citations:
-        with html.div().classes("cs-sources"):
-            for number, item in enumerate(citations, start=1):
-                blocks.evidence([item], label=f"{number} · {item.title or item.id}")
 
 
 def _mood(score: float) -> str:

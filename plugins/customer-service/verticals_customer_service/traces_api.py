@@ -18,6 +18,7 @@ class OtherThresholds(BaseModel):
 
     confidence: float | None = Field(None, ge=0, le=1, examples=[0.9])
     similarity: float | None = Field(None, ge=0, le=1, examples=[0.2])
+    certainty: float | None = Field(None, ge=0, le=1, examples=[0.8])
     failures: int | None = Field(None, ge=1, examples=[3])
 
 
