@@ -98,6 +98,7 @@ def test_right_is_what_the_row_says(policy, vertical, today):
 
 
 def test_the_command_shows_what_each_precision_costs(vertical, measured, monkeypatch):
+    monkeypatch.setattr(calibrating, "calibrate", lambda vertical, told: measured)
     said = CliRunner().invoke(calibrate, obj=vertical)
     assert said.exit_code == 0, said.output
     assert f"{measured.asked} held-out questions" in said.output

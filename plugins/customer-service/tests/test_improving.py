@@ -116,6 +116,7 @@ def test_questions_that_are_titles_or_have_no_document_are_not_asked(vertical, t
         "question,answer,split\nWhere is it?,There.,test\nWhere?,There.,test\nWhen?,Never.,test\nWho?,There.,train\n"
     )
     vertical.dataset("answers").import_file(path, replace=True)
+    index.delete([document.id for document in index.every()])
     assert ranking.measure(vertical, "", "test") is None
     index.upsert([Document("there", "Here or there. There it is.", title="where  is it?")])
     assert ranking.measure(vertical, "", "test").questions == 1
