@@ -28,7 +28,7 @@ def measured(right):
 def test_a_measurement_is_taken_over_at_once_and_what_it_cannot_keep_is_told(host, caplog):
     async def until(policy_of, wanted):
         with anyio.fail_after(10):
-            while policy_of().thresholds.certainty != wanted:
+            while policy_of().thresholds.certainty != wanted:  # noqa: ASYNC110 - a task of the vertical changes it
                 await anyio.sleep(0.02)
 
     async def run():
