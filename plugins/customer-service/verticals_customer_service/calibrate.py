@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -10,7 +12,7 @@ import click
 if TYPE_CHECKING:
     from verticals import Vertical
 
-    from .trust import AnswersCalibrated
+    from .trust import AnswersCalibrated, Point
 
 SHOWN = (0.8, 0.85, 0.9, 0.95, 0.97, 0.99)
 
@@ -39,11 +41,14 @@ def calibrate(vertical: Vertical, as_json: bool) -> None:
 
         measured = measure(vertical, told)
     wanted = vertical.settings.answer_precision
-    rows = [_row(measured, precision) for precision in sorted({*SHOWN, *([wanted] if wanted else [])})]
+    shown = sorted({*SHOWN, *([wanted] if wanted else [])})
+    points = [(precision, measured.point(precision), measured.kept(precision)) for precision in shown]
     if as_json:
-        click.echo(json.dumps({**measured.model_dump(mode="json"), "points": rows}, indent=2))
+        click.echo(
+            json.dumps({**measured.model_dump(mode="json"), "points": [_plain(*one) for one in points]}, indent=2)
+        )
         return
-    _tell(measured, rows)
+    _tell(measured, points)
     if wanted and (problem := unkept(measured, wanted)):
         click.secho(f"answer_precision = {wanted} is not kept: {problem}", fg="yellow")
     elif not wanted:
@@ -51,22 +56,15 @@ def calibrate(vertical: Vertical, as_json: bool) -> None:
         click.echo("  state one of these as answer_precision in [plugins.customer-service] of platform.toml")
 
 
-def _row(measured: AnswersCalibrated, precision: float) -> dict[str, object]:
+def _plain(precision: float, point: Point | None, kept: tuple[int, int]) -> dict[str, object]:
     """A precision with its threshold and figures; without them where it cannot be promised."""
-    if (point := measured.point(precision)) is None:
+    if point is None:
         return {"precision": precision, "certainty": None}
-    given, right = measured.kept(precision)
-    return {
-        "precision": precision,
-        "certainty": point.certainty,
-        "given": point.given,
-        "right": point.right,
-        "coverage": point.coverage,
-        "elsewhere": {"given": given, "right": right},
-    }
+    elsewhere = dict(zip(("given", "right"), kept, strict=True))
+    return {**dataclasses.asdict(point), "coverage": point.coverage, "elsewhere": elsewhere}
 
 
-def _tell(measured: AnswersCalibrated, rows: list[dict[str, object]]) -> None:
+def _tell(measured: AnswersCalibrated, points: Sequence[tuple[float, Point | None, tuple[int, int]]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -80,14 +78,12 @@ def _tell(measured: AnswersCalibrated, rows: list[dict[str, object]]) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for heading in ("precision", "certainty from", "answered", "of all questions", "right", "on other parts"):
         table.add_column(heading, justify="right")
-    for row in rows:
-        precision = float(str(row["precision"]))
-        if (point := measured.point(precision)) is None:
+    for precision, point, (again, kept) in points:
+        if point is None:
             few = given < fewest(precision)
             why = f"too few rows: it takes {fewest(precision)} answers" if few else "not reached by these answers"
             table.add_row(f"{precision:.0%}", "–", why)
             continue
-        again, kept = measured.kept(precision)
         table.add_row(
             f"{precision:.0%}", f"{point.certainty:.3f}", f"{point.given:,}", f"{point.coverage:.0%}",
             f"{point.right / point.given:.1%}", f"{kept} of {again}" if again else "–",

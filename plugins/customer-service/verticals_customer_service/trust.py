@@ -187,6 +187,8 @@ def promised(given: int, wrong: int, precision: float) -> bool:
     (Clopper and Pearson, 1934).
     """
     risk = 1 - precision
+    if wrong > risk * given:
+        return False
     chance = sum(
         math.exp(
             math.lgamma(given + 1) - math.lgamma(number + 1) - math.lgamma(given - number + 1)
