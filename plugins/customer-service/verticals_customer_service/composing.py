@@ -1,8 +1,10 @@
 """A composed answer: the passages that answer a question, word for word, each with the number of its citation.
 
-The passage that fits best comes first. Another one joins it, of the same article or of one that is nearly as near,
-only where it speaks of something in the question that nothing said so far does; what repeats is left out. This is
-greedy coverage of the question's words, as in maximum coverage summarisation (Takamura and Okumura, EACL 2009).
+The passage that fits best comes first. A sentence joins it only where it speaks of something in the question that
+nothing said so far does: of the same article one with several such words, of another one with any, if that article is
+nearly as near and its title is about the question. What repeats is left out, and so is what does not stand by itself:
+an item of a list, or a sentence that points back ("It is free"), would say something else than its article does. This
+is greedy coverage of the question's words, as in maximum coverage summarisation (Takamura and Okumura, EACL 2009).
 """
 
 from __future__ import annotations
@@ -20,6 +22,13 @@ NEARLY = 0.85  # of the best article's similarity: from here on another one may 
 SAME = 0.6  # share of a passage's words that were said already, from which on it repeats them
 LONGEST = 700  # characters of an answer; a first passage is shorter
 SHORTEST = 20  # characters of a passage that joins: less is a heading
+SEVERAL = 2  # words of the question that a further passage of the first article speaks of
+_DEPENDENT = re.compile(
+    r"\s*(?:[-*•]|\d+\.\s|(?:it|its|this|that|these|those|they|their|them|he|she|then|there|otherwise|but|and|or|so|"
+    r"such|both|either|neither|nor|also|else|in that case|if not|if so|no|yes|not|here|afterwards|instead|however|"
+    r"for that|by then|after that)\b|\S+:)|.*:\s*$",
+    re.IGNORECASE,
+)
 _MARK = re.compile(r"\[(\d{1,2})\]")
 # Words of a question that do not tell what it is about.
 _EMPTY = stems(
@@ -59,7 +68,7 @@ def compose(question: str, hits: Sequence[Hit]) -> Composed:
     wanted = stems(question) - _EMPTY - said
     room = LONGEST - len(chosen[0].text(near))
     while wanted and len(chosen) < PASSAGES:
-        more = _best(near, chosen, wanted, said, room)
+        more = _best(near, chosen, wanted, said, room, stems(question))
         if more is None:
             break
         chosen.append(more)
@@ -111,16 +120,25 @@ class _Passage:
 
 
 def _best(
-    near: Sequence[Hit], chosen: Sequence[_Passage], wanted: frozenset[str], said: frozenset[str], room: int
+    near: Sequence[Hit],
+    chosen: Sequence[_Passage],
+    wanted: frozenset[str],
+    said: frozenset[str],
+    room: int,
+    question: frozenset[str],
 ) -> _Passage | None:
     """The sentence that speaks of most of what is ``wanted`` and was not said; of equals the nearer article's."""
     best, most = None, 0
     for number, hit in enumerate(near):
+        if number and not stems(hit.document.title) & question - _EMPTY:
+            continue
         for start, end in sentences(hit.document.text):
             one = _Passage(number, start, end)
             words = one.words(near)
             gain = len(words & wanted)
-            if gain <= most or not SHORTEST <= end - start <= room or any(map(one.overlaps, chosen)):
+            if gain <= most or (number == 0 and gain < SEVERAL) or _DEPENDENT.match(one.text(near)):
+                continue
+            if not SHORTEST <= end - start <= room or any(map(one.overlaps, chosen)):
                 continue
             if len(words & said) < SAME * len(words):
                 best, most = one, gain
