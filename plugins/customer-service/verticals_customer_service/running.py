@@ -25,6 +25,7 @@ _log = logging.getLogger("verticals.customer-service")
 async def ready(vertical: ServedVertical) -> AsyncIterator[None]:
     """Read the templates and wake the index and the heads, so that the first customer does not wait."""
     settings = vertical.settings
+    begun = await vertical.events.last_offset()
     measured = await newest(vertical)
     vertical.state["policy"] = await asyncio.to_thread(policy_of, settings, measured)
     _tell_precision(vertical, measured)
@@ -36,7 +37,7 @@ async def ready(vertical: ServedVertical) -> AsyncIterator[None]:
     news = vertical.state["news"] = News()
     beside = [asyncio.create_task(_always("the sessions' streams", lambda: news.read(vertical)))]
     if settings.answer_precision:
-        beside.append(asyncio.create_task(_always("the calibration", lambda: _recalibrated(vertical))))
+        beside.append(asyncio.create_task(_always("the calibration", lambda: _recalibrated(vertical, begun))))
     if webhook := settings.webhook:
         beside.append(asyncio.create_task(_always("webhooks", lambda: Deliveries(vertical, webhook).run())))
     try:
@@ -48,9 +49,8 @@ async def ready(vertical: ServedVertical) -> AsyncIterator[None]:
             await asyncio.wait(under_way, timeout=_SECONDS_TO_END)
 
 
-async def _recalibrated(vertical: ServedVertical) -> None:
+async def _recalibrated(vertical: ServedVertical, after: int) -> None:
     """Take over what other processes measure while this one serves."""
-    after = await vertical.events.last_offset()
     async for event in vertical.events.follow(after, kinds=[KIND]):
         measured = AnswersCalibrated.model_validate(event.payload)
         vertical.state["policy"] = await asyncio.to_thread(policy_of, vertical.settings, measured)
