@@ -186,7 +186,10 @@ def test_encoding_against_sentence_transformers(texts: list[str]) -> None:
             call()
             taken[name].append(time.perf_counter() - began)
     ours_, theirs_ = (len(some) / statistics.median(taken[name]) for name in ("ours", "theirs"))
-    print(f"\nencoding in {encoder.precision.name}: {ours_:.0f} texts/s, sentence-transformers {theirs_:.0f} ({ours_ / theirs_:.1f}x)")
+    print(
+        f"\nencoding in {encoder.precision.name}: {ours_:.0f} texts/s, sentence-transformers {theirs_:.0f} "
+        f"({ours_ / theirs_:.1f}x)"
+    )
     assert ours_ >= 3 * theirs_
 
 

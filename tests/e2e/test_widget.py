@@ -91,6 +91,42 @@ def test_what_is_said_without_a_connection_arrives_once(page) -> None:
     assert [text for who, text in said if who == "customer"] == ["can I pay with PayPal?", "how much is shipping?"]
 
 
+def test_what_looks_like_html_is_text_everywhere(page, served) -> None:
+    """In the widget, on the chat page and in the agent's inbox; an article that carries some is shown as it is too."""
+    nasty = (
+        "<img src=x onerror=\"document.title='owned'\"><b>where</b> is my 📦 &amp; <script>document.title=1</script>"
+    )
+    article = {"id": "html", "title": "<i>Tinsel</i> lamps", "text": f"Tinsel lamps are <b>made</b> in Hull {nasty}."}
+    base = f"{served.url}/v1/platform/indexes/customer-service/knowledge"
+    page.request.post(f"{base}/documents", data={"documents": [article]})
+    try:
+        page.goto(DEMO)
+        page.get_by_role("button", name="Open the chat").click()
+        page.get_by_text("Hello, and welcome").wait_for()
+        say(page, nasty)
+        page.locator(".log .turn .bubble", has_text="<b>where</b>").first.wait_for(timeout=20_000)
+        say(page, "Where are the <i>Tinsel</i> lamps made?")
+        page.locator(".log .turn .bubble", has_text="<b>made</b> in Hull").first.wait_for(timeout=20_000)
+        page.get_by_role("button", name="Talk to a person").click()
+        page.get_by_text("A person has been asked").wait_for()
+        agent = page.context.new_page()
+        agent.goto("/customer-service/inbox?agent=Dana")
+        agent.locator(".cs-entry", has_text="Tinsel").first.click()
+        agent.get_by_text("<b>where</b>").first.wait_for(timeout=20_000)
+        chat = page.context.new_page()
+        chat.goto("/customer-service")
+        box = chat.get_by_label("Your message")
+        box.fill(nasty)
+        box.press("Enter")
+        chat.locator(".cs-log", has_text="<b>where</b>").wait_for(timeout=20_000)
+        for window in (page, agent, chat):
+            assert "owned" not in window.title()
+            assert window.title() != "1"
+            assert window.locator("img[src=x], .cs-log b, .bubble b, .bubble:not(.dots) i").count() == 0
+    finally:
+        page.request.delete(f"{base}/documents/html")
+
+
 def test_keyboard_and_screen_reader(page) -> None:
     page.goto(DEMO)
     page.get_by_role("button", name="Open the chat").focus()

@@ -63,7 +63,10 @@ def run(
         def ready(url: str) -> None:
             display.end()
             reference = "openapi.json" if no_pages else "docs"
-            _announce(url, [name for name in served if host[name].pages and not no_pages], reference)
+            with_pages = [name for name in served if host[name].pages and not no_pages]
+            _announce(url, with_pages, reference)
+            if with_pages and host.store.keys.list():
+                note("The API needs a key, and the pages ask for none: let only your own people reach them.")
 
         if workers > 1:
             serve_by_workers(host, served, host.settings.host, host.settings.port, workers, ready=ready)

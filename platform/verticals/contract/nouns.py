@@ -152,7 +152,8 @@ class Page:
     Args:
         title: shown in the navigation.
         render: a function (or reference) ``render(vertical) -> None``, plain or async, that builds the page.
-        path: ``/`` or ``/something``.
+        path: ``/`` or ``/something``; ``/order/{order}`` is a page for each order, which other pages link to: it has no
+            place in the navigation, and ``ui.context.client.request.path_params`` says which one is asked for.
         icon: a Material icon name.
     """
 
@@ -160,6 +161,11 @@ class Page:
     render: Any
     path: str = "/"
     icon: str = "article"
+
+    @property
+    def in_navigation(self) -> bool:
+        """Whether it is one page, and not one for each of many things."""
+        return "{" not in self.path
 
 
 @dataclass(frozen=True, slots=True)

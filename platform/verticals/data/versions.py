@@ -34,6 +34,7 @@ from .rows import RowCheck
 from .splits import Row, split_rows
 
 STARTER = "starter"
+REMOVAL = "removal"  # the source of a version that rows were taken from
 _ROWS, _MANIFEST = "rows.parquet", "manifest.json"
 _PATIENCE = 30.0
 
@@ -199,6 +200,24 @@ class DatasetStore:
                 )
             old = _carried(base, dataset) if base else []
             return self._write(vertical, dataset, old + split_rows(rows, dataset, old), source)
+
+    def remove(self, vertical: str, dataset: Dataset, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Publish a version without the rows that have the values of one of these; how many that were.
+
+        The other rows keep their splits. Nothing is written where there are none.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        self.current(vertical, dataset)  # starter rows are a version as soon as something is taken from them
+        gone = [dict(row) for row in rows]
+        with self._locked(vertical, dataset):
+            newest = self.newest(vertical, dataset)
+            old = _carried(newest, dataset) if newest else []
+            left = [row for row in old if not any(one.items() <= row.items() for one in gone)]
+            if len(left) < len(old):
+                self._write(vertical, dataset, left, REMOVAL)
+            return len(old) - len(left)
 
     def _write(self, vertical: str, dataset: Dataset, rows: Sequence[Row], source: str) -> DatasetVersion:
         kinds = {name: each.kind for name, each in RowCheck(dataset).fields.items()}

@@ -73,8 +73,8 @@ class BankedLinear(nn.Module):
         made_of = (weight.data_ptr(), weight._version, dtype)  # noqa: SLF001 - it counts changes in place
         if self._converted is None or self._converted[0] != made_of:
             with torch.inference_mode(False), torch.no_grad():
-                bias = None if bias is None else bias.to(dtype)
-                self._converted = made_of, weight.to(dtype, memory_format=torch.contiguous_format), bias
+                converted = weight.to(dtype, memory_format=torch.contiguous_format)
+                self._converted = made_of, converted, None if bias is None else bias.to(dtype)
         return self._converted[1:]
 
     def _update(self, hidden: torch.Tensor, output: torch.Tensor) -> None:

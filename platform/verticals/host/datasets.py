@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,16 @@ class DatasetHandle:
             self.vertical.host.datasets, self.vertical.name, self.noun, Path(path),
             labels=labels, predicted=self._label_fields(), finite=finite, **options,
         )  # fmt: skip
+
+    def remove_rows(self, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Make a new version without the rows that have the values of one of these; how many that were.
+
+        Nothing is written where there are none.
+
+        Args:
+            rows: fields and their values; a ``split`` among them counts only where it is given.
+        """
+        return self.vertical.host.datasets.remove(self.vertical.name, self.noun, rows)
 
     def quality(self, version: DatasetVersion) -> QualityReport:
         """What a look at the rows of a version tells before training."""

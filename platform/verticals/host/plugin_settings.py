@@ -62,6 +62,9 @@ def _with_secrets(value: Any, annotation: Any, name: str, place: Place) -> Any:
     """``value`` with every secret in it read; tables of nested models are gone through and checked for unknown keys."""
     from pydantic import BaseModel, SecretStr
 
+    if typing.get_origin(annotation) is dict and isinstance(value, Mapping):
+        inner_kind = typing.get_args(annotation)[1]
+        return {key: _with_secrets(inner, inner_kind, f"{name}.{key}", place) for key, inner in value.items()}
     kinds = [annotation, *typing.get_args(annotation)]
     if SecretStr in kinds and isinstance(value, str | Mapping):
         return read_secret(value, name, place)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import threading
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +18,7 @@ from verticals.contract import Batch, Document, Event, Hit, Prediction, Predicti
 from .tenants import DEFAULT
 
 if TYPE_CHECKING:
+    import numpy as np
     from pydantic import BaseModel
 
     from verticals.contract import Recipe
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from .events import VerticalEvents
     from .head import Head
+    from .host import Host
     from .indexes import IndexHandle
     from .vertical import Vertical
 
@@ -46,6 +48,30 @@ async def in_thread(call: Callable[..., T], *arguments: Any, **options: Any) -> 
     return await to_thread.run_sync(partial(call, *arguments, **options))
 
 
+class Direct:
+    """In the place of a queue where nobody else asks: each call goes to the engine by itself.
+
+    Args:
+        host: whose engine answers.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    async def predict(
+        self,
+        vertical: str,
+        head: str,
+        version: str,
+        inputs: Sequence[Any],
+        *,
+        tenant: str = DEFAULT,
+        apart: bool = False,
+    ) -> list[Prediction]:
+        """Answer inputs for one version, in their order; see `verticals.inference.Queue.predict`."""
+        return await in_thread(lambda: self._host.engine.predict(vertical, head, version, inputs))
+
+
 class ServedVertical:
     """A running vertical.
 
@@ -58,8 +84,8 @@ class ServedVertical:
         state: where the vertical may keep things while it serves; nothing of one tenant's that others must not see.
     """
 
-    def __init__(self, vertical: Vertical, queue: Queue | RemoteQueue) -> None:
-        self._vertical = vertical
+    def __init__(self, vertical: Vertical, queue: Queue | RemoteQueue | Direct) -> None:
+        self._vertical, self._queue = vertical, queue
         self.name, self.title, self.settings = vertical.name, vertical.title, vertical.settings
         self.events = ServedEvents(vertical.events)
         self.state: dict[str, Any] = {}
@@ -84,10 +110,17 @@ class ServedVertical:
     def head(self, name: str) -> ServedHead:
         """A head.
 
+        Args:
+            name: as it is declared; of another plugin's head with the plugin, such as ``my-words/reply``.
+
         Raises:
             NotFound: it is not declared; the nearest is suggested.
         """
-        self._vertical.head(name)
+        if "/" not in name:
+            self._vertical.head(name)
+        elif name not in self._heads:
+            plugin, _, own = name.partition("/")
+            self._heads[name] = ServedHead(self._vertical.host[plugin].head(own), self._queue).of(self.tenant)
         return self._heads[name]
 
     def index(self, name: str) -> ServedIndex:
@@ -106,6 +139,18 @@ class ServedVertical:
         """
         handle = self._vertical.dataset(dataset)
         return await in_thread(lambda: handle.current().read())
+
+    async def remove_rows(self, dataset: str, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Make a new version of a data set without these rows; how many it had. See `DatasetHandle.remove_rows`.
+
+        Raises:
+            NotFound: it is not declared; the nearest is suggested.
+        """
+        return await in_thread(self._vertical.dataset(dataset).remove_rows, rows)
+
+    async def embed(self, texts: Sequence[str]) -> np.ndarray:
+        """Vectors of texts by the bare encoder, of length 1, float32 [n, dimension]."""
+        return await in_thread(self._vertical.host.engine.embed, list(texts))
 
     async def import_file(self, dataset: str, path: Path, **options: Any) -> ImportReport:
         """Make a new version of a data set with the rows of a file; see `verticals.host.datasets.DatasetHandle`.
@@ -138,7 +183,7 @@ class ServedHead:
         version: the version that answered last, or will answer first, as ``vertical/head@v3``; `None` before.
     """
 
-    def __init__(self, head: Head, queue: Queue | RemoteQueue) -> None:
+    def __init__(self, head: Head, queue: Queue | RemoteQueue | Direct) -> None:
         self._head, self._queue = head, queue
         self.name = head.name
         self.version: str | None = None
@@ -151,24 +196,38 @@ class ServedHead:
         other.tenant = tenant
         return other
 
-    async def predict(self, input: Any, *, tenant: str | None = None) -> Prediction:  # noqa: A002 - the field's word
+    async def predict(
+        self,
+        input: Any,  # noqa: A002 - the field's word
+        *,
+        tenant: str | None = None,
+        version: str | None = None,
+    ) -> Prediction:
         """Answer one input: a text, a tuple of two texts, or a mapping of fields.
 
         Args:
             input: as the head's objective takes it.
             tenant: whose input it is; `None`: that of the request.
+            version: that answers, as ``v3``; `None`: the live one.
 
         Raises:
+            NotFound: there is no such version.
             Unavailable: no version is live, or too much is waiting already.
         """
-        return (await self.predict_many([input], tenant=tenant))[0]
+        return (await self.predict_many([input], tenant=tenant, version=version))[0]
 
-    async def predict_many(self, inputs: list[Any], *, tenant: str | None = None) -> list[Prediction]:
-        """Answer several inputs by one version, in their order."""
+    async def predict_many(
+        self, inputs: list[Any], *, tenant: str | None = None, version: str | None = None
+    ) -> list[Prediction]:
+        """Answer several inputs by one version, in their order; see `predict`."""
         if not inputs:
             return []
-        record, tenant = await self._record(), tenant or self.tenant
-        self.version = record.reference
+        tenant = tenant or self.tenant
+        if version is None:
+            record = await self._record()
+            self.version = record.reference
+        else:
+            record = await in_thread(self._head.record, version)
         if not self._head.vertical.host.predict_is_wrapped:
             return await self._ask(record.vertical, record.head, record.version, list(inputs), tenant)
         return await in_thread(self._answer_by_queue, record, inputs, tenant)
@@ -182,6 +241,10 @@ class ServedHead:
     async def is_live(self) -> bool:
         """Whether a version is live; only of a head that is optional there may be none."""
         return await self._looked_up() is not None
+
+    async def versions(self) -> list[VersionRecord]:
+        """All versions, newest first."""
+        return await in_thread(self._head.versions)
 
     async def start(self) -> None:
         """See that a version is live; where none is, a first one is trained on the data there is, and promoted.

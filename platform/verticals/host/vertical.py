@@ -17,6 +17,7 @@ from .plugin_settings import plugin_settings
 
 if TYPE_CHECKING:
     from .host import Host
+    from .served import ServedVertical
 
 
 class Vertical:
@@ -116,6 +117,12 @@ class Vertical:
             if (name, tenant) not in self._indexes:
                 self._indexes[name, tenant] = IndexHandle(self, noun, tenant)
             return self._indexes[name, tenant]
+
+    def served(self) -> ServedVertical:
+        """Its async face in a process that does not serve it, so that a command does what the API does."""
+        from .served import Direct, ServedVertical
+
+        return ServedVertical(self, Direct(self.host))
 
     def close(self) -> None:
         """Close the indexes that are open."""

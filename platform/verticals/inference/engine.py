@@ -10,14 +10,21 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from verticals.contract import Extent, PlatformError, Prediction
 from verticals.encoder import Encoder, TokenRows
 from verticals.store import Registry
 
 from .cache import FeatureCache, Features
+from .gathered import Gathered
 from .loaded import Loaded, load
 from .versions import Full, Key, Versions
+
+_EMBEDDED = Extent(256)  # see `Encoder.embed`
+_WHOLE = Extent(0)
+_MARKS = 4  # tokens that a tokenizer adds to a text's own, of which each has a character at least
+_FEW = 8  # texts that are embedded for a search rather than for an index
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,7 @@ class Engine:
     ) -> None:
         self._encoder = encoder
         self._cache = FeatureCache(cached_texts)
+        self._embed = Gathered(lambda texts: encoder().embed(texts))
         self.versions = Versions(lambda *key: load(registry.open(*key), encoder(), other), memory)
 
     def load(self, vertical: str, head: str, version: str) -> Loaded:
@@ -63,8 +71,20 @@ class Engine:
         return self.versions.using((vertical, head, version))
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """Normalised vectors of the bare encoder, float32 [n, dimension]."""
-        return self._encoder().embed(texts)
+        """Normalised vectors of the bare encoder, float32 [n, dimension].
+
+        Of a few texts those are not computed that a head on the bare encoder has read lately, and what several
+        threads ask for at a time is computed together.
+        """
+        if len(texts) > _FEW:
+            return self._embed(texts)
+        keys = [("", "text", _extent_of(text, _EMBEDDED), text) for text in texts]
+        read = {key: found.vectors for key in keys if (found := self._cache.get(key)) is not None}
+        known = {key: functional.normalize(vectors, dim=1).numpy() for key, vectors in read.items()}
+        if missing := [key for key in dict.fromkeys(keys) if key not in known]:
+            computed = self._embed([key[-1] for key in missing])
+            known |= {key: vector[None] for key, vector in zip(missing, computed, strict=True)}
+        return np.concatenate([known[key] for key in keys]) if keys else self._embed(texts)
 
     def warm(self, vertical: str, head: str, version: str) -> None:
         """Load a version and go through it once, so that the first who asks does not wait for that.
@@ -147,7 +167,7 @@ class Engine:
             (
                 loaded.reference if loaded.slot or loaded.encoder is not shared else "",
                 loaded.head.reads,
-                loaded.extent,
+                _extent_of(text, loaded.extent),
                 text,
             )
             for loaded, text in wanted
@@ -165,12 +185,18 @@ class Engine:
         for (_, reads), group in missing.items():
             loadeds = list(group.values())
             encoder = loadeds[0].encoder
-            rows = _tokens(encoder, [(key[-1], key[-2]) for key in group], reads)
+            rows = _tokens(encoder, [(key[-1], one.extent) for key, one in group.items()], reads)
             computed = encoder.encode(rows, [loaded.slot for loaded in loadeds], reads=reads)
             for key, features, cut in zip(group, computed, rows.cut.tolist(), strict=True):
                 known[key] = Features(features[: len(key[-1])] if reads == "words" else features[None], cut)
                 self._cache.put(key, known[key])
         return [known[key] for key in keys]
+
+
+def _extent_of(text: Any, extent: Extent) -> Extent:
+    """How much of a text is read, for remembering it: the same for all who read the whole of it."""
+    whole = isinstance(text, str) and text.isascii() and len(text) + _MARKS <= extent.max_tokens
+    return _WHOLE if whole else extent
 
 
 def _tokens(encoder: Encoder, texts: Sequence[tuple[Any, Extent]], reads: str) -> TokenRows:

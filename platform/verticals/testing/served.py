@@ -35,18 +35,20 @@ def _endpoints(client: TestClient, log: _Errors, name: str) -> list[Result]:
     operations.sort(key=lambda one: (one[0].count("/"), _METHODS.index(one[1])))
     answers: dict[str, Any] = {}
     results = []
-    # What has an id that neither an example nor the path above it tells, comes last: an answer may tell it.
-    operations.sort(key=lambda one: _waits(schemas, paths, one[0], paths[one[0]][one[1]]))
-    for path, method in operations:
+    while operations:
+        # What has an id that nothing has told yet waits: an answer may tell it.
+        told = (one for one in operations if not _waits(schemas, answers, one[0], paths[one[0]][one[1]]))
+        path, method = next(told, operations[0])
+        operations.remove((path, method))
         log.errors.clear()
         results.append(_try(client, log, schemas, answers, path, method, paths[path][method]))
     return results
 
 
 def _pages(client: TestClient, log: _Errors, host: Host, name: str) -> list[Result]:
-    """Ask for each page as a browser does."""
+    """Ask for each page as a browser does; not for those of one thing each, whose names are not known here."""
     results = []
-    for page in host[name].pages:
+    for page in (one for one in host[name].pages if one.in_navigation):
         path = f"/{name}{page.path}".rstrip("/")
         log.errors.clear()
         response = client.get(path, headers={"accept": "text/html"})
@@ -135,14 +137,13 @@ def _try(
         return Result.failed("endpoints", what, f"its answer does not fit its model: {problem}", remedy)
     if isinstance(answer, dict):
         answers[path] = answer
+        answers[declared[_JSON].get("schema", {}).get("$ref", "").rpartition("/")[2]] = answer
     return Result.passed("endpoints", what, str(response.status_code))
 
 
-def _waits(schemas: Schemas, paths: Mapping[str, Any], path: str, operation: Mapping[str, Any]) -> bool:
+def _waits(schemas: Schemas, answers: Mapping[str, Any], path: str, operation: Mapping[str, Any]) -> bool:
     return any(
-        parameter["in"] == "path"
-        and path.partition(f"/{{{parameter['name']}}}")[0] not in paths
-        and _parameter(schemas, {}, path, parameter) is MISSING
+        parameter["in"] == "path" and _parameter(schemas, answers, path, parameter) is MISSING
         for parameter in operation.get("parameters", ())
     )
 
@@ -174,6 +175,9 @@ def _parameter(schemas: Schemas, answers: Mapping[str, Any], path: str, paramete
             return given["example"]
     value = schemas.example(schema)
     if value is MISSING and parameter["in"] == "path":  # any other answer may have told it
+        made = answers.get(name.title().replace("_", ""), {})  # a parameter `order` is the id of an `Order`
+        if isinstance(made.get("id"), str | int):
+            return made["id"]
         return next((made[name] for made in answers.values() if isinstance(made.get(name), str | int)), MISSING)
     return value
 

@@ -1,8 +1,11 @@
+import csv
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
 from verticals_customer_service import data, pairing
-from verticals_customer_service.emotions import FEELINGS
+from verticals_customer_service.emotions import FEELINGS, Emotion
 
 
 def test_starter_rows_are_valid_and_cover_every_intent_with_twenty_utterances():
@@ -21,6 +24,17 @@ def test_each_feeling_has_sixty_starter_messages_some_of_them_chinese():
         assert sum("\u4e00" <= character <= "\u9fff" for text in texts for character in text[:1]) >= 8
     with pytest.raises(ValidationError):
         data.Felt(text="hm", emotion="bored")
+
+
+def test_how_a_customer_feels_is_seen_as_often_as_when_measured(serving):
+    """On held-out messages, by a head that is trained alone; docs/benchmarks.md has the figures of the real one."""
+    with (Path(__file__).parent / "emotions_held_out.csv").open(encoding="utf-8", newline="") as file:
+        rows = [data.Felt.model_validate(row) for row in csv.DictReader(file)]
+    assert len(rows) >= 150
+    assert not {row.text for row in rows} & {row.text for row in data.emotions()}
+    said = serving.call(serving.vertical.head("emotion").predict_many, [row.text for row in rows])
+    right = sum(Emotion.of(one).label == row.emotion for one, row in zip(said, rows, strict=True))
+    assert right / len(rows) >= 0.6
 
 
 @pytest.mark.parametrize(
@@ -61,15 +75,19 @@ def test_articles_have_title_topic_and_source():
     assert found.title == "Where is my parcel?"
     assert found.text.startswith("As soon as your order")
     assert found.source == "delivery/where-is-my-parcel.md"
-    assert found.metadata == {"topic": "delivery"}
+    assert found.metadata == {"topic": "delivery", "language": "en"}
 
 
-def test_starter_pairs_stand_in_the_articles_and_have_one_passage_per_template():
+def test_starter_pairs_stand_in_the_documents_and_have_one_passage_per_template():
     articles = {article.title: article for article in data.articles()}
-    pairs = list(pairing.starter())
+    pairs = [pair for pair in pairing.starter() if pair.split is None]
     assert len(pairs) >= 900
     assert all(pair.answer in articles[pair.title].text for pair in pairs)
     assert len({pair.answer for pair in pairs}) == len({pair.title for pair in pairs}) >= 30
+    asked = [pair for pair in pairing.starter() if pair.split == "test"]
+    answers = {document.title: document.text for document in data.faq()}
+    assert len(asked) >= 300
+    assert all(pair.answer == answers[pair.title] for pair in asked)
 
 
 def test_unanswerable_questions_are_distinct_and_no_utterances():

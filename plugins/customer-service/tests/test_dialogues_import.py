@@ -221,6 +221,24 @@ def test_a_dialogue_of_ten_thousand_turns_is_one_dialogue(vertical, tmp_path):
     assert len(texts(vertical)["long"]) == 10_000
 
 
+def test_mixed_languages_html_emoji_and_control_characters_are_read_as_a_reader_sees_them(vertical, tmp_path):
+    said = [
+        "<p>Hello 👋🏽,<br>wo ist mein Paket? 我的包裹呢？</p><script>alert(1)</script>",
+        "Hi Gemma, it&#39;s <b>on its way</b> &mdash; c'est parti \x07📦\u200b",
+        "אֵיפֹה? \u202eabc <3 5 < 6 && 7 > 6",
+        '<div onclick="x()">Grüße, Jonas Weber</div>',
+    ]
+    summary = import_log(vertical, log(tmp_path / "a.jsonl", chat("mixed", *said)))
+    assert (summary.added, summary.problems) == (1, [])
+    assert texts(vertical)["mixed"] == [
+        "Hello 👋🏽,\nwo ist mein Paket? 我的包裹呢？",
+        "Hi [NAME], it's on its way — c'est parti 📦",
+        "אֵיפֹה? abc <3 5 < 6 && 7 > 6",
+        "Grüße, [NAME]",
+    ]
+    assert summary.redacted["NAME"] == 2
+
+
 def test_an_id_that_is_an_address_does_not_stay(vertical, tmp_path):
     path = log(tmp_path / "a.jsonl", chat("ann@mail.example", "Hi"), chat("+44 7700 900123", "Hi"))
     assert import_log(vertical, path).added == 2

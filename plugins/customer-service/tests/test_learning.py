@@ -7,6 +7,7 @@ import time
 
 import pytest
 from fastapi.testclient import TestClient
+from nicegui import core
 
 from verticals import Host
 from verticals.cli import main
@@ -49,6 +50,7 @@ def learned(run, log):
 
 @pytest.fixture
 def service(home, learned):
+    before = core.loop  # NiceGUI keeps one for the process; the server that other tests share goes on with its own
     with (
         Host.open(home, settings={"first_tokens": 0}) as host,
         TestClient(create_app(host, ["customer-service"])) as client,
@@ -56,6 +58,7 @@ def service(home, learned):
         while client.get("/readyz").status_code != 200:
             time.sleep(0.2)
         yield client
+    core.loop = before
 
 
 def test_the_matters_of_the_log_are_proposed(learned):

@@ -221,7 +221,10 @@ def test_the_mood_remembers_but_the_latest_message_counts_most():
     ]  # fmt: skip
 
 
-def test_an_emotion_that_is_not_sure_is_neutral():
-    sure, unsure = Prediction("angry", 0.9), Prediction("angry", 0.4)
-    assert (Emotion.of(sure).label, Emotion.of(unsure).label) == ("angry", "neutral")
-    assert Emotion.of(Prediction("angry", 0.9, abstained=True)).label == "neutral"
+def test_a_message_is_neutral_unless_the_head_says_that_it_hardly_is():
+    divided = (("angry", 0.4), ("frustrated", 0.35), ("neutral", 0.25))
+    assert Emotion.of(Prediction("angry", 0.4, divided)) == Emotion(label="angry", confidence=0.4)
+    unsure = (("angry", 0.42), ("neutral", 0.41), ("frustrated", 0.17))
+    assert Emotion.of(Prediction("angry", 0.42, unsure)) == Emotion(label="neutral", confidence=0.41)
+    assert Emotion.of(Prediction("angry", 0.9, (("angry", 0.9), ("neutral", 0.1)), abstained=True)).label == "neutral"
+    assert Emotion.of(Prediction("bored", 0.9, (("bored", 0.9),))).label == "neutral"

@@ -46,7 +46,7 @@ class Rehearsal:
 
     def __init__(self, events, policy, stage: Stage, **settings) -> None:
         self.settings = Settings(**settings)
-        self.state = {"policy": policy, "under way": set()}
+        self.state = {"policies": {"en": policy}, "phrases": {}, "under way": set()}
         self.events, self._stage = _Events(events, stage), stage
 
     def head(self, name):
@@ -76,13 +76,19 @@ class _Head:
     async def predict(self, text):
         await self._stage.turn()
         if self._name == "emotion":
-            return Prediction("angry" if "!" in text else "neutral", 0.9, familiarity=0.8)
+            label = "angry" if "!" in text else "neutral"
+            return Prediction(label, 0.9, ((label, 0.9),), familiarity=0.8)
+        if self._name == "slots":
+            return Prediction(None, 0.9, spans=())
         label = "speak_to_human" if "human" in text else "thanks"
         return Prediction(label, 0.99, ((label, 0.99),), familiarity=0.8, version="intent@v1")
 
+    async def predict_many(self, texts):
+        return [await self.predict(text) for text in texts]
+
 
 class _Index:
-    async def search(self, text, k):
+    async def search(self, text, **options):
         return []
 
     async def get(self, name):

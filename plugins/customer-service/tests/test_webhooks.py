@@ -116,6 +116,15 @@ def test_a_receiver_that_fails_is_asked_again_after_growing_waits(vertical, rece
     assert [(one["delivered"], one["status"]) for one in outcomes] == [(False, 500), (False, 503), (True, 200)]
 
 
+def test_a_tenants_webhook_is_told_what_happens_in_the_tenants_sessions(vertical, receiver):
+    acme = vertical.of("acme")
+    configured(acme, receiver.url)
+    append(vertical)
+    event = append(acme)
+    deliver(acme, receiver.url, ended(1))
+    assert [json.loads(body)["offset"] for _, body, _ in receiver.got] == [event.offset]
+
+
 def test_what_could_not_be_delivered_is_delivered_after_a_restart(vertical, receiver):
     configured(vertical, receiver.url)
     receiver.answers = [500]

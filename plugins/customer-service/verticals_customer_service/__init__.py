@@ -8,6 +8,8 @@ from typing import Any
 
 from verticals import Command, Dataset, Endpoints, EventKind, Index, Page, Recipe, TaskHead, hookimpl
 
+_OF_SESSIONS = ("suggestions", "confirm", "dismiss", "gaps", "undo")
+
 
 @hookimpl
 def register_settings() -> str:
@@ -17,7 +19,7 @@ def register_settings() -> str:
 
 @hookimpl
 def register_datasets() -> Iterator[Dataset]:
-    """What customers write, with the intent behind it, with how they feel, and with what answers it."""
+    """What customers write, with the intent, the feeling and the details in it, and with what answers it."""
     yield Dataset(
         name="utterances",
         row="verticals_customer_service.data:Utterance",
@@ -25,10 +27,22 @@ def register_datasets() -> Iterator[Dataset]:
         description="What customers write, each with its intent",
     )
     yield Dataset(
+        name="phrases",
+        row="verticals_customer_service.data:Utterance",
+        load="verticals_customer_service.data:phrases",
+        description="What customers write in languages that the encoder does not read, each with its intent",
+    )
+    yield Dataset(
         name="emotions",
         row="verticals_customer_service.data:Felt",
         load="verticals_customer_service.data:emotions",
         description="What customers write, each with how they feel",
+    )
+    yield Dataset(
+        name="slots",
+        row="verticals_customer_service.marked:Marked",
+        load="verticals_customer_service.marked:starter",
+        description="What customers write, with the details in it marked",
     )
     yield Dataset(
         name="answers",
@@ -41,13 +55,13 @@ def register_datasets() -> Iterator[Dataset]:
         name="unanswerable",
         row="verticals_customer_service.data:Unanswerable",
         load="verticals_customer_service.data:unanswerable",
-        description="What customers write that no article answers; measured on, never learned from",
+        description="What customers write that no document answers; measured on, never learned from",
     )
 
 
 @hookimpl
 def register_heads() -> Iterator[TaskHead]:
-    """The intent of a message, how the customer feels, and how well a passage answers a question."""
+    """The intent of a message, how the customer feels, the details, and how well a passage answers a question."""
     yield TaskHead(
         name="intent",
         dataset="utterances",
@@ -64,9 +78,20 @@ def register_heads() -> Iterator[TaskHead]:
         inputs=("text",),
         target="emotion",
         labels=("neutral", "satisfied", "confused", "frustrated", "angry"),
-        recipe=Recipe(method="head"),
+        recipe=Recipe(epochs=5),
         description="How the customer feels",
         example="this is the third time I ask!",
+    )
+    yield TaskHead(
+        name="slots",
+        dataset="slots",
+        objective="tag",
+        inputs=("text",),
+        target="spans",
+        labels=("order_number", "email", "date", "amount", "product"),
+        recipe=Recipe(method="head", casing=True),
+        description="The details in a message",
+        example="the blue teapot of order LL-204518 came broken",
     )
     yield TaskHead(
         name="answer",
@@ -84,11 +109,11 @@ def register_heads() -> Iterator[TaskHead]:
 
 @hookimpl
 def register_indexes() -> Iterator[Index]:
-    """The articles that answers rest on."""
+    """The articles and the FAQ that answers rest on."""
     yield Index(
         name="knowledge",
-        documents="verticals_customer_service.data:articles",
-        description="Help articles; every answer cites one",
+        documents="verticals_customer_service.data:documents",
+        description="Help articles and frequent questions; every answer cites one",
         reranker="answer",
     )
 
@@ -116,10 +141,13 @@ def register_events() -> Iterator[EventKind]:
         "verticals_customer_service.trust:AnswersCalibrated",
         "It was measured which answers are right",
     )
+    module = "verticals_customer_service.suggestions"
+    yield EventKind("turn-corrected", f"{module}:TurnCorrected", "A person said what a message was really about")
+    yield EventKind("suggestion-reviewed", f"{module}:SuggestionReviewed", "A person decided about a suggestion")
     yield EventKind("dialogue", "verticals_customer_service.dialogues.records:Dialogue", "A past dialogue was imported")
     module = "verticals_customer_service.proposals"
     yield EventKind("dialogues-mined", f"{module}:DialoguesMined", "Past dialogues were searched for questions")
-    yield EventKind("proposal-made", f"{module}:ProposalMade", "A group of questions was found in past dialogues")
+    yield EventKind("proposal-made", f"{module}:ProposalMade", "A group of questions was found")
     yield EventKind("proposal-grown", f"{module}:ProposalGrown", "More questions of a proposal were found")
     yield EventKind("proposal-reviewed", f"{module}:ProposalReviewed", "A person decided about a proposal")
 
@@ -128,15 +156,16 @@ def register_events() -> Iterator[EventKind]:
 def register_endpoints() -> Iterator[Endpoints]:
     """Sessions, messages and feedback; the agents' desk; traces; doors for existing clients; proposals."""
     yield Endpoints(router="verticals_customer_service.api:router", tenants=True, public=True)
-    yield Endpoints(router="verticals_customer_service.stream_api:router", public=True)
+    yield Endpoints(router="verticals_customer_service.stream_api:router", tenants=True, public=True)
     yield Endpoints(router="verticals_customer_service.desk_api:router", tenants=True)
     yield Endpoints(router="verticals_customer_service.traces_api:router", tenants=True)
     for door in ("rasa", "openai"):
-        yield Endpoints(router=f"verticals_customer_service.doors.{door}:router")
+        yield Endpoints(router=f"verticals_customer_service.doors.{door}:router", tenants=True)
     yield Endpoints(
-        router="verticals_customer_service.doors.chatwoot:router", public=True
-    )  # it has a secret of its own
-    yield Endpoints(router="verticals_customer_service.review_api:router")
+        router="verticals_customer_service.doors.chatwoot:router", tenants=True, public=True
+    )  # it has secrets of its own
+    yield Endpoints(router="verticals_customer_service.review_api:router", tenants=True)
+    yield Endpoints(router="verticals_customer_service.suggestions_api:router", tenants=True)
     yield Endpoints(router="verticals_customer_service.results_api:router", tenants=True)
     yield Endpoints(router="verticals_customer_service.widget_api:router", tenants=True, public=True)
 
@@ -146,13 +175,15 @@ def register_pages() -> Iterator[Page]:
     """The chat, the agents' desk, the figures, and the review of what past dialogues suggest."""
     yield Page(title="Chat", render="verticals_customer_service.pages:chat", icon="forum")
     yield Page("Inbox", "verticals_customer_service.inbox:inbox", "/inbox", icon="inbox")
+    yield Page("Knowledge", "verticals_customer_service.knowledge_page:knowledge", "/knowledge", icon="menu_book")
     yield Page("Results", "verticals_customer_service.results_page:results", "/results", icon="insights")
     yield Page(title="Learned", render="verticals_customer_service.review_page:review", path="/learned", icon="school")
+    yield Page("Trace", "verticals_customer_service.trace_page:trace", "/trace/{trace_id}", icon="troubleshoot")
 
 
 @hookimpl
 def register_commands() -> Iterator[Command]:
-    """Learning from past dialogues."""
+    """Learning from past dialogues and live sessions."""
     for name, told in (
         ("learn", "Read past dialogues and propose what the assistant should know"),
         ("proposals", "List what was proposed, or show one proposal"),
@@ -160,10 +191,16 @@ def register_commands() -> Iterator[Command]:
         ("merge", "Make a proposal part of another"),
         ("rename", "Give a proposal another name"),
         ("reject", "Leave a proposal aside"),
+        ("undo", "Take back that a proposal or a suggestion was accepted or rejected"),
+        ("suggestions", "List what live sessions suggest to learn"),
+        ("confirm", "Learn from a suggestion"),
+        ("dismiss", "Leave a suggestion aside"),
+        ("gaps", "List questions that the assistant could not answer, or draft a proposal for some"),
         ("improve", "Train on what was learned since, and go live with what is not worse"),
         ("originals", "Show or forget the personal data of a past dialogue"),
     ):
-        yield Command(name=name, command=f"verticals_customer_service.commands:{name}", help=told)
+        module = "commands_sessions" if name in _OF_SESSIONS else "commands"
+        yield Command(name=name, command=f"verticals_customer_service.{module}:{name}", help=told)
     yield Command(
         name="calibrate",
         command="verticals_customer_service.calibrate:calibrate",

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime
 
-from verticals import Event, Hit, NotFound, Prediction, ServedVertical
+from verticals import Event, Evidence, Hit, NotFound, PlatformError, ServedVertical, Span, Unavailable
 
-from . import passages
-from .answers import Answer, Ranked
+from . import matters, passages
+from .answers import Answer, Part
 from .emotions import Emotion, Mood
+from .finding import Found, find, phrases_of
+from .generating import Phrasing
 from .greetings import without_greeting
 from .handover import failures
+from .languages import detect
+from .matters import Matter
 from .policy import Policy, Situation
 from .session import State, last_answer
-from .traces import Passage, Replay, Thresholds, Trace, TracedTurn
-
-HITS = 10
-WEIGHT = 0.5  # of the head `answer` against the search's own score
-
-
-def ranked(version: str) -> dict[str, Any]:
-    """How the index is searched: this version of the head `answer` has a say; none where it is empty."""
-    return {"rerank": version, "rerank_weight": WEIGHT} if version else {}
+from .traces import Passage, Replay, Thresholds, Trace, TracedDetail, TracedMatter, TracedTurn, reading
 
 
 @dataclass(frozen=True)
@@ -34,36 +31,52 @@ class Answering:
 
     vertical: ServedVertical
 
+    @property
+    def default(self) -> str:
+        """The shop's own language."""
+        language: str = self.vertical.settings.language
+        return language
+
+    def known(self, language: str | None) -> str | None:
+        """``language``, if the shop answers in it."""
+        return language if language in self._policies else None
+
+    def language(self, text: str) -> str | None:
+        """The language of ``text``, if it is plain and one that the shop answers in."""
+        return detect(text, self._policies)
+
     async def emotion(self, text: str) -> Emotion:
-        """How the customer feels who wrote ``text``."""
-        return Emotion.of(await self.vertical.head("emotion").predict(text))
+        """How the customer feels who wrote ``text``; the intent is read in the same batch, and remembered for later."""
+        prediction, _ = await asyncio.gather(self.vertical.head("emotion").predict(text), self._foreseen(text))
+        return Emotion.of(prediction)
 
     async def answer(self, text: str, previous: Answer | None = None) -> Answer:
         """What would be said to ``text`` after the ``previous`` answer."""
-        prediction, hits = await self._read(text)
-        today = datetime.now(UTC).date()
-        return await self._said(self._policy, Situation(text, prediction, today, hits, previous))
+        language = self.language(text) or self.default
+        now = await self.read(text, language=language)
+        return await self._said(self._policies[language], replace(now, previous=previous))
 
     async def turn(self, state: State, asked: Event, previous: Answer | None = None) -> tuple[Answer, Trace]:
         """The answer to a message of a session, with its trace."""
-        text = asked.payload["text"]
-        prediction, hits = await self._read(text)
+        language = self.known(asked.payload.get("language")) or self.known(state.language) or self.default
         before = state.last_answer()
         emotion = asked.payload.get("emotion")
         until = [one for one in state.of("customer") if one.offset <= asked.offset]
-        now = Situation(
-            text,
-            prediction,
-            asked.at.date(),
-            hits,
-            last_answer(state) or previous,
-            Emotion.model_validate(emotion) if emotion else None,
-            Mood(state.course[: len(until)]),
-            failures(state),
-            state.status == "waiting",
+        now = replace(
+            await self.read(asked.payload["text"], asked.at.date(), language=language),
+            previous=last_answer(state) or previous,
+            emotion=Emotion.model_validate(emotion) if emotion else None,
+            mood=Mood(state.course[: len(until)]),
+            failures=failures(state),
+            waiting=state.status == "waiting",
         )
-        answer = await self._said(self._policy, now)
-        trace = _trace(now, answer, self._policy.thresholds, before.offset if before else None)
+        policy = self._policies[language]
+        answer = await self._said(policy, now)
+        trace = _trace(now, answer, policy.thresholds, before.offset if before else None)
+        phrasing: Phrasing | None = self.vertical.state.get("phrasing")
+        if phrasing and answer.rule == "passage":
+            answer, generation = await phrasing.phrase(asked.payload["text"], answer)
+            trace = trace.model_copy(update={"generation": generation})
         return answer.model_copy(update={"trace_id": secrets.token_hex(12)}), trace
 
     async def traced(self, trace_id: str) -> TracedTurn:
@@ -77,68 +90,134 @@ class Answering:
             raise NotFound(f"There is no trace {trace_id[:64]!r}.", "Each answer of the assistant names its own.")
         return TracedTurn.model_validate({**found[0].payload, "offset": found[0].offset})
 
-    async def replay(self, trace_id: str, thresholds: Thresholds) -> Replay:
-        """What would have been said with other thresholds, on the articles as they are now.
+    async def replay(self, trace_id: str, thresholds: Thresholds, version: str | None = None) -> Replay:
+        """What would have been said with other thresholds or by another version, on the articles as they are now.
+
+        Args:
+            trace_id: of the turn.
+            thresholds: to decide by.
+            version: of the head ``intent`` that reads the message anew, as ``v3``; `None`: what was read then counts.
 
         Raises:
-            NotFound: there is none of this id.
+            NotFound: there is no trace of this id, or no such version.
         """
         turn = await self.traced(trace_id)
-        trace, missing, hits = turn.trace, list[str](), list[Hit]()
-        for passage in trace.passages:
-            try:
-                hits.append(passage.hit(await self.vertical.index("knowledge").get(passage.id)))
-            except NotFound:
-                missing.append(passage.id)
+        trace, missing = turn.trace, list[str]()
+        hits = await self._again(trace.passages, missing)
+        faq = await self._again(trace.faq, missing)
+        prediction = trace.prediction
+        if version is not None:
+            prediction = await self.vertical.head("intent").predict(without_greeting(trace.text), version=version)
         now = Situation(
             trace.text,
-            trace.prediction,
+            prediction,
             trace.today,
             hits,
-            await self._answer_at(trace.previous),
+            await self.answer_at(trace.previous),
             trace.emotion,
             Mood(tuple(trace.course)),
             trace.failures,
             trace.waiting,
+            faq,
+            [Span(one.start, one.end, one.label, one.confidence) for one in trace.details],
+            [await self._matter(one, missing) for one in trace.matters],
         )
-        policy: Policy = self._policy
+        policy = self._policies[self.known(trace.language) or self.default]
         answer = await self._said(replace(policy, thresholds=thresholds), now)
+        said, generation = turn.answer, trace.generation
+        if generation and generation.used and answer.text == generation.instead:
+            answer = answer.model_copy(update={"text": said.text, "citations": said.citations, "phrased": True})
         answer = answer.model_copy(update={"trace_id": trace_id})
-        said = turn.answer
         changed = (answer.action, answer.text) != (said.action, said.text)
-        return Replay(trace_id=trace_id, thresholds=thresholds, answer=answer, changed=changed, missing=missing)
+        return Replay(
+            trace_id=trace_id, thresholds=thresholds, version=prediction.version, answer=answer, changed=changed,
+            missing=missing,
+        )  # fmt: skip
 
     @property
-    def _policy(self) -> Policy:
-        policy: Policy = self.vertical.state["policy"]
-        return policy
+    def _policies(self) -> Mapping[str, Policy]:
+        policies: Mapping[str, Policy] = self.vertical.state["policies"]
+        return policies
 
-    async def _read(self, text: str) -> tuple[Prediction, list[Hit]]:
+    async def _foreseen(self, text: str) -> None:
+        """Read the intent before it is asked for: two texts in one batch take little longer than one."""
+        with suppress(PlatformError):  # who asks for it will be told
+            await self.vertical.head("intent").predict(without_greeting(text))
+
+    async def read(self, text: str, today: date | None = None, *, language: str | None = None) -> Situation:
+        """What the heads and the index say of a message; its clauses are read with it, in one batch.
+
+        In a language that the encoder does not read a message stays whole.
+        """
+        language = language or self.language(text) or self.default
+        today = today or datetime.now(UTC).date()
         matter = without_greeting(text)
-        return await asyncio.gather(self.vertical.head("intent").predict(matter), self._found(matter))
+        if phrases := phrases_of(self.vertical, language):
+            found = await self._find(matter, language)
+            return Situation(text, phrases.predict(matter), today, found.articles, faq=found.faq)
+        skipped = len(text) - len(matter)
+        places = [(start + skipped, end + skipped) for start, end in matters.clauses(matter)]
+        clauses = [matters.read(text[start:end]) for start, end in places] if len(places) > 1 else []
+        (prediction, *others), found, spans = await asyncio.gather(
+            self.vertical.head("intent").predict_many([matter, *clauses]),
+            self._find(matter, language),
+            self._details(text),
+        )
+        small_talk = self._policies[language].templates.small_talk
+        several = matters.several(clauses, places, others, small_talk) if clauses else []
+        searched = await asyncio.gather(*(self._find(text[slice(*one.span)], language) for one in several))
+        wanted = [replace(one, hits=own.articles, faq=own.faq) for one, own in zip(several, searched, strict=True)]
+        return Situation(text, prediction, today, found.articles, faq=found.faq, spans=spans, matters=wanted)
 
-    async def _found(self, text: str) -> list[Hit]:
-        options = ranked("live" if await self.vertical.head("answer").is_live() else "")
-        hits: list[Hit] = await self.vertical.index("knowledge").search(text, k=HITS, **options)
+    async def _find(self, text: str, language: str) -> Found:
+        return await find(self.vertical, text, language, self.default)
+
+    async def _details(self, text: str) -> Sequence[Span]:
+        try:
+            return (await self.vertical.head("slots").predict(text)).spans or ()
+        except Unavailable:  # the patterns are there without it
+            return ()
+
+    async def _matter(self, traced: TracedMatter, missing: list[str]) -> Matter:
+        """A matter of a trace, with its hits as in `_again`."""
+        hits, faq = await self._again(traced.passages, missing), await self._again(traced.faq, missing)
+        return Matter(traced.span, traced.prediction, hits, faq)
+
+    async def _again(self, passages: Sequence[Passage], missing: list[str]) -> list[Hit]:
+        """Hits of a trace, on their documents as they are now; those that are gone are noted as ``missing``."""
+        hits = []
+        for passage in passages:
+            try:
+                hits.append(passage.hit(await self.vertical.index("knowledge").get(passage.id)))
+            except NotFound:
+                if passage.id not in missing:
+                    missing.append(passage.id)
         return hits
 
     async def _said(self, policy: Policy, now: Situation) -> Answer:
+        """What the policy says; with the articles of its templates that the search did not find among the best."""
         answer = policy.answer(now)
-        template = policy.templates.named(answer.template_id)
-        if template and template.article and not answer.citations:
-            return await self._cite(answer, template.article, now.text)
-        return answer
-
-    async def _cite(self, answer: Answer, article: str, text: str) -> Answer:
-        """The answer with its article, which the search did not find among the best."""
-        try:
-            document = await self.vertical.index("knowledge").get(article)
-        except NotFound:
+        if answer.action == "handover":
             return answer
-        cited = passages.evidence(document, passages.best_span(document.text, text, answer.text))
-        return answer.model_copy(update={"citations": [cited]})
+        cited, parts = list(answer.citations), list[Part]()
+        for part in answer.intents:
+            template = policy.templates.named(part.template_id)
+            wanted = template.article if template and not part.citations else None
+            if wanted and (item := await self._article(wanted, now.text, answer.text)):
+                cited.append(item)
+                part = part.model_copy(update={"citations": [item.id]})
+            parts.append(part)
+        return answer.model_copy(update={"citations": cited, "intents": parts})
 
-    async def _answer_at(self, offset: int | None) -> Answer | None:
+    async def _article(self, name: str, *clues: str) -> Evidence | None:
+        try:
+            document = await self.vertical.index("knowledge").get(name)
+        except NotFound:
+            return None
+        return passages.evidence(document, passages.best_span(document.text, *clues))
+
+    async def answer_at(self, offset: int | None) -> Answer | None:
+        """The assistant's answer at an offset; `None` where there is none."""
         if offset is None:
             return None
         found = await self.vertical.events.read(after=offset - 1, limit=1)
@@ -146,16 +225,11 @@ class Answering:
 
 
 def _trace(now: Situation, answer: Answer, thresholds: Thresholds, previous: int | None) -> Trace:
-    prediction = now.prediction
     return Trace(
+        **reading(now.prediction, now.hits, now.faq),
         text=now.text,
-        intent=prediction.label,
-        confidence=prediction.confidence,
-        ranking=[Ranked(label=label, probability=p) for label, p in prediction.ranking],
-        abstained=prediction.abstained,
-        familiarity=prediction.familiarity,
-        version=prediction.version,
-        passages=[Passage.of(hit) for hit in now.hits],
+        matters=[TracedMatter(**reading(one.prediction, one.hits, one.faq), span=one.span) for one in now.matters],
+        details=[TracedDetail(**asdict(span)) for span in now.spans],
         thresholds=thresholds,
         emotion=now.emotion,
         course=list(now.mood.course),
@@ -163,6 +237,7 @@ def _trace(now: Situation, answer: Answer, thresholds: Thresholds, previous: int
         waiting=now.waiting,
         previous=previous,
         today=now.today,
+        language=answer.language,
         rule=answer.rule,
         template_id=answer.template_id,
     )

@@ -15,7 +15,7 @@ from .conversation import Conversations, Reply, Turn
 from .data import LONGEST
 from .desk import Desk
 from .desk_api import SessionState
-from .events import Feedback, SessionStarted
+from .events import Feedback, SessionStarted, Wrong
 from .session import State
 
 router = APIRouter()
@@ -26,8 +26,20 @@ _EXAMPLE_REPLY = {
     "intent": "track_parcel",
     "confidence": 0.97,
     "ranking": [{"label": "track_parcel", "probability": 0.97}, {"label": "parcel_late", "probability": 0.01}],
+    "intents": [
+        {
+            "intent": "track_parcel",
+            "probability": 0.97,
+            "span": [0, 19],
+            "action": "answer",
+            "template_id": "track-parcel-general",
+            "citations": ["where-is-my-parcel"],
+            "slots": {},
+        }
+    ],
     "oos_score": 0.12,
     "emotion": {"label": "neutral", "confidence": 0.91},
+    "language": "en",
     "template_id": "track-parcel-general",
     "citations": [
         {
@@ -40,6 +52,7 @@ _EXAMPLE_REPLY = {
         }
     ],
     "topics": [],
+    "offers": [],
     "slots": {},
     "rule": "intent",
     "version": "intent@v1",
@@ -52,6 +65,15 @@ _EXAMPLE_REPLY = {
 
 def _json(example: object) -> dict[str, object]:
     return {"application/json": {"example": example}}
+
+
+class Beginning(BaseModel):
+    """How a conversation begins."""
+
+    language: str | None = Field(
+        None, pattern="^[a-z]{2}$", examples=["en"],
+        description="That the customer prefers, ISO 639-1: of the greeting, and of answers to what says too little",
+    )  # fmt: skip
 
 
 class Question(BaseModel):
@@ -72,6 +94,9 @@ class Thumb(BaseModel):
 
     offset: int | None = Field(None, description="Of the answer; the latest one's where it is not given")
     thumb: Literal["up", "down"]
+    wrong: Wrong | None = Field(
+        None, description="Of a thumb down: `question` (misunderstood), `answer` (not true, out of date), `unclear`"
+    )
     comment: str = Field("", max_length=LONGEST)
 
 
@@ -84,9 +109,9 @@ class FeedbackNoted(BaseModel):
 
 
 @router.post("/sessions", status_code=201)
-async def start_session(vertical: CurrentVertical) -> SessionStarted:
+async def start_session(vertical: CurrentVertical, beginning: Beginning | None = None) -> SessionStarted:
     """Begin a conversation."""
-    return await Conversations(vertical).start()
+    return await Conversations(vertical).start(language=beginning.language if beginning else None)
 
 
 @router.get("/sessions/{session}")
@@ -123,6 +148,6 @@ async def give_feedback(session: str, thumb: Thumb, vertical: CurrentVertical) -
     """A thumb up or down for one answer; the latest one counts."""
     conversations = Conversations(vertical)
     offset = await conversations.latest(session) if thumb.offset is None else thumb.offset
-    feedback = Feedback(session=session, offset=offset, thumb=thumb.thumb, comment=thumb.comment)
+    feedback = Feedback(session=session, offset=offset, thumb=thumb.thumb, wrong=thumb.wrong, comment=thumb.comment)
     event = await conversations.feedback(feedback)
     return FeedbackNoted(offset=event.offset, at=event.at, feedback=feedback)

@@ -14,11 +14,18 @@ from verticals.web import ui as blocks
 from . import composing
 from .answers import Answer
 from .data import readable
+from .events import Wrong
+from .page_words import ENGLISH, PageWords
+from .suggestions import WRONG
 
 Send = Callable[[str], Awaitable[None]]
-Rate = Callable[[Literal["up", "down"]], Awaitable[None]]
+Rate = Callable[[Literal["up", "down"], Wrong | None], Awaitable[None]]
+FACES = {
+    "angry": "mood_bad", "frustrated": "sentiment_dissatisfied", "confused": "contact_support",
+    "neutral": "sentiment_neutral", "satisfied": "sentiment_satisfied",
+}  # fmt: skip
 _EMAIL = re.compile(r"([\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+)")
-_THUMBS: tuple[tuple[Literal["up", "down"], str], ...] = (("up", "This helped"), ("down", "This did not help"))
+_THUMBS: tuple[Literal["up", "down"], ...] = ("up", "down")
 
 
 def customer(text: str) -> None:
@@ -60,7 +67,15 @@ def note(text: str) -> None:
     html.p(text, role="status").classes("cs-note")
 
 
-def answer(given: Answer, *, send: Send, rate: Rate, thumb: str | None = None) -> None:
+def answer(
+    given: Answer,
+    *,
+    send: Send,
+    rate: Rate,
+    thumb: str | None = None,
+    words: PageWords = ENGLISH,
+    pages: str = "",
+) -> None:
     """An answer with what it rests on.
 
     Args:
@@ -68,15 +83,19 @@ def answer(given: Answer, *, send: Send, rate: Rate, thumb: str | None = None) -
         send: asks a question on the customer's behalf, for the topics offered.
         rate: notes a thumb.
         thumb: the thumb it has already.
+        words: the page's.
+        pages: path of the vertical's pages, for the one that tells why.
     """
     with assistant(given.text, given.citations):
-        if given.topics:
-            chips((readable(topic) for topic in given.topics), send=send, label="Nearest topics")
+        if given.offers:
+            chips(given.offers, send=send, label=words.topics)
         with html.div().classes("cs-under"):
             sources(given.citations)
             with html.div().classes("cs-meta"):
-                _intent(given)
-                _thumbs(rate, thumb)
+                _intent(given, words)
+                if given.trace_id:
+                    html.a("why?", href=f"{pages}/trace/{given.trace_id}").classes("cs-why")
+                _thumbs(rate, thumb, words)
 
 
 def sources(citations: Iterable[Evidence]) -> None:
@@ -95,44 +114,57 @@ def chips(texts: Iterable[str], *, send: Send, label: str) -> ui.element:
     return row
 
 
-def typing() -> ui.element:
+def typing(words: PageWords = ENGLISH) -> ui.element:
     """Three dots while the answer is on its way."""
-    turn: ui.element = html.div(role="status", **{"aria-label": "An answer is on its way"}).classes(
-        "cs-turn cs-assistant"
-    )
+    turn: ui.element = html.div(role="status", **{"aria-label": words.typing}).classes("cs-turn cs-assistant")
     with turn, html.div().classes("cs-bubble cs-typing"):
         for _ in range(3):
             html.i()
     return turn
 
 
-def _intent(given: Answer) -> None:
+def _intent(given: Answer, words: PageWords) -> None:
     """The intent and its confidence, small; the whole ranking behind it."""
     if given.intent is None:
         return
     understood = given.action in ("answer", "ask", "smalltalk")
-    intent = readable(given.intent) if understood else f"Unclear, perhaps {readable(given.intent).lower()}"
+    intent = readable(given.intent) if understood else words.unclear.format(intent=readable(given.intent).lower())
     shown = f"{intent} · {given.confidence:.0%}"
-    with html.button(type="button", title="How the message was understood", **{"aria-haspopup": "dialog"}) as button:
+    if len(given.intents) > 1:
+        shown = ", ".join(f"{readable(part.intent or '')} · {part.probability:.0%}" for part in given.intents)
+    with html.button(type="button", title=words.understood, **{"aria-haspopup": "dialog"}) as button:
         html.span(shown)
         with ui.menu().classes("cs-ranking").props("no-parent-event") as menu:
-            html.p("How the message was understood")
+            html.p(words.understood)
             blocks.ranking((readable(one.label), one.probability) for one in given.ranking)
     button.classes("cs-intent").on("click", menu.toggle)
 
 
-def _thumbs(rate: Rate, thumb: str | None) -> None:
+def _thumbs(rate: Rate, thumb: str | None, words: PageWords) -> None:
     buttons: dict[str, ui.element] = {}
 
     async def press(which: Literal["up", "down"]) -> None:
-        await rate(which)
+        await rate(which, None)
         for name, button in buttons.items():
             button.props(f"aria-pressed={'true' if name == which else 'false'}")
+        asked.set_visibility(which == "down")
 
-    with html.div(role="group", **{"aria-label": "Was this helpful?"}).classes("cs-thumbs"):
-        for name, label in _THUMBS:
+    async def tell(wrong: Wrong) -> None:
+        await rate("down", wrong)
+        asked.clear()
+        with asked:
+            html.p("Thank you; a person will look at it.").classes("cs-hint")
+
+    with html.div(role="group", **{"aria-label": words.helpful}).classes("cs-thumbs"):
+        for name, label in zip(_THUMBS, (words.helped, words.helpless), strict=True):
             pressed = "true" if thumb == name else "false"
             button = html.button(type="button", title=label, **{"aria-label": label, "aria-pressed": pressed})
             with button:
                 ui.icon(f"thumb_{name}").props("aria-hidden=true")
             buttons[name] = button.on("click", lambda _, name=name: press(name))
+    asked: ui.element = html.div(role="group", **{"aria-label": "What was wrong?"}).classes("cs-wrong")
+    asked.set_visibility(False)
+    with asked:
+        html.span("What was wrong?").classes("p-muted")
+        for wrong, label in WRONG.items():
+            html.button(label, type="button").on("click", lambda _, wrong=wrong: tell(wrong))

@@ -49,7 +49,7 @@ def calibrate(vertical: Vertical, as_json: bool) -> None:
         )
         return
     _tell(measured, points)
-    if wanted and (problem := unkept(measured, wanted)):
+    if wanted and (problem := unkept(measured, wanted, measured.versions)):
         click.secho(f"answer_precision = {wanted} is not kept: {problem}", fg="yellow")
     elif not wanted:
         click.secho("Next:", bold=True)
@@ -75,6 +75,8 @@ def _tell(measured: AnswersCalibrated, points: Sequence[tuple[float, Point | Non
         f"{measured.asked:,} held-out questions, {measured.answerable:,} of them answerable: {given:,} answers, "
         f"{right:,} of them right ({right / given:.1%})."
     )
+    if measured.untold:
+        click.echo(f"Left out: {measured.untold:,} that the FAQ answered, and whether that is right no row tells.")
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for heading in ("precision", "certainty from", "answered", "of all questions", "right", "on other parts"):
         table.add_column(heading, justify="right")

@@ -10,22 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from verticals import BadInput, Conflict
+from verticals import BadInput
 
+from .commands_sessions import done, shortened, table
 from .improving import HEADS
 
 if TYPE_CHECKING:
     from verticals import Vertical
 
-    from .decisions import Decision
     from .dialogues import ImportSummary
-    from .proposals import Proposal, Proposals
+    from .proposals import Proposal
 
 _SHOWN_PROBLEMS = 20
 _SHOWN_CHANGED = 5
 _EXAMPLE = 64  # columns of an example in a table
 _KIND_NAMES = {
     "EMAIL": "e-mail address", "PHONE": "phone number", "CARD": "card number", "IBAN": "IBAN", "ORDER": "order number",
+    "NAME": "name", "ADDRESS": "postal address",
 }  # fmt: skip
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 
@@ -120,16 +121,12 @@ def accept(
     Example:
       platform customer-service accept gift_list --answer "Make a list under Account > Gift lists."
     """
-    from . import decisions
+    from .review import Review
 
-    def decide(known: Proposals) -> Decision:
-        rows = vertical.dataset("utterances").current().iterate()
-        return decisions.accepted(known, proposal, rows, name=name, answer=answer, article=article, without=without)
-
-    decision = _carry_out(vertical, decide)
-    told = decision.reviewed
+    told = done(vertical, lambda served: Review(served).accept(proposal, name, answer, article, without))
     document = f" and the document {told.document}" if told.document else ""
-    click.echo(f"Accepted {told.name}: {_count(told.rows, 'new utterance')}{document}.")
+    texts = told.taught.texts if told.taught else []
+    click.echo(f"Accepted {told.name}: {_count(len(texts), 'new utterance')}{document}.")
     click.secho("\nNext:", bold=True)
     click.echo("  platform customer-service improve")
 
@@ -140,11 +137,9 @@ def accept(
 @click.pass_obj
 def merge(vertical: Vertical, proposal: str, into: str) -> None:
     """Make a PROPOSAL part of the proposal INTO."""
-    from . import decisions
-    from .learning import load
+    from .review import Review
 
-    decision = _carry_out(vertical, lambda known: decisions.merged(known, proposal, into))
-    target = load(vertical).final(decision.reviewed.proposal)
+    target = done(vertical, lambda served: Review(served).merge(proposal, into))
     click.echo(f"{target.name} ({target.id}) now has {_count(target.times, 'question')}.")
 
 
@@ -154,10 +149,10 @@ def merge(vertical: Vertical, proposal: str, into: str) -> None:
 @click.pass_obj
 def rename(vertical: Vertical, proposal: str, name: str) -> None:
     """Give a PROPOSAL another NAME, in snake_case."""
-    from . import decisions
+    from .review import Review
 
-    decision = _carry_out(vertical, lambda known: decisions.edited(known, proposal, name=name))
-    click.echo(f"{decision.reviewed.proposal} is now called {decision.reviewed.name}.")
+    told = done(vertical, lambda served: Review(served).edit(proposal, name, None))
+    click.echo(f"{told.id} is now called {told.name}.")
 
 
 @click.command()
@@ -165,10 +160,10 @@ def rename(vertical: Vertical, proposal: str, name: str) -> None:
 @click.pass_obj
 def reject(vertical: Vertical, proposal: str) -> None:
     """Leave a PROPOSAL aside; questions like its own are not proposed again."""
-    from . import decisions
+    from .review import Review
 
-    decision = _carry_out(vertical, lambda known: decisions.rejected(known, proposal))
-    click.echo(f"Rejected {decision.reviewed.proposal}.")
+    told = done(vertical, lambda served: Review(served).reject(proposal))
+    click.echo(f"Rejected {told.id}.")
 
 
 @click.command()
@@ -197,27 +192,6 @@ def originals(vertical: Vertical, dialogue: str, forget: bool) -> None:
             click.echo(f"{turn.role:8}  {kept.restore(dialogue, number, turn.text)}")
 
 
-def _carry_out(vertical: Vertical, decide: Callable[[Proposals], Decision]) -> Decision:
-    """Decide and write: the document and the rows first, for both may be written twice, then the event."""
-    from . import decisions
-    from .learning import load
-
-    decision = decide(load(vertical))
-    if decision.document:
-        try:
-            vertical.index("knowledge").upsert([decision.document])
-        except Conflict as error:
-            raise Conflict(
-                "The index customer-service/knowledge is written by another process.",
-                "Accept it on the page /customer-service/learned of what serves, or stop that first.",
-            ) from error
-    for dataset, rows in decision.tables:
-        with decisions.rows_file(rows) as path:
-            vertical.dataset(dataset).import_file(path)
-    vertical.events.append("proposal-reviewed", decision.reviewed, key=decision.key)
-    return decision
-
-
 def _tell_import(summary: ImportSummary, logfile: Path) -> None:
     for problem in summary.problems[:_SHOWN_PROBLEMS]:
         click.echo(f"  {problem}", err=True)
@@ -232,19 +206,11 @@ def _tell_import(summary: ImportSummary, logfile: Path) -> None:
 
 
 def _table(found: Sequence[Proposal]) -> None:
-    from rich.cells import chop_cells
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("id", "asked", "intent", "state", "for example"):
-        table.add_column(heading, justify="right" if heading == "asked" else "left", no_wrap=True)
+    rows = []
     for one in found:
         state = ("known" if one.known else "new") if one.state == "open" else one.state
-        question = " ".join(one.examples[0].question.split())
-        table.add_row(one.id, f"{one.times:,}", one.name, state, next(iter(chop_cells(question, _EXAMPLE)), ""))
-    console = Console(highlight=False, markup=False)
-    (console if console.is_terminal else Console(highlight=False, markup=False, width=160)).print(table)
+        rows.append((one.id, f"{one.times:,}", one.name, state, shortened(one.examples[0].question)))
+    table(("id", "asked", "intent", "state", "for example"), rows, right="asked")
 
 
 def _show(found: Proposal, as_json: bool) -> None:
@@ -319,7 +285,7 @@ def improve(vertical: Vertical, heads: tuple[str, ...], again: bool, as_json: bo
         click.echo(json.dumps([_plain(one) for one in found], indent=2, ensure_ascii=False, default=str))
         return
     if anew:
-        problem = unkept(anew, precision)
+        problem = unkept(anew, precision, anew.versions)
         click.echo(
             f"Calibrated anew: answer_precision = {precision} is {'not kept: ' + problem if problem else 'kept.'}"
         )

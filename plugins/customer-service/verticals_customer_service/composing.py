@@ -89,6 +89,38 @@ def marked(text: str, count: int) -> Iterator[str | int]:
         yield text[at:]
 
 
+def whole(hit: Hit) -> Composed:
+    """The answer that a document is from its first word to its last."""
+    text = hit.document.text
+    return Composed(f"{text} [1]", (evidence(hit.document, (0, len(text)), hit.similarity),))
+
+
+def gathered(parts: Sequence[tuple[str, Sequence[Evidence]]]) -> tuple[list[str], list[Evidence]]:
+    """Texts that make one answer, numbered through, and the citations of all.
+
+    What two of them quote is cited once; so is a document that a text rests on without a number of its own.
+
+    Args:
+        parts: each a text with its citations.
+    """
+    texts, cited = list[str](), list[Evidence]()
+    for text, own in parts:
+        shown = {part for part in marked(text, len(own)) if isinstance(part, int)}
+        numbers = [_number(item, number in shown, cited) for number, item in enumerate(own, start=1)]
+        told = (part if isinstance(part, str) else f"[{numbers[part - 1]}]" for part in marked(text, len(own)))
+        texts.append("".join(told))
+    return texts, cited
+
+
+def _number(item: Evidence, shown: bool, cited: list[Evidence]) -> int:
+    """The number of a citation among all, to which it is added where it is new."""
+    for number, other in enumerate(cited, start=1):
+        if other.id == item.id and (not shown or other.span == item.span):
+            return number
+    cited.append(item)
+    return len(cited)
+
+
 def footnoted(text: str, citations: Sequence[Evidence]) -> str:
     """The text with its citations' titles below, for where only text can be shown; one without numbers as it is."""
     numbers = [part for part in marked(text, len(citations)) if isinstance(part, int)]

@@ -12,18 +12,26 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field
 
-from verticals import BadInput, Conflict, Event, NotFound, PlatformError, ServedVertical, Unavailable
+from verticals import Conflict, Event, NotFound, PlatformError, ServedVertical, Unavailable
 
 from . import handover, limits
 from .answering import Answering
 from .answers import Answer
-from .data import LONGEST
 from .emotions import Emotion
 from .events import Feedback, SessionStarted
+from .messages import checked
 from .policy import Policy
 from .session import Mode, Session, State
 
 T = TypeVar("T")
+
+
+class Beginning(BaseModel):
+    """What a conversation begins with."""
+
+    language: str
+    greeting: str
+    suggestions: list[str] = Field(description="Questions to begin with")
 
 
 class Turn(BaseModel):
@@ -53,21 +61,37 @@ class Conversations:
 
     vertical: ServedVertical
 
-    @property
-    def greeting(self) -> str:
-        """The assistant's first words."""
-        policy: Policy = self.vertical.state["policy"]
-        return policy.templates.say(self.vertical.settings.greeting)
+    def beginning(self, language: str | None = None) -> Beginning:
+        """The assistant's first words, and questions to begin with.
 
-    async def start(self, session: str | None = None, channel: str = "api") -> SessionStarted:
+        Args:
+            language: that the customer prefers; where the shop does not answer in it, the shop's own.
+        """
+        answering, settings = Answering(self.vertical), self.vertical.settings
+        spoken = answering.known(language) or answering.default
+        policy: Policy = self.vertical.state["policies"][spoken]
+        own = spoken == answering.default
+        greeting = settings.greeting if own else None
+        suggestions = settings.suggestions if own else None
+        return Beginning(
+            language=spoken,
+            greeting=policy.templates.say(greeting) if greeting is not None else policy.templates.said("greeting"),
+            suggestions=suggestions if suggestions is not None else policy.templates.word("suggestions"),
+        )
+
+    async def start(
+        self, session: str | None = None, channel: str = "api", language: str | None = None
+    ) -> SessionStarted:
         """Begin a session; one that has begun already is left as it is.
 
         Args:
             session: its name, where a door derives it from a name of its own.
             channel: the door it comes by.
+            language: that the customer prefers, ISO 639-1.
         """
         name = session or secrets.token_urlsafe(12)
-        started = SessionStarted(session=name, greeting=self.greeting, channel=channel)
+        greeting = self.beginning(language).greeting
+        started = SessionStarted(session=name, greeting=greeting, language=language, channel=channel)
         await self.vertical.events.append("session-started", started.model_dump(), key=f"{name}:start")
         return started
 
@@ -149,6 +173,7 @@ class Conversations:
     async def _heard(self, line: Session, text: str, key: str | None, emotion: Emotion | None) -> Event:
         """The event of a customer's message, written unless it was there already."""
         felt = emotion.model_dump() if emotion else None
+        language = Answering(self.vertical).language(text)
         while True:
             state = line.state
             for former in state.of("customer"):
@@ -163,7 +188,9 @@ class Conversations:
             limits.check(state, self.vertical.settings.burst)
             if state.status == "resolved":
                 await line.write("reopened", by="customer")
-            elif event := await line.write("message", role="customer", text=text, key=key, emotion=felt):
+            elif event := await line.write(
+                "message", role="customer", text=text, key=key, emotion=felt, language=language
+            ):
                 return event
 
     async def _replied(self, line: Session, asked: Event, previous: Answer | None = None) -> Reply:
@@ -183,7 +210,7 @@ class Conversations:
                     continue
                 said = {"text": answer.text, "reply_to": asked.offset, "trace_id": answer.trace_id}
                 kept = {"answer": answer.model_dump(mode="json"), "trace": trace.model_dump(mode="json")}
-                await line.write("message", role="assistant", **said, **kept)
+                await line.write("message", role="assistant", action=answer.action, **said, **kept)
         if former := line.state.answer_to(asked.offset):
             return _reply(former, line.state.mode)
         return _silent(asked, line.state)
@@ -196,23 +223,6 @@ class Conversations:
         under_way.add(task)
         task.add_done_callback(under_way.discard)
         return await asyncio.shield(task)
-
-
-def checked(text: str) -> str:
-    """A message without surrounding space.
-
-    Raises:
-        BadInput: it is empty or too long.
-    """
-    text = text.strip()
-    if not text:
-        raise BadInput("The message is empty.", "Write a question, such as 'Where is my parcel?'.")
-    if len(text) > LONGEST:
-        raise BadInput(
-            f"The message has {len(text):,} characters; at most {LONGEST:,} are read.",
-            "Shorten it to what you want to know.",
-        )
-    return text
 
 
 def turn(message: Event, thumb: Literal["up", "down"] | None = None) -> Turn:

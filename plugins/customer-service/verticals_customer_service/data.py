@@ -16,6 +16,7 @@ from .emotions import Feeling
 
 STARTER = Path(__file__).parent / "starter"
 LONGEST = 2000  # characters of one message
+FAQ = "faq"  # the kind of a document that answers the question in its title
 
 
 def snake_case(value: object) -> object:
@@ -60,6 +61,7 @@ class Answered(BaseModel):
         description="As it stands in a document", examples=["The tracking link is in our dispatch e-mail."]
     )
     title: str = Field("", description="Of the document, where it says more than the question")
+    split: str | None = Field(None, description="Which split it is of; none: it is chosen")
 
 
 class Unanswerable(BaseModel):
@@ -70,23 +72,40 @@ class Unanswerable(BaseModel):
 
 def utterances() -> Iterator[Utterance]:
     """The starter utterances."""
-    with (STARTER / "utterances.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            yield Utterance.model_validate(row)
+    for row in _rows("utterances.csv"):
+        yield Utterance.model_validate(row)
+
+
+def phrases() -> Iterator[Utterance]:
+    """The starter utterances in languages that the default encoder does not read."""
+    for row in _rows("phrases.csv"):
+        yield Utterance.model_validate(row)
 
 
 def emotions() -> Iterator[Felt]:
     """The starter messages with their emotions."""
-    with (STARTER / "emotions.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            yield Felt.model_validate(row)
+    for row in _rows("emotions.csv"):
+        yield Felt.model_validate(row)
+
+
+def documents() -> Iterator[Document]:
+    """What the assistant knows to begin with: the articles, and the questions of the FAQ."""
+    yield from articles()
+    yield from faq()
 
 
 def unanswerable() -> Iterator[Unanswerable]:
     """The starter questions that no article answers."""
-    with (STARTER / "unanswerable.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            yield Unanswerable.model_validate(row)
+    for row in _rows("unanswerable.csv"):
+        yield Unanswerable.model_validate(row)
+
+
+def faq_questions() -> Iterator[Answered]:
+    """What customers may ask that the starter FAQ answers, in other words than its own; measured on, never learned."""
+    answers = {document.id: document for document in faq()}
+    for row in _rows("faq_questions.csv"):
+        answer = answers[row["answer"]]
+        yield Answered(question=row["question"], answer=answer.text, title=answer.title, split="test")
 
 
 def articles() -> Iterator[Document]:
@@ -99,5 +118,23 @@ def articles() -> Iterator[Document]:
             title=title.removeprefix("# ").strip(),
             text=text.strip(),
             source=path.relative_to(folder).as_posix(),
-            metadata={"topic": path.parent.name},
+            metadata={"topic": path.parent.name, "language": "en"},
         )
+
+
+def faq() -> Iterator[Document]:
+    """The starter FAQ, one document for each question, as an import of such a file makes them."""
+    for name, language in (("faq.csv", "en"), ("faq.zh.csv", "zh")):
+        for row in _rows(name):
+            yield Document(
+                id=row["id"],
+                title=row["question"],
+                text=row["answer"],
+                source=name,
+                metadata={"topic": row["topic"], "kind": FAQ, "language": language},
+            )
+
+
+def _rows(name: str) -> Iterator[dict[str, str]]:
+    with (STARTER / name).open(encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file)

@@ -9,8 +9,9 @@ from typing import Any
 from verticals import Conflict, Event, ServedVertical
 
 from .answers import Answer
-from .conversation import Conversations, Turn, checked, turn
+from .conversation import Conversations, Turn, turn
 from .handover import told
+from .messages import checked
 from .session import Session, State, last_answer
 
 

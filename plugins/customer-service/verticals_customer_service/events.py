@@ -10,6 +10,7 @@ from .answers import Answer
 from .emotions import Emotion, Feeling
 from .traces import Trace
 
+Wrong = Literal["question", "answer", "unclear"]
 Reason = Literal["asked", "failures", "anger"]
 
 
@@ -18,6 +19,7 @@ class SessionStarted(BaseModel):
 
     session: str
     greeting: str
+    language: str | None = Field(None, description="That the customer chose, ISO 639-1")
     channel: str = Field("api", description="The door it came by")
 
 
@@ -35,9 +37,11 @@ class Message(Chained):
     text: str
     key: str | None = None
     emotion: Emotion | None = None
+    language: str | None = Field(None, description="Of the customer's messages; unknown where they say too little")
     agent: str | None = None
     reply_to: int | None = None
     answer: Answer | None = None
+    action: str | None = Field(None, description="Of the answer; beside it, so that events can be read by it")
     trace_id: str | None = None
     trace: Trace | None = None
 
@@ -126,4 +130,7 @@ class Feedback(BaseModel):
     session: str
     offset: int
     thumb: Literal["up", "down"]
+    wrong: Wrong | None = Field(
+        None, description="Of a thumb down: `question` (misunderstood), `answer` (not true, out of date), `unclear`"
+    )
     comment: str = ""

@@ -1,4 +1,4 @@
-"""When a person is asked to go on, what the customer is told then, and what the person needs to know."""
+"""When a person is asked to go on, and what the person needs to know."""
 
 from __future__ import annotations
 
@@ -21,28 +21,18 @@ _ASKED = re.compile(
     r"|(?:请|我要|帮我)*(?:转人工客服|转人工|人工客服|人工))\W*$",
     re.IGNORECASE,
 )
-_WORDS: Mapping[str, str] = {
-    "asked": "Of course. I'm passing you on to a colleague, who answers here as soon as one is free.",
-    "failures": "I'm sorry that I could not help. I'm passing you on to a colleague, who answers here as soon as one "
-    "is free; you need not explain it again.",
-    "anger": "I'm sorry about this. I'm passing you on to a colleague, who answers here as soon as one is free; you "
-    "need not explain it again.",
-    "waiting": "A colleague has been asked to go on, and answers here as soon as one is free.",
-}
-_ELSE = " You can also write to {support_email}."
 
 
-def rule(now: Situation, answer: Answer, certain: bool, limit: int, human: str = HUMAN) -> Rule | None:
+def rule(now: Situation, answer: Answer, wanted: bool, limit: int) -> Rule | None:
     """Why a person should go on, if one should.
 
     Args:
         now: the message and what is known about it.
         answer: what would be said to it.
-        certain: whether its intent counts as known.
+        wanted: whether the customer is known to want a person.
         limit: answers in a row that may fail; one less for who is upset.
-        human: the intent of who wants a person.
     """
-    asked = bool(_ASKED.match(now.text)) or (certain and now.prediction.label == human)
+    asked = wanted or bool(_ASKED.match(now.text))
     if now.waiting:
         return "waiting" if asked else None
     if asked:
@@ -61,11 +51,6 @@ def fails(answer: Answer, previous: Answer | None) -> bool:
         return True
     said = answer.action in ("answer", "search") and previous is not None
     return said and previous is not None and answer.text == previous.text
-
-
-def words(why: str) -> str:
-    """What the customer is told; to be filled in with the shop's details."""
-    return _WORDS[why] + _ELSE
 
 
 def failures(state: State) -> int:
@@ -95,7 +80,7 @@ def told(state: State, answer: Answer) -> dict[str, Any]:
         if state.thumbs.get(event.offset) == "down" or fails(one, before):
             question = questions.get(event.payload["reply_to"], "")
             failed.append({"question": question, "action": one.action, "intent": one.intent, "text": one.text})
-    matters = [one.intent for _, one in said if one.intent not in (None, HUMAN) and one.action in _UNDERSTOOD]
+    matters = [intent for one in (*(one for _, one in said), answer) for intent in _matters(one)]
     if answer.intent not in (None, HUMAN) and not matters:
         matters.append(answer.intent)
     return {
@@ -108,9 +93,15 @@ def told(state: State, answer: Answer) -> dict[str, Any]:
     }
 
 
+def _matters(answer: Answer) -> list[str]:
+    """The intents that an answer has understood, but for who wants a person."""
+    every = [(part.intent, part.action) for part in answer.intents] or [(answer.intent, answer.action)]
+    return [intent for intent, action in every if intent and intent != HUMAN and action in _UNDERSTOOD]
+
+
 def summary(
     questions: Sequence[str],
-    matters: Sequence[str | None],
+    matters: Sequence[str],
     slots: Mapping[str, str],
     failed: int,
     course: Sequence[str],
@@ -124,7 +115,7 @@ def summary(
         failed: how many answers did not help.
         course: the customer's feelings, message by message.
     """
-    about = ", ".join(dict.fromkeys(one.replace("_", " ") for one in matters if one)) or "not clear"
+    about = ", ".join(dict.fromkeys(one.replace("_", " ") for one in matters)) or "not clear"
     lines = [f"About: {about}.", f"Last message: “{questions[-1]}”" if questions else "Nothing was asked yet."]
     if len(questions) > 1:
         lines.append(f"First message: “{questions[0]}”")

@@ -14,6 +14,7 @@ from verticals.web import ui as blocks
 
 from . import bubbles, composing
 from .answering import Answering
+from .bubbles import FACES
 from .conversation import Conversations, Turn, turn
 from .data import readable
 from .desk import Desk
@@ -24,10 +25,6 @@ _STYLE = "".join(
     (Path(__file__).parent / "static" / name).read_text(encoding="utf-8") for name in ("chat.css", "inbox.css")
 )
 _LOOK_AGAIN_SECONDS = 1.0
-_FACES = {
-    "angry": "mood_bad", "frustrated": "sentiment_dissatisfied", "confused": "contact_support",
-    "neutral": "sentiment_neutral", "satisfied": "sentiment_satisfied",
-}  # fmt: skip
 _MOODS = ((-0.6, "angry"), (-0.3, "frustrated"), (-0.1, "confused"), (0.3, "neutral"), (2.0, "satisfied"))
 _REASONS = {"asked": "asked for a person", "failures": "answers did not help", "anger": "upset"}
 _TAKE = "const area = document.querySelector('.cs-reply'); emit(area.value); area.value = ''; area.focus();"
@@ -124,7 +121,7 @@ class _Inbox:
                 mood = _mood(one.mood)
                 last = next((line for line in one.summary.splitlines() if line.startswith("Last message: ")), "")
                 self._entry(
-                    one.session, _FACES[mood], last.removeprefix("Last message: ").strip("“”") or one.summary,
+                    one.session, FACES[mood], last.removeprefix("Last message: ").strip("“”") or one.summary,
                     f"{_REASONS[one.reason]}, {mood}", _ago(one.seconds),
                 )  # fmt: skip
 
@@ -166,7 +163,8 @@ class _Inbox:
         self._log.clear()
         with self._log:
             for message in state.messages:
-                _turn(turn(message, state.thumbs.get(message.offset)), message.payload.get("emotion"))
+                said = turn(message, state.thumbs.get(message.offset))
+                _turn(said, message.payload.get("emotion"), self._vertical.name)
         ui.run_javascript(_DOWN)
 
     def _head(self, state: State) -> None:
@@ -209,7 +207,7 @@ class _Inbox:
             if course:
                 with html.p().classes("cs-course"):
                     for feeling in course:
-                        ui.icon(_FACES[feeling]).props(f'role=img title="{feeling}" aria-label="{feeling}"')
+                        ui.icon(FACES[feeling]).props(f'role=img title="{feeling}" aria-label="{feeling}"')
 
     def _foot(self, state: State) -> None:
         self._suggestion = None
@@ -270,8 +268,8 @@ class _Inbox:
             await self._look()
 
 
-def _turn(said: Turn, emotion: dict[str, object] | None) -> None:
-    """A message as an agent sees it: the customer's on the left, with how they feel."""
+def _turn(said: Turn, emotion: dict[str, object] | None, name: str) -> None:
+    """A message as an agent sees it: the customer's on the left, with how they feel; the assistant's with its trace."""
     side = "cs-assistant" if said.role == "customer" else "cs-customer"
     with html.div().classes(f"cs-turn {side} cs-by-{said.role}"):
         html.div(said.text).classes("cs-bubble")
@@ -287,6 +285,8 @@ def _turn(said: Turn, emotion: dict[str, object] | None) -> None:
         with html.small():
             html.span(" · ".join(told))
             html.time(f"{said.at:%H:%M}", datetime=f"{said.at:%Y-%m-%dT%H:%M:%SZ}")
+            if said.answer and said.answer.trace_id:
+                html.a("why?", href=f"/{name}/trace/{said.answer.trace_id}")
 
 
 def _mood(score: float) -> str:

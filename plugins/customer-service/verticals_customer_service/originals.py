@@ -8,7 +8,6 @@ final, which is the default.
 from __future__ import annotations
 
 import os
-import re
 import sqlite3
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -17,9 +16,8 @@ from types import TracebackType
 
 from verticals import StorageError
 
-from .redaction import KINDS, Found
+from .redaction import PLACEHOLDER, Found
 
-_PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(KINDS)})\]")
 _TABLE = """
 create table if not exists originals (
   dialogue text, turn integer, place integer, kind text, value text, until real, primary key (dialogue, turn, place)
@@ -73,7 +71,7 @@ class Originals:
         )
         words: dict[int, str] = dict(rows)
         places = iter(range(len(text)))
-        return _PLACEHOLDER.sub(lambda match: words.get(next(places), match.group()), text)
+        return PLACEHOLDER.sub(lambda match: words.get(next(places), match.group()), text)
 
     def forget(self, dialogue: str) -> int:
         """Delete what was kept of a dialogue; how many words."""

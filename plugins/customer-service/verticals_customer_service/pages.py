@@ -15,7 +15,8 @@ from verticals.web import ui as blocks
 from . import bubbles
 from .answers import Answer
 from .conversation import Conversations, Reply
-from .events import Feedback
+from .events import Feedback, Wrong
+from .page_words import page_words, preferred
 from .stream import Update, follow
 
 _STYLE = (Path(__file__).parent / "static" / "chat.css").read_text(encoding="utf-8")
@@ -31,18 +32,12 @@ _TAKE = "const area = document.querySelector('.cs-box textarea'); emit(area.valu
 _ON_ENTER = f"(event) => {{ if (event.shiftKey || event.isComposing) return; event.preventDefault(); {_TAKE} }}"
 _ON_CLICK = f"() => {{ {_TAKE} }}"
 
-_NOTES = {
-    "taken-over": "{agent} has joined the conversation.",
-    "returned": "{agent} has left; the assistant answers again.",
-    "resolved": "This conversation is settled. Write again to go on with it.",
-}
-
 
 async def chat(vertical: ServedVertical) -> None:
     """Talk with the assistant; ``?session=`` in the address brings a conversation back."""
     ui.add_css(_STYLE)
-    page = _Chat(vertical)
     request = ui.context.client.request
+    page = _Chat(vertical, preferred(request.headers.get("accept-language", "")) if request else None)
     await page.build(request.query_params.get("session") if request else None)
     ui.run_javascript(_FOLLOW)
 
@@ -50,9 +45,11 @@ async def chat(vertical: ServedVertical) -> None:
 class _Chat:
     """One browser window's conversation."""
 
-    def __init__(self, vertical: ServedVertical) -> None:
+    def __init__(self, vertical: ServedVertical, language: str | None) -> None:
         self._vertical = vertical
         self._conversations = Conversations(vertical)
+        self._beginning = self._conversations.beginning(language)
+        self._language, self._words = self._beginning.language, page_words(self._beginning.language)
         self._session: str | None = None
         self._shown: set[int] = set()
         self._one_at_a_time = asyncio.Lock()
@@ -61,11 +58,13 @@ class _Chat:
         """The page, with the turns of ``session`` if there is one."""
         with html.div().classes("cs-chat"):
             self._head()
-            self._log = html.div(role="log", tabindex="0", **{"aria-label": "Conversation", "aria-live": "polite"})
+            self._log = html.div(
+                role="log", tabindex="0", **{"aria-label": self._words.conversation, "aria-live": "polite"}
+            )
             with self._log.classes("cs-log"):
-                bubbles.assistant(self._conversations.greeting)
-                with html.div() as self._beginning:
-                    bubbles.chips(self._vertical.settings.suggestions, send=self.send, label="Questions to begin with")
+                bubbles.assistant(self._beginning.greeting)
+                with html.div() as self._suggested:
+                    bubbles.chips(self._beginning.suggestions, send=self.send, label=self._words.begin)
                 if session:
                     await self._restore(session)
             self._composer()
@@ -78,9 +77,9 @@ class _Chat:
         if not text:
             return
         with self._log:
-            self._beginning.set_visibility(False)
+            self._suggested.set_visibility(False)
             bubbles.customer(text)
-            typing = bubbles.typing()
+            typing = bubbles.typing(self._words)
             async with self._one_at_a_time:
                 try:
                     reply = await self._ask(text)
@@ -94,7 +93,7 @@ class _Chat:
 
     async def _ask(self, text: str) -> Reply:
         if self._session is None:
-            self._session = (await self._conversations.start()).session
+            self._session = (await self._conversations.start(language=self._language)).session
             ui.navigate.history.replace(f"/{self._vertical.name}?session={self._session}")
             self._follow(0)
         return await self._conversations.reply(self._session, text)
@@ -103,10 +102,10 @@ class _Chat:
         try:
             turns = await self._conversations.history(session)
         except NotFound:
-            blocks.notice("The conversation in this address is not known here, so a new one begins.", "warning")
+            blocks.notice(self._words.unknown, "warning")
             return
         self._session = session
-        self._beginning.set_visibility(not turns)
+        self._suggested.set_visibility(not turns)
         for turn in turns:
             if turn.answer:
                 self._show(turn.answer, turn.offset, turn.feedback)
@@ -132,18 +131,20 @@ class _Chat:
             self._show(one.turn.answer, one.offset)
         elif one.turn and one.turn.role == "agent":
             bubbles.agent(one.agent or "", one.turn.text)
-        elif note := _NOTES.get(one.kind):
-            bubbles.note(note.format(agent=one.agent or "A colleague"))
+        elif note := self._words.note(one.kind, one.agent):
+            bubbles.note(note)
 
     def _show(self, answer: Answer, offset: int, thumb: str | None = None) -> None:
         if offset in self._shown:
             return
         self._shown.add(offset)
 
-        async def rate(which: Literal["up", "down"]) -> None:
-            await self._conversations.feedback(Feedback(session=self._session or "", offset=offset, thumb=which))
+        async def rate(which: Literal["up", "down"], wrong: Wrong | None = None) -> None:
+            told = Feedback(session=self._session or "", offset=offset, thumb=which, wrong=wrong)
+            await self._conversations.feedback(told)
 
-        bubbles.answer(answer, send=self.send, rate=rate, thumb=thumb)
+        path = f"/{self._vertical.name}"
+        bubbles.answer(answer, send=self.send, rate=rate, thumb=thumb, words=self._words, pages=path)
 
     def _head(self) -> None:
         shop: str = self._vertical.settings.shop_name
@@ -151,10 +152,10 @@ class _Chat:
             html.span(shop[:1].upper(), **{"aria-hidden": "true"}).classes("cs-avatar")
             with html.div():
                 html.h1(shop)
-                html.p("Assistant · every answer shows the article it rests on")
-            with html.a(href=f"/{self._vertical.name}", title="New conversation").classes("p-icon-button") as again:
+                html.p(self._words.about)
+            with html.a(href=f"/{self._vertical.name}", title=self._words.again).classes("p-icon-button") as again:
                 ui.icon("edit_square").props("aria-hidden=true")
-            again.props('aria-label="New conversation"')
+            again.props(f'aria-label="{self._words.again}"')
 
     def _composer(self) -> None:
         async def take(event: GenericEventArguments) -> None:
@@ -163,10 +164,12 @@ class _Chat:
         with html.div().classes("cs-composer"):
             with html.div().classes("cs-box"):
                 area = html.textarea(
-                    rows=1, placeholder="Ask a question", enterkeyhint="send", **{"aria-label": "Your message"}
+                    rows=1, placeholder=self._words.ask, enterkeyhint="send", **{"aria-label": self._words.message}
                 )
                 area.on("keydown.enter", take, js_handler=_ON_ENTER)
-                with html.button(type="button", title="Send", **{"aria-label": "Send"}).classes("cs-send") as send:
+                with html.button(type="button", title=self._words.send, **{"aria-label": self._words.send}).classes(
+                    "cs-send"
+                ) as send:
                     ui.icon("arrow_upward").props("aria-hidden=true")
                 send.on("click", take, js_handler=_ON_CLICK)
-            html.p("Enter sends, Shift + Enter begins a new line").classes("cs-hint")
+            html.p(self._words.keys).classes("cs-hint")

@@ -14,6 +14,7 @@ from .data import Answered
 def starter() -> Iterator[Answered]:
     """The starter utterances, each with the passage of its intent's article that its template rests on.
 
+    With them are questions that the FAQ answers, as test rows: its answers are found by their questions, not learned.
     All utterances of a template share one passage: of two passages of one article neither is a wrong answer.
     """
     articles = {article.id: article for article in data.articles()}
@@ -28,6 +29,7 @@ def starter() -> Iterator[Answered]:
         first = next(one for one in known if one.article == article.id)
         start, end = passages.quoted(Hit(article, 1.0, span=passages.best_span(article.text, first.text)))
         yield Answered(question=utterance.text, answer=article.text[start:end], title=article.title)
+    yield from data.faq_questions()
 
 
 def examples(rows: Preparation) -> Iterator[Mapping[str, Any]]:

@@ -7,14 +7,17 @@ from collections.abc import Iterator
 
 from verticals import Document, Evidence, Hit
 
+from .data import FAQ
+
 _SENTENCE = re.compile(r"[^\n]+?(?:[.!?](?=\s)|(?=\n)|$)")
 _WORD = re.compile(r"\w{3,}")
 _LONGEST_QUOTE = 420  # characters
 
 
 def evidence(document: Document, span: tuple[int, int] | None, score: float | None = None) -> Evidence:
-    """An article as evidence."""
-    return Evidence("article", document.id, document.text, document.source, score, span, document.title)
+    """An article, or an answered question, as evidence."""
+    kind = FAQ if document.metadata.get("kind") == FAQ else "article"
+    return Evidence(kind, document.id, document.text, document.source, score, span, document.title)
 
 
 def best_span(text: str, *clues: str) -> tuple[int, int] | None:

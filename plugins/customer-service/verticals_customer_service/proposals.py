@@ -14,22 +14,24 @@ from pydantic import BaseModel, Field
 from verticals import Conflict, Event, NotFound
 
 from .data import Intent
+from .teaching import Taught
 
+Source = Literal["dialogues", "sessions"]
 KINDS = ("proposal-made", "proposal-grown", "proposal-reviewed", "dialogues-mined")
 State = Literal["open", "accepted", "rejected", "merged"]
-Action = Literal["edit", "accept", "reject", "merge"]
+Action = Literal["edit", "accept", "reject", "merge", "undo"]
 
 
 class Example(BaseModel):
     """A question that a customer asked and the answer that settled it."""
 
-    id: str = Field(description="Of the dialogue, and the turn in it")
+    id: str = Field(description="Of the dialogue and the turn in it, or of the session and the message's offset")
     question: str
-    answer: str
+    answer: str = Field(description="Empty where nobody has answered it")
 
 
 class ProposalMade(BaseModel):
-    """A mining found a group of questions."""
+    """A group of questions was found."""
 
     proposal: str
     name: Intent = Field(description="Of the intent")
@@ -37,6 +39,8 @@ class ProposalMade(BaseModel):
     answer: str
     terms: list[str] = Field([], description="The telling words")
     examples: list[Example]
+    source: Source = Field("dialogues", description="Past dialogues (or a person), or questions of live sessions")
+    basis: str = Field("", description="Where the answer of a draft was taken from: `agents`, or the id of a document")
 
 
 class ProposalGrown(BaseModel):
@@ -46,7 +50,7 @@ class ProposalGrown(BaseModel):
     examples: list[Example]
 
 
-class ProposalReviewed(BaseModel):
+class ProposalReviewed(Taught):
     """A person decided something."""
 
     proposal: str
@@ -54,8 +58,6 @@ class ProposalReviewed(BaseModel):
     name: Intent | None = None
     answer: str | None = None
     into: str | None = Field(None, description="The proposal that it was merged into")
-    document: str | None = Field(None, description="Of the index `knowledge`, with the accepted answer")
-    rows: int = Field(0, description="Utterances added to the data set")
 
 
 class DialoguesMined(BaseModel):
@@ -78,6 +80,10 @@ class Proposal(BaseModel):
     examples: list[Example] = Field([], description="The most typical first")
     into: str | None = None
     document: str | None = None
+    source: Source = Field("dialogues", description="Where the questions were asked")
+    basis: str = Field("", description="Where the answer of a draft was taken from: `agents`, or the id of a document")
+    taught: Taught | None = Field(None, exclude=True)
+    undone: int = Field(0, exclude=True)
 
 
 class Proposals:
@@ -101,7 +107,8 @@ class Proposals:
             made = ProposalMade.model_validate(event.payload)
             self._all[made.proposal] = Proposal(
                 id=made.proposal, name=made.name, known=made.known, times=len(made.examples), answer=made.answer,
-                terms=made.terms, examples=made.examples,
+                terms=made.terms, examples=made.examples, source=made.source,
+                basis=made.basis,
             )  # fmt: skip
         elif event.kind == "proposal-grown":
             grown = ProposalGrown.model_validate(event.payload)
@@ -147,7 +154,7 @@ class Proposals:
         return sorted(chosen, key=lambda one: (-one.times, one.id))
 
     def seen(self) -> set[str]:
-        """Ids of the examples that are in a proposal."""
+        """Ids of the examples that are in a proposal, whatever was decided about it."""
         return {example.id for one in self._all.values() for example in one.examples}
 
     def _grow(self, proposal: Proposal, examples: list[Example]) -> None:
@@ -157,13 +164,16 @@ class Proposals:
 
     def _review(self, reviewed: ProposalReviewed) -> None:
         proposal = self._all[reviewed.proposal]
-        if proposal.state != "open":
+        if reviewed.action == "undo" and proposal.state in ("accepted", "rejected"):
+            proposal.state, proposal.document, proposal.taught = "open", None, None
+            proposal.undone += 1
+        if proposal.state != "open" or reviewed.action == "undo":
             return
         proposal.name = reviewed.name or proposal.name
         proposal.answer = reviewed.answer or proposal.answer
         match reviewed.action:
             case "accept":
-                proposal.state, proposal.document = "accepted", reviewed.document
+                proposal.state, proposal.document, proposal.taught = "accepted", reviewed.document, reviewed
             case "reject":
                 proposal.state = "rejected"
             case "merge" if reviewed.into is not None:

@@ -6,14 +6,13 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .answering import HITS, ranked
-from .data import plain
+from .data import FAQ, plain
+from .finding import among_articles
 from .greetings import without_greeting
 
 if TYPE_CHECKING:
     from verticals import Vertical
 
-HEAD = "answer"
 _FIRST = 5
 
 
@@ -38,9 +37,9 @@ class Found:
 
 
 def measure(vertical: Vertical, version: str, split: str) -> Found | None:
-    """Search for the answers of a split's rows.
+    """Search for the answers of a split's rows among the articles, as the assistant does.
 
-    Rows whose question stands as a title in the index are left out, and those whose answer no document has.
+    Rows whose question stands as a title in the index are left out, and those whose answer no article has.
 
     Args:
         vertical: the customer-service vertical.
@@ -50,16 +49,17 @@ def measure(vertical: Vertical, version: str, split: str) -> Found | None:
     Returns:
         `None` where there is nothing to ask.
     """
-    index = vertical.index("knowledge")
-    documents = [(plain(document.title), plain(document.text)) for document in index.every()]
-    titles = {title for title, _ in documents}
+    index, language = vertical.index("knowledge"), vertical.settings.language
+    documents = list(index.every())
+    titles = {plain(document.title) for document in documents}
+    articles = [plain(document.text) for document in documents if document.metadata.get("kind") != FAQ]
     places: list[int | None] = []
     for row in vertical.dataset("answers").current().iterate():
         answer = plain(row["answer"])
         wanted = row["split"] == split and plain(row["question"]) not in titles
-        if not wanted or not any(answer in text for _, text in documents):
+        if not wanted or not any(answer in text for text in articles):
             continue
-        hits = index.search(without_greeting(row["question"]), k=HITS, **ranked(version))
+        hits = index.search(without_greeting(row["question"]), **among_articles(language, version))
         right = (place for place, hit in enumerate(hits, start=1) if answer in plain(hit.document.text))
         places.append(next(right, None))
     if not places:

@@ -2,7 +2,8 @@
 
 Patterns with the checks that the numbers themselves carry: Luhn for cards (ISO/IEC 7812), modulus 97 and the length
 of the country for IBANs (ISO 13616). A phone number has no check digit; it is known by its shape, or by the words
-before it. Patterns, not a model: whoever asks why a word was taken can be shown the line.
+before it. Names and addresses: see `verticals_customer_service.people`. Patterns, not a model: whoever asks why a word
+was taken can be shown the line.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-KINDS = ("EMAIL", "IBAN", "CARD", "ORDER", "PHONE")
+from . import people
+
+KINDS = ("EMAIL", "IBAN", "CARD", "ORDER", "PHONE", "NAME", "ADDRESS")
+PLACEHOLDER = re.compile(rf"\[(?:{'|'.join(KINDS)})\]")
 ORDER_PATTERN = r"L[ .]?L[ .]?[\-–—_.:#/]?\s?\d(?:[ .\-]?\d){5}(?![ .\-]?\d)"  # LL-123456, ll 123 456
 
 _NAME = r"(?<![A-Za-z0-9À-ɏ._%+\-])[A-Za-z0-9À-ɏ](?:[A-Za-z0-9À-ɏ._%+'’\-]{0,62}[A-Za-z0-9À-ɏ_+])?"
@@ -151,6 +155,8 @@ class Redactor:
             ("CARD", _cards(text)),
             ("ORDER", _orders(text)),
             ("PHONE", _phones(text)),
+            ("ADDRESS", people.addresses(text)),
+            ("NAME", people.names(text)),
         ):
             for start, end in spans:
                 if not any(start < other.end and other.start < end for other in taken):

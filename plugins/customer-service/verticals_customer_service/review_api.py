@@ -12,10 +12,10 @@ from verticals import BadInput, CurrentVertical
 from .data import LONGEST
 from .proposals import Proposal, State
 from .review import Review
+from .teaching import LONGEST_ANSWER
 
 router = APIRouter(prefix="/proposals")
 _EXAMPLES = 5
-_ANSWER = 10_000  # characters
 ProposalId = Annotated[str, Path(description="Its id, or its name", max_length=64, examples=["p1f0c2a9"])]
 
 
@@ -23,7 +23,7 @@ class Proposed(BaseModel):
     """A proposal of one's own; personal data is replaced before it is stored."""
 
     name: str = Field(max_length=200, examples=["gift_list"])
-    answer: str = Field(max_length=_ANSWER, examples=["Make a list under Account > Gift lists."])
+    answer: str = Field(max_length=LONGEST_ANSWER, examples=["Make a list under Account > Gift lists."])
     questions: list[Annotated[str, Field(min_length=1, max_length=LONGEST)]] = Field(
         min_length=1, max_length=200, examples=[["How do I make a gift list?"]]
     )
@@ -33,13 +33,13 @@ class Edited(BaseModel):
     """Another name or answer."""
 
     name: str | None = Field(None, max_length=200, examples=["wedding_list"])
-    answer: str | None = Field(None, max_length=_ANSWER)
+    answer: str | None = Field(None, max_length=LONGEST_ANSWER)
 
 
 class Decided(Edited):
     """What is to become of a proposal."""
 
-    action: Literal["accept", "reject", "merge"] = Field(examples=["accept"])
+    action: Literal["accept", "reject", "merge", "undo"] = Field(examples=["accept"])
     article: bool | None = Field(
         None, description="Whether the accepted answer becomes a document; when not said, it does for a new intent"
     )
@@ -74,12 +74,14 @@ async def edit_proposal(proposal: ProposalId, edited: Edited, vertical: CurrentV
 
 @router.post("/{proposal}/decisions")
 async def decide(proposal: ProposalId, decided: Decided, vertical: CurrentVertical) -> Proposal:
-    """Decide about an open proposal: the proposal as it stands then, or the one that it was merged into.
+    """Decide about a proposal: the proposal as it stands then, or the one that it was merged into.
 
     Accepted, its questions join the data set and its answer the index. Rejected, questions like its own are not
-    proposed again.
+    proposed again. `undo` takes back either: the proposal is open again, and what it has taught is gone.
     """
     review = Review(vertical)
+    if decided.action == "undo":
+        return await review.undo(proposal)
     if decided.action == "reject":
         return await review.reject(proposal)
     if decided.action == "accept":

@@ -17,6 +17,7 @@ from .review import Review
 _STYLE = (Path(__file__).parent / "static" / "review.css").read_text(encoding="utf-8")
 _STATES: tuple[tuple[State, str], ...] = (("open", "Open"), ("accepted", "Accepted"), ("rejected", "Rejected"))
 _TONES: dict[State, blocks.Tone] = {"open": "info", "accepted": "success", "rejected": "neutral", "merged": "neutral"}
+_BASIS = {"agents": "Taken from what agents answered."}
 _FEW = 6  # examples shown at first
 
 
@@ -77,7 +78,7 @@ class _Page:
                 self._list(listed)
                 with html.section(**{"aria-label": "Proposal"}).classes("cs-proposal"):
                     one = self._all.get(self._chosen)
-                    _Detail(one, self._all, self._review, self._decided).build()
+                    Detail(one, self._all, self._review, self._decided).build()
 
     def _tabs(self, everything: list[Proposal]) -> None:
         with html.div(role="group", **{"aria-label": "Which proposals"}).classes("cs-states"):
@@ -124,7 +125,7 @@ class _Page:
         self._draw()
 
 
-class _Detail:
+class Detail:
     """One proposal: its questions, its answer, and what may be done with it."""
 
     def __init__(
@@ -142,6 +143,8 @@ class _Detail:
                 blocks.badge("known intent" if one.known else "new intent", "neutral" if one.known else "info")
                 if one.state != "open":
                     blocks.badge(one.state, _TONES[one.state])
+                if one.source == "sessions":
+                    blocks.badge("from live sessions")
                 html.span(f"asked {one.times:,} times" if one.times != 1 else "asked once").classes("p-muted")
         if one.terms:
             with html.p().classes("cs-terms"):
@@ -158,6 +161,8 @@ class _Detail:
         with blocks.panel():
             self._name = ui.input("Name of the intent", value=one.name).props("outlined dense maxlength=64")
             self._answer = ui.textarea("Answer", value=one.answer).props("outlined autogrow maxlength=10000")
+            if basis := _BASIS.get(one.basis, f"Taken from the article {one.basis}." if one.basis else ""):
+                html.p(f"{basis} Edit it until it suits every customer.").classes("p-muted cs-small")
             self._article = ui.checkbox("The assistant quotes this answer from now on", value=not one.known)
             self._article.props("dense")
             if one.known:
@@ -196,6 +201,9 @@ class _Detail:
                     "The document in the index",
                     href=f"/indexes/customer-service/knowledge?document={self._one.document}",
                 ).classes("p-quiet-link")
+            if self._one.state != "merged":
+                with html.div().classes("cs-decide"):
+                    ui.button("Undo", icon="undo", on_click=self._undo).props("flat no-caps")
 
     def _examples(self) -> None:
         shown = self._one.examples
@@ -203,7 +211,8 @@ class _Detail:
             for number, example in enumerate(shown):
                 with html.li() as item:
                     html.p(example.question).classes("cs-asked")
-                    html.p(example.answer).classes("cs-said")
+                    if example.answer:
+                        html.p(example.answer).classes("cs-said")
                     if self._one.state == "open":
                         self._example_buttons(example, item)
                 if number >= _FEW:
@@ -221,7 +230,7 @@ class _Detail:
             toggle.set_text("Learn it after all" if left_out else "Leave out")
 
         with html.div().classes("cs-example-buttons"):
-            if example.answer != self._one.answer:
+            if example.answer and example.answer != self._one.answer:
                 use = ui.button("Use this answer", on_click=lambda: self._answer.set_value(example.answer))
                 use.props("flat dense no-caps size=sm")
             toggle = ui.button("Leave out", on_click=leave_out, color=None).props("flat dense no-caps size=sm")
@@ -243,6 +252,9 @@ class _Detail:
         await self._do(
             self._review.edit(self._one.id, str(self._name.value), str(self._answer.value)), "Saved.", self._one.id
         )
+
+    async def _undo(self) -> None:
+        await self._do(self._review.undo(self._one.id), "Undone: it is to be decided again.")
 
     async def _reject(self) -> None:
         await self._do(self._review.reject(self._one.id), "Rejected; it is not proposed again.")

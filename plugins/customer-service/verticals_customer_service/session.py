@@ -37,6 +37,7 @@ class State:
         status: `open`: the assistant answers; `waiting`: it does, and a person was asked to go on; `taken`: an agent
             has it; `resolved`: settled.
         agent: who has it, while it is taken.
+        language: of the customer's latest message that told it, else the one chosen at the beginning.
         messages: all of them, oldest first.
         pending: offsets of the customer's messages that nobody has answered yet.
         failed: offset of the message that could not be answered.
@@ -51,6 +52,7 @@ class State:
     status: Status = "open"
     agent: str | None = None
     channel: str = "api"
+    language: str | None = None
     messages: tuple[Event, ...] = ()
     pending: tuple[int, ...] = ()
     failed: int | None = None
@@ -96,7 +98,8 @@ def after(state: State | None, event: Event) -> State:
     """The state after one more event."""
     payload = event.payload
     if event.kind == "session-started":
-        return State(payload["session"], event.offset, event.at, channel=payload.get("channel", "api"))
+        channel, language = payload.get("channel", "api"), payload.get("language")
+        return State(payload["session"], event.offset, event.at, channel=channel, language=language)
     if state is None:
         raise NotFound(f"The session {payload['session'][:64]!r} has no beginning.", "Begin another one.")
     if event.kind == "feedback":
@@ -125,7 +128,8 @@ def _after_message(state: State, event: Event) -> State:
     state = replace(state, messages=(*state.messages, event))
     match event.payload["role"]:
         case "customer":
-            return replace(state, pending=(*state.pending, event.offset), failed=None)
+            language = event.payload.get("language") or state.language
+            return replace(state, pending=(*state.pending, event.offset), failed=None, language=language)
         case "agent":
             return replace(state, pending=(), failed=None)
     replied = event.payload["reply_to"]

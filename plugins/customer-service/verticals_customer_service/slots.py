@@ -1,16 +1,23 @@
 """Slots: the details in a message that an answer can use.
 
 Values come out in the form in which an answer says them: ``ll 123 456`` as ``LL-123456``, ``40 quid`` as ``£40``,
-``tomorrow`` as its date. Patterns, not a model: each must be explainable to the customer whose words were taken.
+``tomorrow`` as its date. Patterns come first: what has a form is found by it, which can be explained to the customer
+whose words were taken. What they leave open the head `slots` may fill: products that the patterns do not know, dates
+such as "the end of next week".
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from datetime import date, timedelta
+from typing import Literal, get_args
 
-SLOTS = ("order_number", "email", "date", "amount", "product")
+from verticals import Span
+
+Slot = Literal["order_number", "email", "date", "amount", "product"]
+SLOTS: tuple[Slot, ...] = get_args(Slot)
+EXACT = ("order_number", "email")  # they have a form; what does not have it is none
 
 _SIX_DIGITS = r"\d(?:[ .\-]?\d){5}(?![ .\-]?\d)"
 _ORDER = re.compile(
@@ -82,18 +89,31 @@ _PRODUCT = re.compile(
 )
 
 
-def find(text: str, today: date, *, expected: Collection[str] = ()) -> dict[str, str]:
+def find(text: str, today: date, *, expected: Collection[str] = (), spans: Iterable[Span] = ()) -> dict[str, str]:
     """The slots that ``text`` gives, by name.
 
     Args:
         text: a customer's message.
         today: what "tomorrow" counts from.
         expected: slots that were just asked for; a bare product name is taken as one only then.
+        spans: what the head `slots` found in the text.
     """
     found = {name: value for name, finder in _FINDERS.items() if (value := finder(text, today)) is not None}
+    for span in spans:
+        if span.label not in found and (value := said(span.label, text[span.start : span.end], today)):
+            found[span.label] = value
     if "product" in expected and "product" not in found and (name := _bare_product(text)):
         found["product"] = name
     return found
+
+
+def said(slot: str, words: str, today: date) -> str | None:
+    """The value of words that are known to name a slot; `None` where such a slot has a form that they don't have."""
+    if (value := _FINDERS[slot](words, today)) is not None and slot != "product":
+        return value
+    if slot in EXACT:
+        return None
+    return f"the {words}" if slot == "product" else words
 
 
 def _order_number(text: str, today: date) -> str | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from contextvars import Context
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel, Field
 
 from verticals import Event, NotFound, ServedVertical
 
+from .background import always
 from .conversation import Turn, turn
 from .session import READ, Mode, State, Status, after
 
@@ -50,28 +52,66 @@ class Progress(BaseModel):
 
 
 class News:
-    """Tells who follows a session that there is something to read: one reader of the log serves all of them."""
+    """Tells who follows a session that there is something to read: one reader of a tenant's log serves all of them."""
 
     def __init__(self) -> None:
-        self._following: dict[str, set[asyncio.Event]] = {}
+        self._readers: dict[str, _Reader] = {}
 
-    @contextmanager
-    def of(self, session: str) -> Iterator[asyncio.Event]:
+    @asynccontextmanager
+    async def of(self, vertical: ServedVertical, session: str) -> AsyncIterator[asyncio.Event]:
         """An event that is set whenever something is written to the session."""
-        woken = asyncio.Event()
-        self._following.setdefault(session, set()).add(woken)
+        woken, reader = asyncio.Event(), self._readers.setdefault(vertical.tenant, _Reader(vertical))
+        reader.following.setdefault(session, set()).add(woken)
         try:
+            await reader.begin()
             yield woken
         finally:
-            self._following[session].discard(woken)
-            if not self._following[session]:
-                del self._following[session]
+            reader.following[session].discard(woken)
+            if not reader.following[session]:
+                del reader.following[session]
+            if not reader.following and self._readers.get(vertical.tenant) is reader:
+                del self._readers[vertical.tenant]
+                reader.end()
 
-    async def read(self, vertical: ServedVertical) -> None:
-        """Follow the events of all sessions; never ends."""
-        async for event in vertical.events.follow(await vertical.events.last_offset()):
-            for woken in self._following.get(str(event.payload.get("session")), ()):
+    def close(self) -> None:
+        """End all readers."""
+        for reader in self._readers.values():
+            reader.end()
+
+
+class _Reader:
+    """Reads the log of one tenant for as long as somebody follows one of its sessions.
+
+    Args:
+        vertical: with the tenant's events.
+    """
+
+    def __init__(self, vertical: ServedVertical) -> None:
+        self._vertical = vertical
+        self._seen: int | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._beginning = asyncio.Lock()
+        self.following: dict[str, set[asyncio.Event]] = {}
+
+    async def begin(self) -> None:
+        """Read from now on: what is written after this returns wakes who follows."""
+        async with self._beginning:
+            if self._seen is None:
+                self._seen = await self._vertical.events.last_offset()
+                # A context of its own: it outlives the request that it begins with.
+                work = always("the sessions' streams", self._read)
+                self._reading = asyncio.create_task(work, context=Context())
+
+    async def _read(self) -> None:
+        async for event in self._vertical.events.follow(self._seen or 0):
+            self._seen = event.offset
+            for woken in self.following.get(str(event.payload.get("session")), ()):
                 woken.set()
+
+    def end(self) -> None:
+        """Read no more."""
+        if self._reading is not None:
+            self._reading.cancel()
 
 
 async def follow(vertical: ServedVertical, session: str, seen: int = 0) -> AsyncIterator[Update | Progress]:
@@ -83,7 +123,7 @@ async def follow(vertical: ServedVertical, session: str, seen: int = 0) -> Async
     state: State | None = None
     told: Progress | None = None
     read = 0
-    with news.of(session) as woken:
+    async with news.of(vertical, session) as woken:
         while True:
             woken.clear()
             events = await vertical.events.read(after=read, limit=_PAGE, kinds=READ, where={"session": session})

@@ -3,7 +3,9 @@
 An answer is wrong for many reasons, and no single score knows them all: the intent may be unclear, the article far, or
 both witnesses at odds. A logistic regression over what they say, fitted on held-out questions whose right answer is
 known, makes one probability of it. The threshold for a stated precision is the lowest one at which an exact binomial
-bound still promises it: selective prediction with guaranteed risk (Geifman and El-Yaniv, NeurIPS 2017).
+bound holds by itself, after selective prediction with guaranteed risk (Geifman and El-Yaniv, NeurIPS 2017). They
+correct for looking at many thresholds, which takes more rows than a shop has; here the bound is that of one threshold,
+and what it says of the lowest of many is that much weaker.
 """
 
 from __future__ import annotations
@@ -20,12 +22,13 @@ if TYPE_CHECKING:
     from .answers import Answer
     from .policy import Situation
 
-DOUBT = 0.1  # chance that the promise of one precision is broken by bad luck with the rows
+DOUBT = 0.1  # chance that so few wrong answers are bad luck, for one threshold; of the lowest of many it is larger
 FOLDS = 5
 FEATURES = (
-    "intent", "confidence", "familiarity", "agreement", "similarity", "own similarity", "lead", "words", "relevance",
+    "intent", "faq", "confidence", "familiarity", "agreement", "similarity", "own similarity", "lead", "words",
+    "relevance", "faq similarity", "faq lead",
 )  # fmt: skip
-WEIGHED = ("intent", "passage")
+WEIGHED = ("intent", "faq", "passage")
 _RIDGE = 1.0  # pull of each weight towards 0: the rows are few
 _STEPS = 30
 
@@ -41,7 +44,10 @@ class AnswersCalibrated(BaseModel):
     right: list[bool] = Field(description="Whether that answer was right")
     asked: int = Field(description="Questions, those that got no answer included")
     answerable: int = Field(description="Those of them that the shop has an answer to")
-    versions: dict[str, str] = Field(description="Of the heads that answered")
+    untold: int = Field(
+        0, description="Questions left out: the FAQ answered, and whether that is right their rows do not tell"
+    )
+    versions: dict[str, str] = Field(description="Of the heads that answered; empty where none did")
     data: dict[str, str] = Field(description="Versions of the data sets that the questions are from")
 
     def point(self, precision: float) -> Point | None:
@@ -107,18 +113,23 @@ class Trust:
     Args:
         mean, scale: of the features.
         weights: of the scaled features, then the offset.
+        read_by: the version of the intent head that it was measured with.
+        ranked: whether the head `answer` ranked what was found.
     """
 
     mean: tuple[float, ...]
     scale: tuple[float, ...]
     weights: tuple[float, ...]
+    read_by: str = ""
+    ranked: bool = False
 
     @classmethod
     def of(cls, measured: AnswersCalibrated) -> Trust | None:
         """As it was measured; `None` where that was by other features."""
         if tuple(measured.features) != FEATURES:
             return None
-        return cls(tuple(measured.mean), tuple(measured.scale), tuple(measured.weights))
+        read_by, ranked = measured.versions.get("intent", ""), bool(measured.versions.get("answer"))
+        return cls(tuple(measured.mean), tuple(measured.scale), tuple(measured.weights), read_by, ranked)
 
     @classmethod
     def fit(cls, rows: Sequence[Sequence[float]], right: Sequence[bool]) -> Trust:
@@ -141,6 +152,11 @@ class Trust:
                 break
         return cls(tuple(mean.tolist()), tuple(scale.tolist()), tuple(weights.tolist()))
 
+    def measured_as(self, now: Situation) -> bool:
+        """Whether a message was read and searched for as those that were measured; else nothing is known of it."""
+        ranked = [hit.relevance is not None for hit in now.hits]
+        return now.prediction.version == self.read_by and (not ranked or any(ranked) == self.ranked)
+
     def certainty(self, row: Sequence[float]) -> float:
         """Probability that an answer with these features is right."""
         scaled = [(one - mean) / scale for one, mean, scale in zip(row, self.mean, self.scale, strict=True)]
@@ -158,17 +174,19 @@ def features(now: Situation, answer: Answer, agrees: bool) -> list[float]:
 
     Args:
         now: what it rests on.
-        answer: by a known intent, or of passages.
+        answer: by a known intent, of the FAQ, or of passages.
         agrees: whether the nearest article is one of the intent's own.
     """
-    prediction, hits = now.prediction, now.hits
+    prediction, hits, questions = now.prediction, now.hits, now.faq
     known = answer.rule == "intent"
     cited = answer.citations[0].id if answer.citations else None
-    own = next((hit.similarity or 0.0 for hit in hits if hit.document.id == cited), 0.0)
+    own = next((hit.similarity or 0.0 for hit in (*hits, *questions) if hit.document.id == cited), 0.0)
     best = hits[0] if hits else None
     lead = best.score - hits[1].score if best and len(hits) > 1 else 0.0
+    asked = [hit.similarity or 0.0 for hit in questions[:2]]
     return [
         float(known),
+        float(answer.rule == "faq"),
         prediction.confidence if known else 0.0,
         prediction.familiarity or 0.0,
         float(agrees),
@@ -177,6 +195,8 @@ def features(now: Situation, answer: Answer, agrees: bool) -> list[float]:
         lead,
         float(best is not None and best.lexical_rank == 1),
         best.relevance or 0.0 if best else 0.0,
+        asked[0] if asked else 0.0,
+        asked[0] - asked[1] if len(asked) > 1 else 0.0,
     ]
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse, HTMLResponse
 from pydantic import BaseModel, Field
 
@@ -15,6 +16,9 @@ from .data import LONGEST
 
 router = APIRouter()
 
+Language = Annotated[
+    str | None, Query(pattern="^[a-z]{2}$", description="That the visitor prefers, ISO 639-1", examples=["zh"])
+]
 _STATIC = Path(__file__).parent / "static"
 
 
@@ -24,15 +28,15 @@ class Widget(BaseModel):
     title: str = Field(examples=["Larkspur & Lane"])
     greeting: str
     suggestions: list[str] = Field(description="Questions to begin with")
+    language: str = Field(description="Of greeting and questions", examples=["en"])
     longest: int = Field(description="Characters that a message may have")
 
 
 @router.get("/widget")
-async def widget(vertical: CurrentVertical) -> Widget:
+async def widget(vertical: CurrentVertical, language: Language = None) -> Widget:
     """Title, greeting and first questions."""
-    settings = vertical.settings
-    greeting = Conversations(vertical).greeting
-    return Widget(title=settings.shop_name, greeting=greeting, suggestions=settings.suggestions, longest=LONGEST)
+    beginning = Conversations(vertical).beginning(language)
+    return Widget(title=vertical.settings.shop_name, longest=LONGEST, **beginning.model_dump())
 
 
 @router.get("/widget.js", response_class=FileResponse, responses={200: {"content": {"text/javascript": {}}}})

@@ -6,7 +6,7 @@ import time
 import anyio
 import pytest
 
-from verticals.contract import BadInput, Document, NotFound, PluginError, Unavailable
+from verticals.contract import BadInput, Document, NotFound, PlatformError, PluginError, Unavailable
 from verticals.host.serving import calls_of
 from verticals.inference import Desk, RemoteQueue
 
@@ -43,6 +43,24 @@ def test_serving_makes_a_first_version_opens_indexes_and_enters_the_lifespan(sar
     assert [event.payload["what"] for event in host["sarcasm"].events.read()] == ["started", "stopped"]
     serve(host, check_version("sarcasm/sarcasm@v1"))
     assert len(host["sarcasm"].head("sarcasm").versions()) == 1
+
+
+def test_a_served_vertical_gives_vectors_and_other_plugins_heads(sarcasm, open_small_host, trained_home):
+    host = open_small_host(trained_home)
+
+    async def check(vertical):
+        near, same, far = await vertical.embed(["oh great", "Oh great", "the river was frozen in January"])
+        assert near @ near == pytest.approx(1.0, abs=1e-5)
+        assert near @ same > near @ far
+        head = vertical.head("sarcasm/sarcasm")
+        assert head is vertical.head("sarcasm/sarcasm")
+        assert (await head.predict("oh great")).label == (await vertical.head("sarcasm").predict("oh great")).label
+        assert vertical.of("acme").head("sarcasm/sarcasm").tenant == "acme"
+        for name in ("nobody/sarcasm", "sarcasm/nothing"):
+            with pytest.raises(PlatformError, match=r"nobody|nothing"):
+                vertical.head(name)
+
+    serve(host, check)
 
 
 def check_version(wanted):
@@ -121,6 +139,11 @@ def test_a_promotion_is_served_at_once(sarcasm, open_small_host, trained_home):
         head.promote(head.train().version)
         assert (await vertical.head("sarcasm").predict("a")).version == "sarcasm/sarcasm@v2"
         assert vertical.head("sarcasm").version == "sarcasm/sarcasm@v2"
+        assert [one.version for one in await vertical.head("sarcasm").versions()] == ["v2", "v1"]
+        assert (await vertical.head("sarcasm").predict("a", version="v1")).version == "sarcasm/sarcasm@v1"
+        assert vertical.head("sarcasm").version == "sarcasm/sarcasm@v2", "what is live did not change"
+        with pytest.raises(NotFound, match="v7"):
+            await vertical.head("sarcasm").predict("a", version="v7")
 
     serve(host, check)
 
@@ -191,8 +214,20 @@ def test_a_file_of_rows_becomes_a_version_of_a_data_set(sarcasm, open_small_host
         assert len(await vertical.rows("chats")) == before + 1
         with pytest.raises(NotFound, match="Did you mean 'chats'"):
             await vertical.import_file("chat", path)
+        assert await vertical.remove_rows("chats", [{"text": "Oh, wonderful, it broke"}]) == 1
+        assert await vertical.remove_rows("chats", [{"text": "Oh, wonderful, it broke"}]) == 0
+        assert len(await vertical.rows("chats")) == before
 
     serve(host, check)
+
+
+def test_texts_are_compared_by_their_vectors(sarcasm, open_small_host, trained_home):
+    async def check(vertical):
+        first, same, other = await vertical.embed(["a red mug", "a red mug", "where is my parcel?"])
+        assert float(first @ same) == pytest.approx(1, abs=1e-4)
+        assert float(first @ other) < 0.999
+
+    serve(open_small_host(trained_home), check)
 
 
 def test_events_are_followed_without_missing_or_repeating_one(sarcasm, open_small_host, trained_home):

@@ -119,6 +119,7 @@ class Model(BaseModel):
     limit: int = Field(3, ge=1)
     token: SecretStr | None = None
     inner: Inner | None = None
+    named: dict[str, Inner] = {}
     topics: list[str] = []
 
 
@@ -145,6 +146,7 @@ def test_variables_reach_a_plugins_settings(load):
     [
         ("greting = 'Hi'", ["platform.toml", "plugins.sarcasm.greting", "Did you mean 'greeting'"]),
         ("inner = { key = 'a', sise = 2 }", ["plugins.sarcasm.inner.sise", "Did you mean 'size'"]),
+        ("named.acme = { key = 'a', sise = 2 }", ["plugins.sarcasm.named.acme.sise", "Did you mean 'size'"]),
         ("limit = 0", ["platform.toml", "plugins.sarcasm.limit", "greater than or equal to 1"]),
         ("limit = 0\ngreeting = 3", ["plugins.sarcasm.limit", "plugins.sarcasm.greeting"]),
         ("inner = {}", ["plugins.sarcasm.inner.key", "required"]),
@@ -161,10 +163,12 @@ def test_secrets_come_literally_from_a_variable_or_from_a_file(load, tmp_path, m
     monkeypatch.setenv("THE_SECRET", SECRET)
     (tmp_path / "secret.txt").write_text(SECRET + "\n", encoding="utf-8")
     for given_as in (f"'{SECRET}'", "{ env = 'THE_SECRET' }", "{ file = 'secret.txt' }"):
-        settings = load(f"database = {given_as}\n[plugins.sarcasm]\ntoken = {given_as}\ninner.key = {given_as}\n")
+        table = "".join(f"{name} = {given_as}\n" for name in ("token", "inner.key", "named.a.key"))
+        settings = load(f"database = {given_as}\n[plugins.sarcasm]\n{table}")
         assert settings.database.get_secret_value() == SECRET
         model = plugin_settings("sarcasm", Model, settings)
-        assert model.token.get_secret_value() == model.inner.key.get_secret_value() == SECRET
+        for secret in (model.token, model.inner.key, model.named["a"].key):
+            assert secret.get_secret_value() == SECRET
     environment = {"PLATFORM_DATABASE": '{"file": "secret.txt"}'}
     assert load(environment=environment).database.get_secret_value() == SECRET
 

@@ -337,3 +337,21 @@ def test_a_manifest_is_plain_json(registry, save):
     save("plain")
     folder = registry.open("shop", "plain", "v1")
     assert json.loads((folder.path / "manifest.json").read_text())["files"].keys() == {"head.safetensors"}
+
+
+def test_a_vector_is_that_of_the_bare_encoder_whoever_has_read_the_text(registry, encoder, save, monkeypatch):
+    save("plain", 1)
+    save("adapted", 2, method="lora")
+    save("short", 3, max_tokens=5)
+    engine = Engine(registry, lambda: encoder)
+    long = "parcel " * 40
+    texts = ["where is my parcel", "näh", long, "never read", "where is my parcel"]
+    for head in ("short", "adapted", "plain"):
+        engine.predict("shop", head, "v1", texts[:3])
+    expected = encoder.embed(texts)
+    asked, embed = [], encoder.embed
+    monkeypatch.setattr(encoder, "embed", lambda texts: asked.append(list(texts)) or embed(texts))
+    assert engine.embed(texts) == pytest.approx(expected, abs=1e-5)
+    assert asked == [["näh", long, "never read"]], "what `plain` has read whole is not computed again"
+    near(*engine.predict("shop", "plain", "v1", ["never read"]), Engine(registry, lambda: encoder, 0).predict(
+        "shop", "plain", "v1", ["never read"])[0])  # fmt: skip

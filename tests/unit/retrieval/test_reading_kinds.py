@@ -139,7 +139,7 @@ def test_plain_text_is_the_files_own(write, read):
 def test_rows_are_questions_with_their_answers(write, read):
     path = write("faq.csv", 'id,Question,answer,topic,page\nq1,How?,"Like\nthis.",tea,7\n,Why?,Because.,,\n')
     first, second = read(path)
-    assert (first.title, first.text, first.key) == ("How?", "Like\nthis.", "q1")
+    assert (first.title, first.text, first.key, first.kind) == ("How?", "Like\nthis.", "q1", "faq")
     assert first.metadata == {"topic": "tea", "row_page": "7"}
     assert (second.title, second.text, second.key, second.metadata) == ("Why?", "Because.", "", {})
     assert plain_text(path) == "\n\nHow?\nLike\nthis.\n\nWhy?\nBecause."

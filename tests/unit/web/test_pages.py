@@ -39,6 +39,15 @@ def test_a_page_of_a_vertical_stands_in_the_frame(browser):
     assert 'lang="en-US"' in page.text
 
 
+def test_a_page_of_one_thing_each_is_told_which_and_has_no_place_in_the_navigation(browser):
+    page = browser.get("/shop/order/LL-7")
+    assert page.status_code == 200
+    assert "Order LL-7 of shop" in page.text
+    assert "/order/{order}" not in browser.get("/shop").text
+    paths = [one["path"] for one in browser.get("/v1/platform/verticals").json()[0]["pages"]]
+    assert "/shop/order/{order}" not in paths
+
+
 @pytest.mark.parametrize(("path", "status"), [("/shop/broken", 500), ("/shop/refusing", 503)])
 def test_a_page_that_fails_says_so_without_a_trace(browser, path, status):
     page = browser.get(path)

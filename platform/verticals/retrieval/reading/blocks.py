@@ -39,6 +39,7 @@ class Block:
         is_heading: whether it is a heading.
         alone: a passage of its own, never joined with its neighbours.
         key: what it is called within its file; where empty, it is called after its text.
+        kind: of passage; where empty, that of its file.
         metadata: more about it, JSON values.
     """
 
@@ -50,6 +51,7 @@ class Block:
     is_heading: bool = False
     alone: bool = False
     key: str = ""
+    kind: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 

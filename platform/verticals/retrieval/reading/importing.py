@@ -241,7 +241,7 @@ def as_document(found: Found, passage: Passage, taken: dict[str, int]) -> Docume
         **passage.metadata,
         "path": found.path,
         "folder": found.folder,
-        "kind": kind_of(found.file),
+        "kind": passage.kind or kind_of(found.file),
         "start": passage.start,
         "end": passage.end,
     }

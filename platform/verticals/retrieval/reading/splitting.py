@@ -32,7 +32,7 @@ class Passage:
     Args:
         text: as it stands there.
         start, end: its first character and the one behind its last.
-        title, heading, page, key, metadata: see `Block`.
+        title, heading, page, key, kind, metadata: see `Block`.
     """
 
     text: str
@@ -42,6 +42,7 @@ class Passage:
     heading: tuple[str, ...] = ()
     page: int | None = None
     key: str = ""
+    kind: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -110,7 +111,7 @@ class _Building:
     def passage(self) -> Passage:
         block, end = self.block, self.start + len(self.text)
         return Passage(
-            self.text, self.start, end, block.title, block.heading, block.page, block.key, block.metadata
+            self.text, self.start, end, block.title, block.heading, block.page, block.key, block.kind, block.metadata,
         )  # fmt: skip
 
 

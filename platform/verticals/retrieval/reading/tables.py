@@ -14,6 +14,8 @@ from .blocks import Block, Told
 from .encodings import text_encoding
 
 _PAIRS = (("question", "answer"), ("title", "text"))
+#: The kind of a passage that answers the question in its title.
+FAQ = "faq"
 _MISSING = "Name them so, in the first row or line. A column 'title' may be missing beside 'text'."
 # What the importer itself says of a passage.
 _RESERVED = ("path", "folder", "heading", "start", "end", "page", "kind")
@@ -80,7 +82,8 @@ class _Rows:
             return RowProblem(row.number, "", problem)
         title = (title or "").strip()
         before = f"\n\n{title}\n" if title else "\n\n"
-        return Block(text.strip(), before, title or self._path.stem, alone=True, key=key, metadata=metadata)
+        kind = FAQ if named == "question" else ""
+        return Block(text.strip(), before, title or self._path.stem, alone=True, key=key, kind=kind, metadata=metadata)
 
 
 def _pair(path: Path, columns: Collection[str]) -> tuple[str, str]:

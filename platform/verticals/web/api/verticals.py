@@ -63,7 +63,9 @@ def summarise(site: Site, name: str) -> VerticalSummary:
     if not summary.served:
         return summary
     vertical = site.host[name]
-    pages = [PageLink(title=page.title, path=page_path(name, page.path)) for page in vertical.pages]
+    pages = [
+        PageLink(title=page.title, path=page_path(name, page.path)) for page in vertical.pages if page.in_navigation
+    ]
     return summary.model_copy(
         update={
             "title": vertical.title,

@@ -40,8 +40,8 @@ def frame(site: Site, path: str, vertical: str) -> Iterator[ui.element]:
         with html.nav(**{"aria-label": "Main"}).classes("p-nav"):
             _link("Overview", "/", current=path == "/")
             for one in site.verticals:
-                if one.pages:
-                    _link(one.title, page_path(one.name, one.pages[0].path), current=one.name == vertical)
+                if pages := [page for page in one.pages if page.in_navigation]:
+                    _link(one.title, page_path(one.name, pages[0].path), current=one.name == vertical)
         with html.div().classes("p-tools"):
             _link("Runs", "/runs", current=path == "/runs")
             if any(one.indexes for one in site.verticals):
@@ -73,7 +73,7 @@ def missing(path: str) -> None:
 
 def _pages_of(site: Site, path: str, vertical: str) -> None:
     """The second row of the navigation, for a vertical with several pages."""
-    pages = site.host[vertical].pages
+    pages = [page for page in site.host[vertical].pages if page.in_navigation]
     if len(pages) < 2:
         return
     with html.nav(**{"aria-label": f"Pages of {vertical}"}).classes("p-subnav"):

@@ -85,11 +85,12 @@ async def _show(request: Request) -> None:
         build = partial(indexes.render, site, place["vertical"], place["index"], wanted)
         await _framed(site, path, place["index"], build)
         return
-    vertical, page = _find(site, path)
+    vertical, page = _find(site, request.scope["route"].path)
     await _framed(site, path, page.title, lambda: resolve(page.render)(site.running(vertical)), vertical)
 
 
 def _find(site: Site, path: str) -> tuple[str, Page]:
+    """The page that was put at a path, whose parameters stand in it as they were declared."""
     for vertical in site.verticals:
         for page in vertical.pages:
             if page_path(vertical.name, page.path) == path:

@@ -1,7 +1,8 @@
 """Chatwoot's agent bots: ``…/customer-service/chatwoot/agent-bot/events?secret=…`` is the bot's webhook address.
 
 The assistant answers conversations that are `pending`, as Chatwoot gives them to bots; a handover opens them, and an
-open one is the agents'. See https://www.chatwoot.com/hc/user-guide/articles/1677497472-how-to-use-agent-bots.
+open one is the agents'. The secret says whose Chatwoot it is, where tenants have their own. See
+https://www.chatwoot.com/hc/user-guide/articles/1677497472-how-to-use-agent-bots.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 import httpx
@@ -75,11 +76,13 @@ async def chatwoot_events(
     event: BotEvent, vertical: CurrentVertical, secret: str = Query("", description="As in the settings")
 ) -> Taken:
     """An event of a Chatwoot inbox that this assistant is the agent bot of; the answer goes to Chatwoot's own API."""
-    settings: Chatwoot | None = vertical.settings.chatwoot
-    if settings is None:
+    known: dict[str, Chatwoot] = vertical.settings.chatwoots
+    if not known:
         return Taken(taken=False, why="There is no table [plugins.customer-service.chatwoot] in platform.toml.")
-    if not hmac.compare_digest(secret.encode(), settings.secret.get_secret_value().encode()):
-        raise HTTPException(401, "The secret in the address is not the one in the settings.")
+    tenant = _whose(secret, known)
+    if tenant is None:
+        raise HTTPException(401, "The secret in the address is not one of the settings.")
+    vertical, settings = vertical.of(tenant), known[tenant]
     conversation = event.conversation.id if event.conversation else event.id
     account = event.account.id if event.account else _account_of(event)
     if conversation is None or account is None:
@@ -160,6 +163,15 @@ def _beside(vertical: ServedVertical, work: Coroutine[Any, Any, None]) -> None:
     task = asyncio.create_task(work)
     under_way.add(task)
     task.add_done_callback(under_way.discard)
+
+
+def _whose(secret: str, known: Mapping[str, Chatwoot]) -> str | None:
+    """The tenant whose Chatwoot has this secret; each is compared, so that the time taken tells nothing."""
+    same = {
+        tenant: hmac.compare_digest(secret.encode(), chatwoot.secret.get_secret_value().encode())
+        for tenant, chatwoot in known.items()
+    }
+    return next((tenant for tenant, is_it in same.items() if is_it), None)
 
 
 def _account_of(event: BotEvent) -> int | None:

@@ -18,8 +18,9 @@ from pydantic import BaseModel, Field
 from verticals import BadInput, CurrentVertical, ServedVertical
 from verticals_customer_service.answering import Answering
 from verticals_customer_service.composing import footnoted
-from verticals_customer_service.conversation import Conversations, Reply, checked
+from verticals_customer_service.conversation import Conversations, Reply
 from verticals_customer_service.data import LONGEST
+from verticals_customer_service.messages import checked
 
 from . import session_of
 

@@ -55,11 +55,9 @@ async def rasa_rest(body: UserMessage, vertical: CurrentVertical) -> list[BotMes
     reply = await Conversations(vertical).reply(session, body.message)
     messages = [BotMessage(recipient_id=body.sender, text=text) for text in said]
     if reply.action != "silent":
-        topics = [topic.replace("_", " ").capitalize() for topic in reply.topics]
-        buttons = [Button(title=topic, payload=topic) for topic in topics] or None
-        messages.append(
-            BotMessage(recipient_id=body.sender, text=footnoted(reply.text, reply.citations), buttons=buttons)
-        )
+        buttons = [Button(title=offer, payload=offer) for offer in reply.offers] or None
+        text = footnoted(reply.text, reply.citations)
+        messages.append(BotMessage(recipient_id=body.sender, text=text, buttons=buttons))
     return messages
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from verticals_customer_service.redaction import PLACEHOLDER
+
 from .clusters import clusters, middle
 from .naming import names
 from .pairs import Pair
@@ -29,7 +31,6 @@ _PERSONAL = re.compile(  # an answer to one customer only
     r"|\b(?:went|was sent|left) (?:out )?(?:on|yesterday)\b|\btoday\b|我(?:帮您|已经)",
     re.IGNORECASE,
 )
-_PLACEHOLDER = re.compile(r"\[(?:EMAIL|PHONE|CARD|IBAN|ORDER)\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ def best_answer(pairs: Sequence[Pair], said: Vectors) -> str:
     central = said @ middle(said) / np.maximum(np.linalg.norm(said, axis=1), 1e-9)
     scores = [
         float(near)
-        - 0.3 * bool(_PLACEHOLDER.search(pair.answer))
+        - 0.3 * bool(PLACEHOLDER.search(pair.answer))
         - 0.15 * len(_PERSONAL.findall(pair.answer))
         - 0.15 * (words(pair.answer) < 8)
         + 0.02 * ((pair.csat or 3.0) - 3.0)

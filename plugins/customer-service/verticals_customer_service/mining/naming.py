@@ -12,10 +12,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from verticals_customer_service.redaction import PLACEHOLDER
+
 from .pairs import Pair
 from .phrases import is_unspaced
 
-_PLACEHOLDER = re.compile(r"\[(?:EMAIL|PHONE|CARD|IBAN|ORDER)\]")
 _WORD = re.compile(r"[a-zà-ɏ][a-zà-ɏ'’]{2,}", re.IGNORECASE)
 _HAN = re.compile(r"[\u3400-\u9fff\u3040-\u30ff\uac00-\ud7af]+")
 _STOP_WORDS = """
@@ -94,7 +95,7 @@ def _part_of_longer(term: str, times: int, count: Mapping[str, int]) -> bool:
 
 
 def _terms(text: str) -> set[str]:
-    text = _PLACEHOLDER.sub(" . ", text)
+    text = PLACEHOLDER.sub(" . ", text)
     if is_unspaced(text):
         runs = _HAN.findall(text)
         return {

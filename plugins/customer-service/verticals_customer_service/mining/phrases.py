@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 
+from verticals_customer_service.redaction import PLACEHOLDER
+
 _SENTENCE = re.compile(r"[^.!?。！？…\n]+(?:[.!?](?=[^\s\"”)\]])[^.!?。！？…\n]*)*[.!?。！？…]*[\"”)]*")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _HAN = re.compile(r"[\u3400-\u9fff\u3040-\u30ff\uac00-\ud7af]")
-_PLACEHOLDER = re.compile(r"\[(?:EMAIL|PHONE|CARD|IBAN|ORDER)\]")
 
 _GREETING = (
     r"(?:hi+|hello+|hey+|hiya|hullo|yo|dear|good (?:morning|afternoon|evening|day)|morning|afternoon|evening"
@@ -38,8 +39,8 @@ _SMALL = re.compile(
     r"(?:,? (?:then|now|thanks?|thank you|thx|ta|cheers|mate|so|very much|ok|great|good|there|i'?ll wait|bye|oh"
     r"|ah))*(?: [a-z]{2,9})?"
     r"|(?:a|another|one)? ?quick (?:one|question)"
-    r"|(?:my name is|this is|i'?m|i am|it'?s|you'?re chatting with|you are chatting with) [\w']+(?: here"
-    r"| from [\w' ]+| speaking)?"
+    rf"|(?:{_GREETING},? )?(?:my name is|this is|i'?m|i am|it'?s|you'?re chatting with|you are chatting with)"
+    r" [\w']+(?: here| from [\w' ]+| speaking)?"
     r"|[\w']+ (?:here|speaking)"
     r"|(?:i )?hope (?:you|this|that|it)[^,;]{0,50}|how are you(?: doing)?(?: today)?"
     r"|how (?:can|may) (?:i|we) (?:help|assist)(?: you)?(?: today)?|what can (?:i|we) do for you(?: today)?"
@@ -93,6 +94,7 @@ _OBJECTS = re.compile(
     r"|that'?s not what|that is not what|not true|wrong answer|no it (?:doesn|isn|didn)|还是不|没有用|不行",
     re.IGNORECASE,
 )
+_TO_NAME = re.compile(r"^(?:hi|hello|hey|dear|good \w+)?,? ?\[NAME\][,!.–-]*\s+(?=\S)", re.IGNORECASE)
 _SMALL_HAN = re.compile(
     r"(?:您?你?好|谢谢(?:您|你)?(?:啊|了|哦)?|多谢|感谢|好的?(?:吧|了|呢)?|嗯+|哦+|行|可以|明白了?|知道了?|收到|再见"
     r"|拜拜|太好了|没事|不客气|请问|在吗"
@@ -108,7 +110,7 @@ def sentences(text: str) -> list[str]:
 
 def words(text: str) -> int:
     """How many words a text has; a Chinese, Japanese or Korean sign counts half."""
-    bare = _PLACEHOLDER.sub(" ", text)
+    bare = PLACEHOLDER.sub(" ", text)
     signs = len(_HAN.findall(bare))
     return len(_WORD.findall(_HAN.sub(" ", bare))) + (signs + 1) // 2
 
@@ -120,7 +122,8 @@ def is_unspaced(text: str) -> bool:
 
 def is_small_talk(sentence: str) -> bool:
     """Whether a sentence is a greeting, thanks, assent, farewell or the like and nothing more."""
-    bare = " ".join(re.findall(r"[\w'’&,;-]+", _PLACEHOLDER.sub(" ", sentence))).strip(" ,;-").replace("’", "'")
+    named = PLACEHOLDER.sub(" ", sentence.replace("[NAME]", "Ann"))
+    bare = " ".join(re.findall(r"[\w'’&,;-]+", named)).strip(" ,;-").replace("’", "'")
     return not bare or bool(_SMALL.fullmatch(bare)) or bool(_SMALL_HAN.fullmatch(bare))
 
 
@@ -169,5 +172,5 @@ def advice(text: str) -> str:
             continue
         if asks_detail(one) and one.rstrip().endswith(("?", "？")):
             continue
-        kept.append(one)
+        kept.append(_TO_NAME.sub("", one))
     return " ".join(kept) if not kept or not is_unspaced(kept[0]) else "".join(kept)

@@ -7,7 +7,6 @@ knows, single signs and pairs of signs are counted instead, weighted by rarity (
 from __future__ import annotations
 
 import itertools
-import re
 import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,18 +15,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from verticals_customer_service.redaction import PLACEHOLDER
+
 Vectors = npt.NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Any]
 
 WIDTH = 1024
 _BATCH = 512
-_PLACEHOLDER = re.compile(r"\[(?:EMAIL|PHONE|CARD|IBAN|ORDER)\]")
 _COMMON = frozenset("的了吗呢吧啊呀我你您他她是在有和就都也还把被请问好这那个么什怎")
 
 
 def encoded(texts: Sequence[str], embed: Embed, progress: Callable[[int], None] | None = None) -> Vectors:
     """Vectors by the encoder, of length 1, [n, dimension]; placeholders say nothing and are left out."""
-    bare = [_PLACEHOLDER.sub(" ", text) for text in texts]
+    bare = [PLACEHOLDER.sub(" ", text) for text in texts]
     parts = []
     for start in range(0, len(bare), _BATCH):
         parts.append(np.asarray(embed(bare[start : start + _BATCH]), np.float32))
@@ -49,7 +49,7 @@ def counted(texts: Sequence[str]) -> Vectors:
 
 
 def _signs(text: str) -> list[str]:
-    bare = [sign for sign in _PLACEHOLDER.sub(" ", text).lower() if sign.isalnum()]
+    bare = [sign for sign in PLACEHOLDER.sub(" ", text).lower() if sign.isalnum()]
     pairs = [a + b for a, b in itertools.pairwise(bare) if not {a, b} <= _COMMON]
     return [sign for sign in bare if sign not in _COMMON] + pairs
 

@@ -129,8 +129,9 @@
   class Chat extends HTMLElement {
     constructor() {
       super();
-      this.language = script.dataset.lang || document.documentElement.lang || navigator.language || "en";
-      this.words = WORDS[this.language.slice(0, 2).toLowerCase()] || WORDS.en;
+      const wished = script.dataset.lang || document.documentElement.lang || navigator.language || "";
+      this.language = (/^[a-z]{2}(?![a-z])/.exec(wished.toLowerCase()) || ["en"])[0];
+      this.words = WORDS[this.language] || WORDS.en;
       this.memory = recall();
       this.memory.outbox ||= [];
       this.turns = new Map(); // by offset
@@ -144,7 +145,7 @@
     connectedCallback() {
       const root = this.attachShadow({ mode: "open" });
       const words = this.words;
-      this.dir = script.dataset.dir || (this.language.startsWith("ar") ? "rtl" : document.documentElement.dir || "ltr");
+      this.dir = script.dataset.dir || (this.language === "ar" ? "rtl" : document.documentElement.dir || "ltr");
       if (script.dataset.theme) this.setAttribute("data-theme", script.dataset.theme);
       if (script.dataset.accent) this.style.setProperty("--accent", script.dataset.accent);
 
@@ -232,7 +233,7 @@
     async begin() {
       if (this.about) return;
       try {
-        this.about = await call("/widget");
+        this.about = await call(`/widget?language=${this.language}`);
       } catch {
         this.tell(this.words.offline);
         await pause(2000);
@@ -266,7 +267,7 @@
 
     async session() {
       if (!this.memory.session) {
-        const started = await call("/sessions", {});
+        const started = await call("/sessions", { language: this.language });
         this.keep({ session: started.session });
         this.follow();
       }
@@ -455,7 +456,7 @@
       const drawn = h("div", { className: `turn ${turn.role === "customer" ? "customer" : "assistant"}` }, h("span", { className: turn.role === "agent" ? "who" : "hidden", textContent: turn.role === "agent" ? who : `${who}: ` }), bubble);
       const answer = turn.answer;
       if (!answer) return drawn;
-      if (answer.topics?.length) drawn.append(this.chips(answer.topics.map((topic) => topic.replaceAll("_", " ")), words.topics));
+      if (answer.offers?.length) drawn.append(this.chips(answer.offers, words.topics));
       const below = h("div", { className: "below" });
       if (answer.citations?.length) {
         below.append(h("span", { className: "sources", role: "group", "aria-label": words.sources },

@@ -94,6 +94,13 @@ def render_hello(vertical):
     ui.label(f"Hello from {vertical.name}")
 
 
+def render_order(vertical):
+    """A page for each order."""
+    from nicegui import ui
+
+    ui.label(f"Order {ui.context.client.request.path_params['order']} of {vertical.name}")
+
+
 async def render_broken(vertical):
     """A page that fails."""
     raise RuntimeError("the secret is 1234")
@@ -127,6 +134,7 @@ def register_endpoints():
 @hookimpl
 def register_pages():
     yield Page(title="Chat", render=render_hello)
+    yield Page(title="Order", render=render_order, path="/order/{order}")
     yield Page(title="Broken", render=render_broken, path="/broken")
     yield Page(title="Refusing", render=render_refusing, path="/refusing")
 
