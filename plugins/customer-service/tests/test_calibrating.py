@@ -1,6 +1,7 @@
 """Answers measured on held-out questions, by the real encoder and starter data."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -8,7 +9,9 @@ from click.testing import CliRunner
 from verticals import BadInput, Hit
 from verticals_customer_service import calibrating
 from verticals_customer_service.calibrate import calibrate
-from verticals_customer_service.calibrating import Asked, policy_of
+from verticals_customer_service.calibrating import Asked
+from verticals_customer_service.finding import among_articles, among_questions
+from verticals_customer_service.policies import policies_of, templates_of
 from verticals_customer_service.policy import Situation
 
 
@@ -35,7 +38,7 @@ def test_asked_is_what_nothing_was_trained_on(vertical):
 
 def test_what_is_measured_is_kept_and_can_be_had_again(vertical, measured):
     assert calibrating.latest(vertical) == measured
-    assert measured.versions["intent"] == "v1"
+    assert measured.versions == {"intent": "customer-service/intent@v1", "answer": ""}
     assert measured.asked > measured.answerable > 150
     assert len(measured.certainty) == len(measured.right) < measured.asked
     again = calibrating.calibrate(vertical)
@@ -52,15 +55,18 @@ def test_certain_answers_are_right_more_often(measured):
 
 def test_a_stated_precision_declines_what_is_doubtful(vertical, measured, today):
     settings = vertical.settings.model_copy(update={"answer_precision": 0.85})
-    plain, strict = policy_of(vertical.settings, measured), policy_of(settings, measured)
+    answers = templates_of(settings)
+    plain, strict = (policies_of(one, answers, {}, measured)["en"] for one in (vertical.settings, settings))
     point = measured.point(0.85)
     assert strict.thresholds.certainty == point.certainty > plain.thresholds.certainty == 0
     declined = given = 0
     for asked in calibrating.held_out(vertical)[:120]:
-        hits = vertical.index("knowledge").search(asked.text, k=10)
-        now = Situation(asked.text, vertical.head("intent").predict(asked.text)[0], today, hits)
+        hits, faq = (
+            vertical.index("knowledge").search(asked.text, **how("en")) for how in (among_articles, among_questions)
+        )
+        now = Situation(asked.text, vertical.head("intent").predict(asked.text)[0], today, hits, faq=faq)
         free, answer = plain.answer(now), strict.answer(now)
-        if free.rule not in ("intent", "passage") or free.action == "smalltalk":
+        if free.rule not in ("intent", "faq", "passage") or free.action == "smalltalk":
             continue
         assert answer.certainty == free.certainty
         if free.certainty < point.certainty:
@@ -70,20 +76,29 @@ def test_a_stated_precision_declines_what_is_doubtful(vertical, measured, today)
         else:
             given += 1
             assert answer == free
+            again = strict.answer(
+                replace(now, prediction=replace(now.prediction, version="customer-service/intent@v2"))
+            )
+            assert again.certainty is None, "another version of the head was not measured"
     assert declined
     assert given > declined
 
 
 def test_why_a_precision_is_not_kept(measured):
-    assert "was not measured yet" in calibrating.unkept(None, 0.9)
-    assert calibrating.unkept(measured, 0.8) == ""
-    assert calibrating.unkept(measured, 0.999).startswith(f"{len(measured.right)} held-out questions got an answer")
+    live = measured.versions
+    assert "was not measured yet" in calibrating.unkept(None, 0.9, live)
+    assert calibrating.unkept(measured, 0.8, live) == ""
+    assert calibrating.unkept(measured, 0.999, live).startswith(
+        f"{len(measured.right)} held-out questions got an answer"
+    )
     few = measured.model_copy(update={"certainty": [0.9] * 30, "right": [True] * 30})
-    assert "30 held-out questions got an answer, and 95% takes 45" in calibrating.unkept(few, 0.95)
+    assert "30 held-out questions got an answer, and 95% takes 45" in calibrating.unkept(few, 0.95, live)
     poor = measured.model_copy(update={"certainty": [0.9] * 60, "right": [True, False] * 30})
-    assert "of 60 held-out answers 30 are right" in calibrating.unkept(poor, 0.95)
+    assert "of 60 held-out answers 30 are right" in calibrating.unkept(poor, 0.95, live)
     other = measured.model_copy(update={"features": ["luck"]})
-    assert "another release" in calibrating.unkept(other, 0.95)
+    assert "another release" in calibrating.unkept(other, 0.95, live)
+    ranked = {**live, "answer": "customer-service/answer@v1"}
+    assert "no answer (customer-service/answer@v1 is live)" in calibrating.unkept(measured, 0.8, ranked)
 
 
 def test_right_is_what_the_row_says(policy, vertical, today):
@@ -94,7 +109,19 @@ def test_right_is_what_the_row_says(policy, vertical, today):
     assert not Asked("x", intent="return_item").answered_by(cited, policy)
     assert Asked("x", answer=article.text[:60].upper()).answered_by(cited, policy)
     assert not Asked("x", answer="something else").answered_by(cited, policy)
-    assert not Asked("x").answered_by(cited, policy), "what has no answer should get none"
+    assert Asked("x").answered_by(cited, policy) is False, "what has no answer should get none"
+
+
+def test_whether_the_faq_is_right_about_an_article_no_row_tells(policy, vertical, today):
+    question = vertical.index("knowledge").get("faq-wedding-list")
+    now = Situation("x", vertical.head("intent").predict("zz")[0], today, faq=[Hit(question, 1.0, 0.8)])
+    said = policy.answer(now)
+    assert said.rule == "faq"
+    assert Asked("x", answer=question.text, frequent=True).answered_by(said, policy)
+    assert Asked("x", answer="another one of it", frequent=True).answered_by(said, policy) is False
+    assert Asked("x", answer="of an article").answered_by(said, policy) is None
+    assert Asked("x", intent="delivery_cost").answered_by(said, policy) is None
+    assert Asked("x").answered_by(said, policy) is False
 
 
 def test_the_command_shows_what_each_precision_costs(vertical, measured, monkeypatch):

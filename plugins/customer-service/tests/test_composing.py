@@ -109,3 +109,24 @@ def test_where_only_text_is_shown_the_titles_are_below():
 def test_who_sends_it_on_gets_it_without_numbers():
     said = compose("can I return sale items", [hit(RETURNS, span=(0, 37))])
     assert composing.unnumbered(said.text, 1) == "You have 30 days to send things back. Sale items can be returned too."
+
+
+def test_answers_to_several_matters_are_numbered_through():
+    returns, refunds = hit(RETURNS, span=(0, 37)), hit(REFUNDS)
+    first, second = compose("can I return it", [returns]), composing.whole(refunds)
+    article = first.citations[0]
+    texts, cited = composing.gathered(
+        [("Hello.", ()), (first.text, first.citations), (second.text, second.citations), (first.text, first.citations)]
+    )
+    assert texts == ["Hello.", f"{first.text}", second.text.replace("[1]", "[2]"), first.text]
+    assert cited == [article, second.citations[0]]
+
+
+def test_what_a_text_rests_on_without_a_number_is_cited_once():
+    first = compose("can I return it", [hit(RETURNS, span=(0, 37))])
+    whole = composing.whole(hit(RETURNS))
+    texts, cited = composing.gathered(
+        [(first.text, first.citations), ("As said, 30 days.", whole.citations), (whole.text, whole.citations)]
+    )
+    assert texts[1:] == ["As said, 30 days.", f"{RETURNS.text} [2]"], "another passage of it has its own number"
+    assert [item.span for item in cited] == [first.citations[0].span, (0, len(RETURNS.text))]

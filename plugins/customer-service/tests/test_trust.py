@@ -4,14 +4,19 @@ import random
 
 import pytest
 
+from verticals import Document, Hit, Prediction
 from verticals_customer_service import trust
+from verticals_customer_service.policy import Situation
 from verticals_customer_service.trust import AnswersCalibrated, Trust
+
+COUNT = len(trust.FEATURES)
 
 
 def measured(answers, asked=None):
     certainty, right = zip(*answers, strict=True)
     return AnswersCalibrated(
-        features=list(trust.FEATURES), mean=[0.0] * 9, scale=[1.0] * 9, weights=[0.0] * 10, certainty=list(certainty),
+        features=list(trust.FEATURES), mean=[0.0] * COUNT, scale=[1.0] * COUNT,
+        weights=[0.0] * (COUNT + 1), certainty=list(certainty),
         right=list(right), asked=asked or len(answers), answerable=len(answers), versions={}, data={},
     )  # fmt: skip
 
@@ -91,6 +96,30 @@ def test_probabilities_are_of_a_fit_that_has_not_seen_the_row():
     rows = [[float(number % 2)] for number in range(50)]
     said = trust.cross_fitted(rows, [number % 2 == 1 for number in range(50)])
     assert all((one > 0.5) == (number % 2 == 1) for number, one in enumerate(said))
+
+
+def test_what_was_read_by_other_heads_is_not_judged(today):
+    versions = {"intent": "customer-service/intent@v1", "answer": ""}
+    fitted = Trust.of(measured([(0.9, True)]).model_copy(update={"versions": versions}))
+    article, ranked = (Hit(Document("a", "text"), 1.0, 0.5, relevance=relevance) for relevance in (None, 0.7))
+    known = Prediction("track_parcel", 0.9, version="customer-service/intent@v1")
+    assert fitted.measured_as(Situation("x", known, today))
+    assert fitted.measured_as(Situation("x", known, today, [article]))
+    assert not fitted.measured_as(Situation("x", known, today, [ranked])), "the head `answer` had no say before"
+    other = Prediction("track_parcel", 0.9, version="customer-service/intent@v2")
+    assert not fitted.measured_as(Situation("x", other, today, [article]))
+
+
+def test_an_answer_of_the_faq_is_told_from_others(policy, today):
+    found = [Hit(Document(name, "Yes.", title=name), 1.0, near) for name, near in (("one", 0.8), ("two", 0.6))]
+    now = Situation("x", Prediction("gift_card", 0.2), today, [Hit(Document("a", "Text."), 1.0, 0.4)], faq=found)
+    answer = policy.answer(now)
+    assert answer.rule == "faq"
+    assert trust.weighed(answer)
+    told = dict(zip(trust.FEATURES, trust.features(now, answer, False), strict=True))
+    assert (told["faq"], told["intent"], told["own similarity"]) == (1.0, 0.0, 0.8)
+    assert told["faq similarity"] == 0.8
+    assert told["faq lead"] == pytest.approx(0.2)
 
 
 def test_what_another_release_measured_is_not_used():

@@ -348,15 +348,15 @@ class Policy:
         return best if near >= max(self.nearness.unclear, article + self.nearness.margin) else None
 
     def _frequently_asked(self, now: Situation, hit: Hit, known: Mapping[str, str]) -> Answer:
-        return self._quoted(now, composing.whole(hit), "faq", known)
+        return self._cited(now, composing.whole(hit), "faq", known)
 
     # 4. Near articles
 
     def _near(self, now: Situation, known: Mapping[str, str]) -> Answer:
         near = [hit for hit in now.hits if (hit.similarity or 0.0) >= self.thresholds.similarity]
-        return self._quoted(now, composing.compose(now.text, near), "passage", known)
+        return self._cited(now, composing.compose(now.text, near), "passage", known)
 
-    def _quoted(self, now: Situation, said: Composed, rule: str, known: Mapping[str, str]) -> Answer:
+    def _cited(self, now: Situation, said: Composed, rule: str, known: Mapping[str, str]) -> Answer:
         cited = list(said.citations)
         return self._answer(now, text=said.text, action="search", rule=rule, citations=cited, slots=dict(known))
 
