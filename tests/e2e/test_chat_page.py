@@ -6,10 +6,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 QUESTIONS = {
     "where is my parcel?": "Where is my parcel?",
-    "how long do I have to send something back?": "How do I return something?",
+    "how long do I have to send something back?": "How do I return something?"
+    "|How many days do I have to send something back?",
     "I forgot my password, what now?": "I forgot my password or cannot log in",
     "my voucher code doesn't work at checkout": "Discount codes: how they work and why one may fail",
-    "can I pay with PayPal?": "How can I pay?",
+    "can I pay with PayPal?": "How can I pay?|Can I pay by PayPal?",
     "how much is shipping?": "What does delivery cost?",
     "the vase arrived in pieces": "My item arrived damaged or faulty",
     "do you ship to Norway?": "Do you deliver outside the UK?",
@@ -32,9 +33,9 @@ def _answer(page, question: str):  # type: ignore[no-untyped-def]
 def test_ten_questions_are_answered_and_cite_their_article(page) -> None:
     page.goto("/customer-service")
     wrong = {}
-    for question, article in QUESTIONS.items():
+    for question, right in QUESTIONS.items():
         cited = _answer(page, question).locator(".p-evidence-button span").all_inner_texts()
-        if article not in cited:
+        if not {*right.split("|")} & {*cited}:
             wrong[question] = cited
     assert not wrong
 

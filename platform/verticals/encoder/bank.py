@@ -217,6 +217,8 @@ class Bank:
 
     def _runs(self, segments: Sequence[Segment]) -> list[Run]:
         """Neighbours in runs that are at least half full when padded, where it pays to compute them together."""
+        if not segments:
+            return []
         weight = next(iter(self._layers.values())).weight
         if weight.device.type == "cpu" and self._stored in (None, torch.float32):
             return [Run([one]) for one in segments]

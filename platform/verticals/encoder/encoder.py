@@ -167,7 +167,7 @@ class Encoder:
         counts = np.bincount(places, minlength=len(first))
         width = [max(map(len, rows.words), default=0)] if reads == "words" and rows.words is not None else []
         computed = torch.zeros(len(first), *width, self.dimension)
-        tokens = batch_tokens or tokens_at_once(self.precision.device)
+        tokens = batch_tokens or tokens_at_once(self.precision.device, self.precision.compute)
         for chosen in bucketed(rows.lengths[first], rows=512, tokens=tokens) if len(first) else ():
             which = chosen[np.argsort(routed[first[chosen]], kind="stable")]
             ordered = first[which]

@@ -39,6 +39,6 @@ class Threads:
             yield
         finally:
             if number > 1 and (seconds := time.monotonic() - began) > 0:
-                self._share = (self._share + (time.thread_time() - on_core) / seconds) / 2
+                self._share = (3 * self._share + (time.thread_time() - on_core) / seconds) / 4
                 if self._share < _LEAST_SHARE:
                     self._single_until, self._share = time.monotonic() + _REST_SECONDS, _UNSURE
