@@ -91,7 +91,8 @@ def test_hits_come_in_the_order_of_the_live_version(shop, index, head):
     else:
         answer = shop.head(head).predict({"query": "about payment", "candidates": dict(enumerate(texts(hits)))})[0]
         assert found == pytest.approx([match for _, match in answer.ranking], abs=1e-5)
-    assert shop.index(index).search("about payment", rerank="v1") == hits
+    again = shop.index(index).search("about payment", rerank="v1")
+    assert [hit.document.id for hit in again] == [hit.document.id for hit in hits]
     with pytest.raises(NotFound, match="v2"):
         shop.index(index).search("about payment", rerank="v2")
     assert shop.index(index).search("about payment", rerank=True, where={"none": 1}) == []
