@@ -1,4 +1,4 @@
-"""``platform customer-service calibrate``: which precision can be promised, and what it costs in answers."""
+"""``platform customer-service calibrate``: which precision can be stated, and what it costs in answers."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def calibrate(vertical: Vertical, as_json: bool) -> None:
 
 
 def _plain(precision: float, point: Point | None, kept: tuple[int, int]) -> dict[str, object]:
-    """A precision with its threshold and figures; without them where it cannot be promised."""
+    """A precision with its threshold and figures; without them where it has no threshold."""
     if point is None:
         return {"precision": precision, "certainty": None}
     elsewhere = dict(zip(("given", "right"), kept, strict=True))

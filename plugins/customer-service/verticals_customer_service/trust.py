@@ -51,7 +51,7 @@ class AnswersCalibrated(BaseModel):
     data: dict[str, str] = Field(description="Versions of the data sets that the questions are from")
 
     def point(self, precision: float) -> Point | None:
-        """Where a precision is kept with most questions answered; `None` where the rows cannot promise it."""
+        """Where a precision is kept with most questions answered; `None` where the rows do not carry it."""
         answers = sorted(zip(self.certainty, self.right, strict=True), reverse=True)
         found, wrong = None, 0
         for given, (certainty, right) in enumerate(answers, start=1):
