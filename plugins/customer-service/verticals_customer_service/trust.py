@@ -88,7 +88,7 @@ class Point:
     """A threshold and what it gives on the held-out questions.
 
     Args:
-        precision: that is promised.
+        precision: that is stated.
         certainty: the threshold.
         given, right: answers at or above it.
         asked: questions in all.
@@ -201,7 +201,7 @@ def features(now: Situation, answer: Answer, agrees: bool) -> list[float]:
 
 
 def promised(given: int, wrong: int, precision: float) -> bool:
-    """Whether so many answers with so many wrong ones promise a precision: see `DOUBT`.
+    """Whether so many answers with so many wrong ones bear a precision out, of one threshold: see `DOUBT`.
 
     That is where, if the precision were lower, so few wrong ones would be seen in one of ten measurements at most
     (Clopper and Pearson, 1934).
@@ -220,7 +220,7 @@ def promised(given: int, wrong: int, precision: float) -> bool:
 
 
 def fewest(precision: float) -> int:
-    """Answers, all of them right, that it takes to promise a precision."""
+    """Answers, all of them right, that it takes to bear a precision out."""
     return math.ceil(math.log(DOUBT) / math.log(precision))
 
 
