@@ -10,6 +10,7 @@ import torch
 
 _LEAST_SHARE, _UNSURE = 0.7, 0.8
 _REST_SECONDS = 5.0
+_TOO_SHORT = 0.01  # seconds; a wait for the interpreter's lock would count for much of it
 
 
 class Threads:
@@ -38,7 +39,7 @@ class Threads:
         try:
             yield
         finally:
-            if number > 1 and (seconds := time.monotonic() - began) > 0:
+            if number > 1 and (seconds := time.monotonic() - began) > _TOO_SHORT:
                 self._share = (3 * self._share + (time.thread_time() - on_core) / seconds) / 4
                 if self._share < _LEAST_SHARE:
                     self._single_until, self._share = time.monotonic() + _REST_SECONDS, _UNSURE

@@ -55,3 +55,8 @@ def test_a_thread_that_is_put_off_its_core_computes_alone_for_a_while(clock):
 def test_one_slow_batch_changes_nothing(clock):
     chosen = Threads()
     assert [compute(chosen, clock, share) for share in (1, 1, 0.2, 1, 1, 0.2, 1)] == [2] * 7
+
+
+def test_batches_of_a_few_milliseconds_tell_nothing(clock):
+    chosen = Threads()
+    assert [compute(chosen, clock, 0.3, seconds=0.005) for _ in range(10)] == [2] * 10

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import logging
 import uuid
+import warnings
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -38,6 +39,8 @@ _log = logging.getLogger("verticals.web")
 
 def mount(app: FastAPI, site: Site) -> None:
     """Mount the platform's pages and the verticals' pages on ``app``; they are up while its lifespan lasts."""
+    # NiceGUI looks through all objects for its server, and torch warns of one of its own that is looked at.
+    warnings.filterwarnings("ignore", message=".*reduce_op", category=FutureWarning)
     nicegui_app.middleware_stack = None
     nicegui_app.user_middleware.clear()
     nicegui_app.colors(
