@@ -19,8 +19,11 @@ Search = Callable[..., list[str]]
 
 
 def questions(name: str, split: str) -> list[dict[str, str]]:
-    with (TESTS / name).open(encoding="utf-8", newline="") as file:
-        return [row for row in csv.DictReader(file) if row["split"] == split and row["answer"]]
+    from verticals_customer_service.data import STARTER
+
+    starter = name == "faq_questions.csv" and split == "development"  # this half can be measured on by every shop
+    with ((STARTER if starter else TESTS) / name).open(encoding="utf-8", newline="") as file:
+        return [row for row in csv.DictReader(file) if starter or (row["split"] == split and row["answer"])]
 
 
 @pytest.fixture(scope="module")

@@ -46,6 +46,14 @@ def test_evidence_opens_the_article_with_the_passage_marked(page) -> None:
     page.get_by_role("dialog").locator("mark").first.wait_for(timeout=10_000)
 
 
+def test_a_number_in_an_answer_opens_its_source(page) -> None:
+    page.goto("/customer-service")
+    mark = _answer(page, "Do you put presents in wrapping paper?").locator(".cs-bubble .cs-mark").first
+    assert mark.inner_text() == "1"
+    mark.click()
+    page.get_by_role("dialog").locator("mark").first.wait_for(timeout=10_000)
+
+
 def test_an_agents_words_appear_by_themselves_and_are_there_after_a_reload(page, served) -> None:
     page.goto("/customer-service")
     _answer(page, "where is my parcel?")

@@ -64,6 +64,16 @@ def test_a_conversation_with_handover_and_return(page, served) -> None:
     page.get_by_role("button", name="How do I return something?").last.wait_for(timeout=20_000)
 
 
+def test_a_number_in_an_answer_opens_its_source(page) -> None:
+    page.goto(DEMO)
+    page.get_by_role("button", name="Open the chat").click()
+    say(page, "Do you put presents in wrapping paper?")
+    page.locator(".bubble .mark").first.wait_for(timeout=20_000)
+    assert page.locator(".bubble .mark").first.inner_text() == page.locator(".source b").first.inner_text() == "1"
+    page.locator(".bubble .mark").first.click()
+    page.locator("dialog mark").wait_for()
+
+
 def test_what_is_said_without_a_connection_arrives_once(page) -> None:
     page.goto(DEMO)
     page.get_by_role("button", name="Open the chat").click()

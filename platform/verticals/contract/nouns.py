@@ -64,6 +64,8 @@ class TaskHead:
         recipe: how it is trained unless the caller says otherwise.
         description: one sentence, shown in lists and on the model card.
         example: an input as `predict` takes it, for documentation and the conformance kit.
+        optional: whether the vertical also serves without a live version of it; then none is trained when serving
+            begins, and whoever asks it sees to what happens without.
     """
 
     name: str
@@ -77,6 +79,7 @@ class TaskHead:
     recipe: Recipe = field(default_factory=Recipe)
     description: str = ""
     example: Any = None
+    optional: bool = False
 
     def __post_init__(self) -> None:
         check_name(self.name, "head name")

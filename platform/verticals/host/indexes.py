@@ -87,24 +87,26 @@ class IndexHandle:
         k: int = 10,
         where: Mapping[str, Any] | None = None,
         mode: str = "hybrid",
-        rerank: bool = False,
+        rerank: bool | str = False,
         **options: Any,
     ) -> list[Hit]:
         """The best ``k`` hits, best first; see `verticals.retrieval.DocumentIndex.search`.
 
         Args:
             text, k, where, mode, options: see there.
-            rerank: let the live version of the index's ``reranker`` order the best hits anew.
+            rerank: let the live version of the index's ``reranker`` order the best hits anew; or another version, by
+                its name as ``v3``.
 
         Raises:
             BadInput: it is to be re-ranked, and the index names no head for it.
             Unavailable: that head has no live version.
+            NotFound: it has no version of this name.
         """
-        judge = self._judge() if rerank else None
+        judge = self._judge("live" if rerank is True else rerank) if rerank else None
         with self._using() as index:
             return index.search(text, k=k, where=where, mode=mode, rerank=judge, **options)
 
-    def _judge(self) -> Callable[[str, Sequence[Document]], list[float]]:
+    def _judge(self, version: str) -> Callable[[str, Sequence[Document]], list[float]]:
         if not self.noun.reranker:
             raise BadInput(
                 f"{self.vertical.name}/{self.name} has no head that re-ranks.",
@@ -118,9 +120,9 @@ class IndexHandle:
             texts = [embedded_text(one.title, one.text) for one in documents]
             if head.noun.objective == "score":
                 pairs = [dict(zip(head.noun.inputs, (query, text), strict=True)) for text in texts]
-                return [answer.value or 0.0 for answer in head.predict(pairs)]
+                return [answer.value or 0.0 for answer in head.predict(pairs, version)]
             candidates = {str(number): text for number, text in enumerate(texts)}
-            found = dict(head.predict({"query": query, "candidates": candidates})[0].ranking) if texts else {}
+            found = dict(head.predict({"query": query, "candidates": candidates}, version)[0].ranking) if texts else {}
             return [found[name] for name in candidates]
 
         return judge

@@ -188,7 +188,7 @@ class ServedHead:
         self.name = head.name
         self.version: str | None = None
         self.tenant = DEFAULT
-        self._known: tuple[VersionRecord, int, float] | None = None  # what is live, and when that was looked up
+        self._known: tuple[VersionRecord | None, int, float] | None = None  # what is live, and when that was looked up
 
     def of(self, tenant: str) -> ServedHead:
         """The same head, asked for another tenant."""
@@ -238,12 +238,21 @@ class ServedHead:
         apart = head_of(self._head.noun.objective).reads == "itself"
         return await self._queue.predict(vertical, head, version, inputs, tenant=tenant, apart=apart)
 
+    async def is_live(self) -> bool:
+        """Whether a version is live; only of a head that is optional there may be none."""
+        return await self._looked_up() is not None
+
     async def versions(self) -> list[VersionRecord]:
         """All versions, newest first."""
         return await in_thread(self._head.versions)
 
     async def start(self) -> None:
-        """See that a version is live; where none is, a first one is trained on the data there is, and promoted."""
+        """See that a version is live; where none is, a first one is trained on the data there is, and promoted.
+
+        A head that is optional is left without.
+        """
+        if self._head.noun.optional and not await self.is_live():
+            return
         leaving = threading.Event()
         try:
             record = await in_thread(self._first, leaving)
@@ -282,6 +291,12 @@ class ServedHead:
         return None
 
     async def _record(self) -> VersionRecord:
+        record = await self._looked_up()
+        if record is None:
+            raise self._head.not_live()
+        return record
+
+    async def _looked_up(self) -> VersionRecord | None:
         """What is live; what this process promotes counts at once, what another one does a moment later."""
         switches, now = self._head.vertical.host.registry.switches, time.monotonic()
         if self._known is not None:
@@ -290,14 +305,8 @@ class ServedHead:
                 if now - at < _FRESH_SECONDS:
                     return record
                 self._known = record, switches, now  # one request looks it up; the others need not wait for that
-        record = await in_thread(self._live)
+        record = await in_thread(lambda: self._head.live)
         self._known = record, switches, now
-        return record
-
-    def _live(self) -> VersionRecord:
-        record = self._head.live
-        if record is None:
-            raise self._head.not_live()
         return record
 
     def _answer_by_queue(self, record: VersionRecord, inputs: list[Any], tenant: str) -> list[Prediction]:

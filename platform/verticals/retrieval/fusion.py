@@ -55,6 +55,24 @@ def convex_combination(
     return sorted(scores.items(), key=lambda entry: (-entry[1], entry[0]))
 
 
+def weighted_mean(first: Sequence[float], second: Sequence[float], weight: float) -> list[int]:
+    """Places of items, best first, by the mean of two judges' scores; of equals the earlier.
+
+    Each judge's scores are scaled to 0 to 1 first, so that they may be of any range.
+
+    Args:
+        first, second: the scores of each item, higher is better.
+        weight: how much the first judge counts, 0 to 1; the second counts the rest.
+    """
+    mean = [weight * one + (1 - weight) * other for one, other in zip(_scaled(first), _scaled(second), strict=True)]
+    return sorted(range(len(mean)), key=lambda place: -mean[place])
+
+
+def _scaled(scores: Sequence[float]) -> Sequence[float]:
+    lowest, highest = min(scores, default=0.0), max(scores, default=0.0)
+    return [(score - lowest) / (highest - lowest) if highest > lowest else 1.0 for score in scores]
+
+
 def maximal_marginal_relevance(relevance: Sequence[float], vectors: Vectors, diversity: float, count: int) -> list[int]:
     """Places of ``count`` items, in the order in which each is relevant and unlike those before it.
 

@@ -238,6 +238,7 @@ class DocumentIndex:
         diversity: float = 0.0,
         fold: bool = False,
         rerank: Rerank | None = None,
+        rerank_weight: float = 1.0,
     ) -> list[Hit]:
         """The ``k`` documents that answer ``text`` best, best first; fewer where there are fewer.
 
@@ -254,6 +255,7 @@ class DocumentIndex:
             diversity: from 0 (the best) to 1: how much hits are to differ from those before them.
             fold: give only the best of documents with the same title and text, and name the others in it.
             rerank: says how well each of the best 50 answers the query, and so orders them anew.
+            rerank_weight: how much that counts beside the score that the hits had, 0 to 1; 1: it alone.
 
         Raises:
             BadInput: a parameter cannot be used.
@@ -262,6 +264,7 @@ class DocumentIndex:
         search = Search(
             text=text, k=k, offset=offset, where=where, mode=mode, fusion=fusion,
             minimum_similarity=minimum_similarity, weights=weights, diversity=diversity, fold=fold, rerank=rerank,
+            rerank_weight=rerank_weight,
         )  # fmt: skip
         return search.run(self._truth, self._replica, self._models)
 

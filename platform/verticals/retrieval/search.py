@@ -11,7 +11,7 @@ import numpy as np
 from verticals.contract import BadInput, Document, Hit, suggest
 
 from .embedding import Embedder, Models
-from .fusion import convex_combination, maximal_marginal_relevance, reciprocal_rank_fusion
+from .fusion import convex_combination, maximal_marginal_relevance, reciprocal_rank_fusion, weighted_mean
 from .replica import Replica, State
 from .spans import best_span
 from .truth import Truth, Vectors
@@ -45,6 +45,7 @@ class Search:
     diversity: float = 0.0
     fold: bool = False
     rerank: Rerank | None = None
+    rerank_weight: float = 1.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str):
@@ -65,6 +66,8 @@ class Search:
             raise BadInput("Both weights are 0.", "Give one of them, or both, above 0.")
         if not 0 <= self.diversity <= 1:
             raise BadInput(f"diversity is {self.diversity!r}.", "Give a number from 0 to 1.")
+        if not 0 <= self.rerank_weight <= 1:
+            raise BadInput(f"rerank_weight is {self.rerank_weight!r}.", "Give a number from 0 to 1.")
 
     @property
     def wanted(self) -> int:
@@ -151,7 +154,7 @@ class _Hits:
         if search.fold:
             self._fold()
         if search.rerank is not None:
-            self._rerank(search.rerank)
+            self._rerank(search.rerank, search.rerank_weight)
         if search.diversity:
             self._diversify()
         rows = [row for row, _ in self.ranking[search.offset : search.wanted]]
@@ -198,14 +201,15 @@ class _Hits:
                 kept.append((row, score))
         self.ranking = kept
 
-    def _rerank(self, rerank: Rerank) -> None:
-        """Let another judge order the best; what it does not see stays behind them."""
+    def _rerank(self, rerank: Rerank, weight: float) -> None:
+        """Let another judge order the best, or have a say in it; what it does not see stays behind them."""
         best = self.ranking[: max(_RERANKED, self._search.wanted)]
         rest = self.ranking[len(best) :]
         documents = self._reading.documents_in([row for row, _ in best])
         said = rerank(self._text, [documents[row] for row, _ in best])
         self._relevance = {row: float(value) for (row, _), value in zip(best, said, strict=True)}
-        self.ranking = sorted(best, key=lambda hit: -self._relevance[hit[0]]) + rest
+        order = weighted_mean([self._relevance[row] for row, _ in best], [score for _, score in best], weight)
+        self.ranking = [best[at] for at in order] + rest
 
     def _diversify(self) -> None:
         """Put what says the same as a better hit further back."""

@@ -68,7 +68,8 @@ def service(serving: SimpleNamespace) -> httpx.Client:
 
 @pytest.fixture(scope="session")
 def serving(tmp_path_factory: pytest.TempPathFactory, chatwoot) -> Iterator[SimpleNamespace]:
-    """Real encoder, starter data, first heads trained as it begins to serve: ``client``, ``vertical`` and ``call``."""
+    """Real encoder, starter data, first heads trained as it begins to serve: ``client``, ``vertical``, ``call``
+    and ``host``."""
     plugins = {
         "customer-service": {"chatwoot": {"url": chatwoot.url, "token": "bot", "secret": "of the webhook address"}}
     }
@@ -88,7 +89,7 @@ def serving(tmp_path_factory: pytest.TempPathFactory, chatwoot) -> Iterator[Simp
                 while not server.started and thread.is_alive():
                     time.sleep(0.05)
                 vertical = app.state.site.served["customer-service"]
-                yield SimpleNamespace(client=client, vertical=vertical, call=call)
+                yield SimpleNamespace(client=client, vertical=vertical, call=call, host=host)
         finally:
             server.should_exit = True
             thread.join(30)

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from verticals_customer_service import data
+from verticals_customer_service import data, pairing
 from verticals_customer_service.emotions import FEELINGS, Emotion
 
 
@@ -76,3 +76,21 @@ def test_articles_have_title_topic_and_source():
     assert found.text.startswith("As soon as your order")
     assert found.source == "delivery/where-is-my-parcel.md"
     assert found.metadata == {"topic": "delivery", "language": "en"}
+
+
+def test_starter_pairs_stand_in_the_documents_and_have_one_passage_per_template():
+    articles = {article.title: article for article in data.articles()}
+    pairs = [pair for pair in pairing.starter() if pair.split is None]
+    assert len(pairs) >= 900
+    assert all(pair.answer in articles[pair.title].text for pair in pairs)
+    assert len({pair.answer for pair in pairs}) == len({pair.title for pair in pairs}) >= 30
+    asked = [pair for pair in pairing.starter() if pair.split == "test"]
+    answers = {document.title: document.text for document in data.faq()}
+    assert len(asked) >= 300
+    assert all(pair.answer == answers[pair.title] for pair in asked)
+
+
+def test_unanswerable_questions_are_distinct_and_no_utterances():
+    texts = [row.text for row in data.unanswerable()]
+    assert len({data.plain(text) for text in texts}) == len(texts) >= 100
+    assert not {data.plain(text) for text in texts} & {data.plain(row.text) for row in data.utterances()}

@@ -1,14 +1,15 @@
 """Versions of two rounds, compared on the same rows; the second goes live only where it is not worse."""
 
 import contextlib
+import dataclasses
 import io
 import json
 
 import pytest
 
-from verticals import Host
+from verticals import Document, Host
 from verticals.cli import main
-from verticals_customer_service import improving
+from verticals_customer_service import improving, ranking
 
 WORDS = {"returns": "send back parcel refund label", "payment": "card invoice pay price voucher"}
 
@@ -69,6 +70,56 @@ def test_what_is_worse_does_not_go_live(vertical, tmp_path, monkeypatch):
     assert head.record("live").version == "v1"
     assert head.record(worse.version).stage == "candidate"
     assert "v1 stays live" in worse.told
+
+
+def pairs(path, wrong=False):
+    """Questions that two documents answer; ``wrong`` turns the answers round in what is learned."""
+    lines = ["question,answer,split"]
+    answers = {name: f"{name} {words}" for name, words in WORDS.items()}
+    for number in range(60):
+        intent = list(WORDS)[number % 2]
+        learned = number % 4 < 2
+        answer = answers[list(WORDS)[(number + 1) % 2] if wrong and learned else intent]
+        word = WORDS[intent].split()[number % 5]
+        lines.append(f"about {word} number {number},{answer},{'train' if learned else 'test'}")
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def test_the_ranking_head_goes_live_only_where_search_is_not_worse_with_it(vertical, tmp_path, monkeypatch):
+    index, dataset, head = vertical.index("knowledge"), vertical.dataset("answers"), vertical.head("answer")
+    index.delete([document.id for document in index.every()])
+    index.upsert([Document(name, f"{name} {words}") for name, words in WORDS.items()])
+    dataset.import_file(pairs(tmp_path / "pairs.csv"), replace=True)
+    without = ranking.measure(vertical, "", "test")
+    assert without.questions == 30
+    first = improving.improve(vertical, "answer")
+    new = ranking.measure(vertical, first.version, "test")
+    assert first.promoted is (new.mrr >= without.mrr)
+    assert f"on the same 30 questions: {first.version} " in first.told
+    head.promote(first.version, "for what follows")
+    assert "nothing to do" in improving.improve(vertical, "answer").told
+    measure = ranking.measure
+    monkeypatch.setattr(
+        ranking, "measure", lambda *given: dataclasses.replace(measure(*given), mrr=0.1 if given[1] == "v2" else 0.5)
+    )
+    worse = improving.improve(vertical, "answer", again=True)
+    assert (worse.version, worse.promoted) == ("v2", False)
+    assert "worse, so v2 stays a candidate" in worse.told
+    assert head.record("live").version == first.version
+
+
+def test_questions_that_are_titles_or_have_no_document_are_not_asked(vertical, tmp_path):
+    index = vertical.index("knowledge")
+    path = tmp_path / "pairs.csv"
+    path.write_text(
+        "question,answer,split\nWhere is it?,There.,test\nWhere?,There.,test\nWhen?,Never.,test\nWho?,There.,train\n"
+    )
+    vertical.dataset("answers").import_file(path, replace=True)
+    index.delete([document.id for document in index.every()])
+    assert ranking.measure(vertical, "", "test") is None
+    index.upsert([Document("there", "Here or there. There it is.", title="where  is it?")])
+    assert ranking.measure(vertical, "", "test").questions == 1
 
 
 @pytest.mark.slow

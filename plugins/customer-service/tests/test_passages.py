@@ -8,6 +8,10 @@ ARTICLE = Document(
 )
 
 
+def quote(hit):
+    return hit.document.text[slice(*passages.quoted(hit))]
+
+
 def test_evidence_carries_the_title_and_the_span_still_fits():
     start = ARTICLE.text.index("Second")
     item = passages.evidence(ARTICLE, (start, start + 6), 0.5)
@@ -17,26 +21,24 @@ def test_evidence_carries_the_title_and_the_span_still_fits():
 
 
 def test_a_quote_is_the_paragraph_around_the_span():
-    said, span = passages.quote(Hit(ARTICLE, 1.0, span=(0, 10)))
-    assert said == "First one. Second one."
-    assert ARTICLE.text[slice(*span)] == said
+    assert quote(Hit(ARTICLE, 1.0, span=(0, 10))) == "First one. Second one."
 
 
 def test_list_marks_are_shown_as_bullets():
     start = ARTICLE.text.index("- blue")
-    said, _ = passages.quote(Hit(ARTICLE, 1.0, span=(start, start + 12)))
-    assert said == "• red: hot\n• blue: cold"
+    said = quote(Hit(ARTICLE, 1.0, span=(start, start + 12)))
+    assert passages.bulleted(said) == "• red: hot\n• blue: cold"
 
 
 def test_a_long_paragraph_is_cut_at_a_sentence():
     start = ARTICLE.text.index("A long")
-    said, _ = passages.quote(Hit(ARTICLE, 1.0, span=(start, start + 23)))
+    said = quote(Hit(ARTICLE, 1.0, span=(start, start + 23)))
     assert said.endswith("again.")
     assert len(said) <= 420
 
 
 def test_without_a_span_the_first_paragraph_is_quoted():
-    assert passages.quote(Hit(ARTICLE, 1.0))[0] == "First one. Second one."
+    assert quote(Hit(ARTICLE, 1.0)) == "First one. Second one."
 
 
 def test_the_best_span_shares_most_words_with_the_clues():

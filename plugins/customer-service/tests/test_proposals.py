@@ -53,10 +53,16 @@ def test_a_merged_one_gives_its_questions_and_can_be_decided_no_more():
 def test_an_accepted_new_intent_gives_utterances_and_a_document():
     decision = decisions.accepted(standing(*TWO), "gift_list", ROWS, name="Wedding list")
     assert decision.reviewed.name == "wedding_list"
-    assert decision.rows == (
-        {"text": "How do I make a gift list?", "intent": "wedding_list"},
-        {"text": "a wedding list?", "intent": "wedding_list"},
-    )
+    assert decision.reviewed.tables == {
+        "utterances": [
+            {"text": "How do I make a gift list?", "intent": "wedding_list"},
+            {"text": "a wedding list?", "intent": "wedding_list"},
+        ],
+        "answers": [
+            {"question": "How do I make a gift list?", "answer": "Under Account > Gift lists."},
+            {"question": "a wedding list?", "answer": "Under Account > Gift lists."},
+        ],
+    }
     assert (decision.document.id, decision.document.title) == ("learned-wedding_list", "How do I make a gift list?")
     assert decision.document.text == "Under Account > Gift lists."
     proposals = standing(*TWO, ("proposal-reviewed", decision.reviewed))
@@ -65,7 +71,7 @@ def test_an_accepted_new_intent_gives_utterances_and_a_document():
 
 def test_a_question_can_be_left_out():
     decision = decisions.accepted(standing(*TWO), "gift_list", ROWS, without={"gift_list:0"})
-    assert [row["text"] for row in decision.rows] == ["a wedding list?"]
+    assert decision.reviewed.texts == ["a wedding list?"]
     assert decision.document.title == "a wedding list?"
 
 
@@ -73,7 +79,7 @@ def test_a_known_intent_gets_questions_and_keeps_its_answer():
     events = (made("track_parcel", "Where is my  PARCEL?", "parcel [ORDER] lost?", known=True),)
     decision = decisions.accepted(standing(*events), "track_parcel", ROWS)
     assert decision.document is None
-    assert decision.rows == ({"text": "parcel lost?", "intent": "track_parcel"},)
+    assert decision.reviewed.tables["utterances"] == [{"text": "parcel lost?", "intent": "track_parcel"}]
     assert decisions.accepted(standing(*events), "track_parcel", ROWS, article=True).document is not None
 
 
@@ -82,6 +88,8 @@ def test_an_answer_for_one_customer_is_no_document():
     with pytest.raises(BadInput, match=r"\[EMAIL\], \[ORDER\]"):
         decisions.accepted(standing(*events), "refund", ROWS)
     answer = "Refunds take five working days."
+    one = decisions.accepted(standing(*events), "refund", ROWS, article=False)
+    assert list(one.reviewed.tables) == ["utterances"], "nor does the head that ranks learn it"
     decision = decisions.accepted(standing(*events), "refund", ROWS, answer=answer)
     assert decision.document.text == decision.reviewed.answer == answer
 

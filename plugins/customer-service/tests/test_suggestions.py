@@ -120,18 +120,25 @@ def test_a_correction_is_learned_once_it_is_accepted_and_can_be_taken_back(servi
     answer = "Dogs on a lead are welcome in the showroom. Ask at the desk for a bowl of water."
     one = service.post(path, json={"intent": "Dogs in showroom", "answer": answer, "by": "Dana"}).json()
     row = ("can my terrier come along to the showroom", "dogs_in_showroom")
+
+    def paired():
+        pairs = serving.call(serving.vertical.rows, "answers")
+        return [pair["answer"] for pair in pairs if pair["question"] == row[0]]
+
     assert (one["intent"], one["state"], one["signals"][0]["by"]) == ("dogs_in_showroom", "open", "Dana")
     assert one["id"] in {other["id"] for other in service.get(f"{BASE}/suggestions?source=correction").json()}
     assert row not in utterances(serving)
 
     accepted = decide(service, one, "accept")
     assert (accepted["state"], row in utterances(serving)) == ("accepted", True)
+    assert paired() == [answer], "what the head that ranks learns from"
     again = ask(service, "can my terrier come along to the showroom")
     assert accepted["document"] in [cited["id"] for cited in again["citations"]]
     decide(service, one, "accept", status=409)
 
     assert decide(service, one, "undo")["state"] == "open"
     assert row not in utterances(serving)
+    assert paired() == []
     again = ask(service, "can my terrier come along to the showroom")
     assert accepted["document"] not in [cited["id"] for cited in again["citations"]]
     assert decide(service, one, "reject")["state"] == "rejected"

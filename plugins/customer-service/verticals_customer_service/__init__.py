@@ -19,7 +19,7 @@ def register_settings() -> str:
 
 @hookimpl
 def register_datasets() -> Iterator[Dataset]:
-    """What customers write, with the intent behind it, with how they feel, and with its details."""
+    """What customers write, with the intent, the feeling and the details in it, and with what answers it."""
     yield Dataset(
         name="utterances",
         row="verticals_customer_service.data:Utterance",
@@ -44,11 +44,24 @@ def register_datasets() -> Iterator[Dataset]:
         load="verticals_customer_service.marked:starter",
         description="What customers write, with the details in it marked",
     )
+    yield Dataset(
+        name="answers",
+        row="verticals_customer_service.data:Answered",
+        load="verticals_customer_service.pairing:starter",
+        description="What customers ask, each with the passage that answers it",
+        split_by="question",
+    )
+    yield Dataset(
+        name="unanswerable",
+        row="verticals_customer_service.data:Unanswerable",
+        load="verticals_customer_service.data:unanswerable",
+        description="What customers write that no document answers; measured on, never learned from",
+    )
 
 
 @hookimpl
 def register_heads() -> Iterator[TaskHead]:
-    """The intent of a message, how the customer feels, and the details."""
+    """The intent of a message, how the customer feels, the details, and how well a passage answers a question."""
     yield TaskHead(
         name="intent",
         dataset="utterances",
@@ -80,6 +93,18 @@ def register_heads() -> Iterator[TaskHead]:
         description="The details in a message",
         example="the blue teapot of order LL-204518 came broken",
     )
+    yield TaskHead(
+        name="answer",
+        dataset="answers",
+        objective="rank",
+        inputs=("question",),
+        target="answer",
+        prepare="verticals_customer_service.pairing:examples",
+        recipe=Recipe(method="head"),
+        description="How well a passage answers a question",
+        optional=True,
+        example={"query": "where is my parcel?", "candidates": {"a": "The link is in our dispatch e-mail."}},
+    )
 
 
 @hookimpl
@@ -89,6 +114,7 @@ def register_indexes() -> Iterator[Index]:
         name="knowledge",
         documents="verticals_customer_service.data:documents",
         description="Help articles and frequent questions; every answer cites one",
+        reranker="answer",
     )
 
 
@@ -110,6 +136,11 @@ def register_events() -> Iterator[EventKind]:
     yield EventKind("delivery-begun", f"{module}:DeliveryBegun", "An attempt to deliver an event to a webhook")
     yield EventKind("delivery-ended", f"{module}:DeliveryEnded", "What became of that attempt")
     yield EventKind("feedback", f"{module}:Feedback", "A thumb up or down for one answer")
+    yield EventKind(
+        "answers-calibrated",
+        "verticals_customer_service.trust:AnswersCalibrated",
+        "It was measured which answers are right",
+    )
     module = "verticals_customer_service.suggestions"
     yield EventKind("turn-corrected", f"{module}:TurnCorrected", "A person said what a message was really about")
     yield EventKind("suggestion-reviewed", f"{module}:SuggestionReviewed", "A person decided about a suggestion")
@@ -170,6 +201,11 @@ def register_commands() -> Iterator[Command]:
     ):
         module = "commands_sessions" if name in _OF_SESSIONS else "commands"
         yield Command(name=name, command=f"verticals_customer_service.{module}:{name}", help=told)
+    yield Command(
+        name="calibrate",
+        command="verticals_customer_service.calibrate:calibrate",
+        help="Measure how often answers are right, so that a precision can be stated",
+    )
 
 
 @hookimpl

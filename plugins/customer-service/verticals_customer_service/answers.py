@@ -12,7 +12,19 @@ from .emotions import Emotion
 
 Action = Literal["answer", "ask", "search", "smalltalk", "abstain", "handover", "silent"]
 Rule = Literal[
-    "detail", "completed", "intent", "faq", "passage", "nothing", "asked", "failures", "anger", "waiting", "manual", ""
+    "detail",
+    "completed",
+    "intent",
+    "faq",
+    "passage",
+    "nothing",
+    "doubt",
+    "asked",
+    "failures",
+    "anger",
+    "waiting",
+    "manual",
+    "",
 ]
 
 
@@ -41,7 +53,7 @@ class Answer(BaseModel):
     text: str
     action: Action = Field(
         description="`answer`: from the template of a known intent; `ask`: for a detail it needs; `search`: the FAQ's "
-        "answer, or quoted from the best article; `smalltalk`: a greeting and the like; `abstain`: it has no answer "
+        "answer, or quoted from the best articles; `smalltalk`: a greeting and the like; `abstain`: it has no answer "
         "and says so; "
         "`handover`: a person is asked to go on; `silent`: a person has the conversation, the assistant says nothing"
     )
@@ -56,17 +68,25 @@ class Answer(BaseModel):
     oos_score: float | None = Field(
         None, description="Out of scope: 0 like the training data, 1 like nothing in it; null where not measured"
     )
+    certainty: float | None = Field(
+        None,
+        description="Calibrated probability that the answer is right, 0 to 1, of several parts the least; null where "
+        "that was not measured",
+    )
     emotion: Emotion | None = Field(None, description="Of the customer's message")
     language: str = Field("", description="In which it is given, ISO 639-1")
     template_id: str | None = Field(None, description="Of the answer template, if one was used")
-    citations: list[Evidence] = Field([], description="The article that the answer rests on, with the passage's span")
+    citations: list[Evidence] = Field(
+        [], description="What the answer rests on, with the passage's span; `[1]` in the text means the first"
+    )
     phrased: bool = Field(False, description="Whether a generator phrased it; the citations support each sentence")
     topics: list[str] = Field([], description="Intents to offer instead, where there is no answer")
     offers: list[str] = Field([], description="The same in words for the customer, who may say them")
     slots: dict[str, str] = Field({}, description="Details that the customer has given so far")
     rule: Rule = Field(
         "",
-        description="Which rule decided; of a handover `asked`, `failures`, `anger`, or `waiting` where it was before",
+        description="Which rule decided; `doubt`: an answer was found but is not certain enough; of a handover "
+        "`asked`, `failures`, `anger`, or `waiting` where it was before",
     )
     version: str = Field("", description="The version of the intent head that read the message")
     trace_id: str = Field("", description="Of the turn's trace: how this answer came about")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Literal
 
 from nicegui import html, ui
 
+from verticals import Evidence
 from verticals.web import ui as blocks
 
+from . import composing
 from .answers import Answer
 from .data import readable
 from .events import Wrong
@@ -32,16 +34,26 @@ def customer(text: str) -> None:
         html.div(text).classes("cs-bubble")
 
 
-def assistant(text: str) -> ui.element:
-    """The assistant's bubble; the turn, to put more below."""
+def assistant(text: str, citations: Sequence[Evidence] = ()) -> ui.element:
+    """The assistant's bubble, in which numbers open their citations; the turn, to put more below."""
     turn: ui.element = html.div().classes("cs-turn cs-assistant")
     with turn, html.div().classes("cs-bubble"):
-        for part in _EMAIL.split(text):
-            if _EMAIL.fullmatch(part):
-                html.a(part, href=f"mailto:{part}")
-            elif part:
-                html.span(part)
+        for part in composing.marked(text, len(citations)):
+            if isinstance(part, int):
+                item = citations[part - 1]
+                mark = blocks.evidence([item], label=str(part)).classes("cs-mark")
+                mark.props["aria-label"] = f"Source {part}: {item.title or item.id}"
+            else:
+                _words(part)
     return turn
+
+
+def _words(text: str) -> None:
+    for part in _EMAIL.split(text):
+        if _EMAIL.fullmatch(part):
+            html.a(part, href=f"mailto:{part}")
+        elif part:
+            html.span(part)
 
 
 def agent(name: str, text: str) -> None:
@@ -74,17 +86,23 @@ def answer(
         words: the page's.
         pages: path of the vertical's pages, for the one that tells why.
     """
-    with assistant(given.text):
+    with assistant(given.text, given.citations):
         if given.offers:
             chips(given.offers, send=send, label=words.topics)
         with html.div().classes("cs-under"):
-            for item in given.citations:
-                blocks.evidence([item], label=item.title or item.id)
+            sources(given.citations)
             with html.div().classes("cs-meta"):
                 _intent(given, words)
                 if given.trace_id:
                     html.a("why?", href=f"{pages}/trace/{given.trace_id}").classes("cs-why")
                 _thumbs(rate, thumb, words)
+
+
+def sources(citations: Iterable[Evidence]) -> None:
+    """What an answer rests on; the style numbers them as they are in its text."""
+    with html.div().classes("cs-sources"):
+        for item in citations:
+            blocks.evidence([item], label=item.title or item.id)
 
 
 def chips(texts: Iterable[str], *, send: Send, label: str) -> ui.element:

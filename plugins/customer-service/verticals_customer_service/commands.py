@@ -272,15 +272,23 @@ def improve(vertical: Vertical, heads: tuple[str, ...], again: bool, as_json: bo
       platform customer-service improve
       platform customer-service improve --head intent --again
     """
+    from .calibrating import calibrate, unkept
     from .improving import improve as improved
 
     found = []
     for name in heads or HEADS:
         with _bar(1, f"Training {name}", as_json) as told:
             found.append(improved(vertical, name, again=again, progress=lambda now: told(now.done, now.total or 1)))
+    precision = vertical.settings.answer_precision
+    anew = calibrate(vertical) if precision and any(one.promoted for one in found) else None
     if as_json:
         click.echo(json.dumps([_plain(one) for one in found], indent=2, ensure_ascii=False, default=str))
         return
+    if anew:
+        problem = unkept(anew, precision, anew.versions)
+        click.echo(
+            f"Calibrated anew: answer_precision = {precision} is {'not kept: ' + problem if problem else 'kept.'}"
+        )
     for one in found:
         click.echo(one.told)
         if one.comparison is None:

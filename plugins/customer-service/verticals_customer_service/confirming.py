@@ -88,12 +88,13 @@ class Confirming:
             document = teaching.document(name, intent, answer, [text], suggestion=one.id)
         elif self.vertical.tenant != DEFAULT:
             raise BadInput("There is no answer to learn.", "Give one; what questions mean is learned for all tenants.")
-        new = teaching.rows([text], intent, await self.vertical.rows("utterances"))
+        new = teaching.fresh([text], await self.vertical.rows("utterances"))
         reviewed = SuggestionReviewed(
             suggestion=one.id, action="accept", text=text, answer=answer or None, intent=intent,
-            document=document.id if document else None, texts=[row["text"] for row in new],
+            document=document.id if document else None, texts=new,
+            paired=teaching.general(answer),
         )  # fmt: skip
-        return await self._decide(one, Decision(KIND, reviewed, await self._closing(one), document, new))
+        return await self._decide(one, Decision(KIND, reviewed, await self._closing(one), document))
 
     async def reject(self, identifier: str) -> Suggestion:
         """Leave a suggestion aside.

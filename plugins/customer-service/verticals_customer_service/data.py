@@ -29,25 +29,45 @@ def readable(label: str) -> str:
     return label.replace("_", " ").capitalize()
 
 
+def plain(text: str) -> str:
+    """A text by which two are compared: case and white space do not count."""
+    return " ".join(text.casefold().split())
+
+
 Intent = Annotated[str, BeforeValidator(snake_case), StringConstraints(pattern=r"^[^\W_]\w*$", max_length=64)]
+
+Message = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST)]
 
 
 class Utterance(BaseModel):
     """What a customer wrote, and the intent behind it."""
 
-    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST)] = Field(
-        examples=["where is my parcel?"]
-    )
+    text: Message = Field(examples=["where is my parcel?"])
     intent: Intent = Field(description="In snake_case; other spellings are brought to it", examples=["track_parcel"])
 
 
 class Felt(BaseModel):
     """What a customer wrote, and how the customer feels."""
 
-    text: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST)] = Field(
-        examples=["this is the third time I ask!"]
-    )
+    text: Message = Field(examples=["this is the third time I ask!"])
     emotion: Feeling = Field(examples=["frustrated"])
+
+
+class Answered(BaseModel):
+    """What a customer asked, and the passage that answers it."""
+
+    question: Message = Field(examples=["where is my parcel?"])
+    answer: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)] = Field(
+        description="As it stands in a document", examples=["The tracking link is in our dispatch e-mail."]
+    )
+    title: str = Field("", description="Of the document, where it says more than the question")
+    split: str | None = Field(None, description="Which split it is of; none: it is chosen")
+
+
+class Unanswerable(BaseModel):
+    """What a customer may write that the shop has no answer to."""
+
+    text: Message = Field(examples=["Will it rain tomorrow?"])
 
 
 def utterances() -> Iterator[Utterance]:
@@ -72,6 +92,20 @@ def documents() -> Iterator[Document]:
     """What the assistant knows to begin with: the articles, and the questions of the FAQ."""
     yield from articles()
     yield from faq()
+
+
+def unanswerable() -> Iterator[Unanswerable]:
+    """The starter questions that no article answers."""
+    for row in _rows("unanswerable.csv"):
+        yield Unanswerable.model_validate(row)
+
+
+def faq_questions() -> Iterator[Answered]:
+    """What customers may ask that the starter FAQ answers, in other words than its own; measured on, never learned."""
+    answers = {document.id: document for document in faq()}
+    for row in _rows("faq_questions.csv"):
+        answer = answers[row["answer"]]
+        yield Answered(question=row["question"], answer=answer.text, title=answer.title, split="test")
 
 
 def articles() -> Iterator[Document]:

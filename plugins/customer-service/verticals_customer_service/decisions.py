@@ -2,7 +2,8 @@
 
 An accepted proposal gives the data set ``utterances`` its questions under the intent's name, and the index
 ``knowledge`` its answer as a document, so that the assistant quotes it from the next message on; the intent is known
-by its name once the head was trained on the new version. An accepted one can be undone.
+by its name once the head was trained on the new version. The data set ``answers`` gets the questions with the answer,
+for the head that ranks. An accepted one can be undone.
 """
 
 from __future__ import annotations
@@ -113,12 +114,12 @@ def accepted(
     document = None
     if not known if article is None else article:
         document = teaching.document(proposal.name, proposal.name, proposal.answer, questions, proposal=proposal.id)
-    new = teaching.rows(questions, proposal.name, before)
     reviewed = ProposalReviewed(
         proposal=proposal.id, action="accept", name=proposal.name, answer=proposal.answer or None, intent=proposal.name,
-        document=document.id if document else None, texts=[row["text"] for row in new],
+        document=document.id if document else None, texts=teaching.fresh(questions, before),
+        paired=teaching.general(proposal.answer),
     )  # fmt: skip
-    return Decision(KIND, reviewed, _closing(proposal), document, new)
+    return Decision(KIND, reviewed, _closing(proposal), document)
 
 
 def undone(proposals: Proposals, identifier: str) -> Decision:

@@ -22,6 +22,8 @@ HITS = 10
 # Of meaning and of words, for the questions of a FAQ; set on the development half of tests/faq_questions.csv: words
 # such as "how do I" are in many questions, and say little.
 FAQ_WEIGHTS = (0.9, 0.1)
+RANKER = "answer"  # the head that says how well a passage answers a question
+WEIGHT = 0.5  # of its word against the search's own score
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,9 @@ async def find(vertical: ServedVertical, text: str, language: str, default: str)
     """What speaks of ``text``, in ``language`` where there is any, else in the shop's ``default``."""
     index, phrases = vertical.index("knowledge"), phrases_of(vertical, language)
     how: dict[str, Any] = {"mode": "lexical", "weights": None} if phrases else {}
+    ranked = not phrases and await vertical.head(RANKER).is_live()
     articles, questions = await asyncio.gather(
-        index.search(text, **{**among_articles(language), **how}),
+        index.search(text, **{**among_articles(language, "live" if ranked else ""), **how}),
         index.search(text, **{**among_questions(language), **how}),
     )
     if phrases:
@@ -59,9 +62,13 @@ def _by_likeness(hits: Sequence[Hit], text: str, phrases: Phrases) -> list[Hit]:
     return sorted(measured, key=lambda hit: -(hit.similarity or 0.0))
 
 
-def among_articles(language: str) -> dict[str, Any]:
-    """How an index is searched for articles in a language."""
-    return {"k": HITS, "where": {"$and": [{"kind": {"$ne": FAQ}}, restricted(language)]}}
+def among_articles(language: str, version: str = "") -> dict[str, Any]:
+    """How an index is searched for articles in a language; a version of the head `answer` ranks them, if one is named.
+
+    Questions of the FAQ are near by their own words, not by what answers them, so that it has no say there.
+    """
+    ranking = {"rerank": version, "rerank_weight": WEIGHT} if version else {}
+    return {"k": HITS, "where": {"$and": [{"kind": {"$ne": FAQ}}, restricted(language)]}, **ranking}
 
 
 def among_questions(language: str) -> dict[str, Any]:

@@ -124,7 +124,8 @@ async def _answer(vertical: ServedVertical, gap: Gap, replies: dict[str, str]) -
         return best_answer(answered, np.asarray(said, np.float32)), "agents"
     hits = await vertical.index("knowledge").search(bare(gap.questions[0].text), k=1)
     if hits and (hits[0].similarity or 0.0) >= QUOTED:
-        return passages.quote(hits[0])[0], hits[0].document.id
+        start, end = passages.quoted(hits[0])
+        return passages.bulleted(hits[0].document.text[start:end]), hits[0].document.id
     return "", ""
 
 

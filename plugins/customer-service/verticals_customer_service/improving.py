@@ -6,10 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from . import ranking
+from .finding import RANKER
+
 if TYPE_CHECKING:
     from verticals import Progress, Vertical
 
-HEADS = ("intent", "emotion", "slots")
+HEADS = ("intent", "emotion", "slots", RANKER)
 SPLIT = "test"  # early stopping and calibration of the new version have seen the validation rows
 WHY = "improve: not worse than {live} on the {split} rows of {data}"
 
@@ -60,6 +63,8 @@ def improve(
         told = f"{name}: the rows are those that {live.version} was trained on; nothing to do."
         return Improvement(name, live.version, (before, data), "", False, None, told)
     report = head.train(dataset_version=data, progress=progress)
+    if name == RANKER:
+        return _by_search(vertical, live.version if live else "", (before, data), report.version)
     if live is None:
         head.promote(report.version, "improve: the first version")
         told = f"{name}: {report.version} is the first version, and live."
@@ -74,3 +79,26 @@ def improve(
     else:
         told += f" on the same {found.rows:,} rows: worse, so {live.version} stays live."
     return Improvement(name, live.version, (before, data), report.version, promoted, found, told)
+
+
+def _by_search(vertical: Vertical, live: str, data: tuple[str, str], version: str) -> Improvement:
+    """Promote a version of the head `answer` if search with it is not worse than as it is, nor than without any."""
+    new = ranking.measure(vertical, version, SPLIT)
+    without = ranking.measure(vertical, "", SPLIT)
+    if new is None or without is None:
+        told = f"{RANKER}: no {SPLIT} row of {data[1]} has an answer in the index, so {version} stays a candidate."
+        return Improvement(RANKER, live, data, version, False, None, told)
+    others = {"without it": without}
+    if live and (now := ranking.measure(vertical, live, SPLIT)):
+        others[f"with {live}"] = now
+    promoted = all(new.mrr >= other.mrr for other in others.values())
+    told = f"{RANKER}: search with {version}: {new.told()}; " + "; ".join(
+        f"{name}: {other.told()}" for name, other in others.items()
+    )
+    told += f"; on the same {new.questions:,} questions: "
+    if promoted:
+        vertical.head(RANKER).promote(version, f"improve: search is not worse on the {SPLIT} rows of {data[1]}")
+        told += f"{version} is live."
+    else:
+        told += f"worse, so {version} stays a candidate."
+    return Improvement(RANKER, live, data, version, promoted, None, told)

@@ -12,6 +12,7 @@ from nicegui.events import GenericEventArguments
 from verticals import PlatformError, ServedVertical
 from verticals.web import ui as blocks
 
+from . import bubbles, composing
 from .answering import Answering
 from .bubbles import FACES
 from .conversation import Conversations, Turn, turn
@@ -233,11 +234,13 @@ class _Inbox:
         if answer.action not in ("answer", "search", "ask"):
             return
         area = "document.querySelector('.cs-reply')"
+        own = json.dumps(composing.unnumbered(answer.text, len(answer.citations)))
         with self._suggestion, html.div().classes("cs-suggested"):
             html.small("Suggested reply")
             html.p(answer.text)
+            bubbles.sources(answer.citations)
             use = html.button("Use it", type="button")
-            use.on("click", js_handler=f"() => {{ {area}.value = {json.dumps(answer.text)}; {area}.focus(); }}")
+            use.on("click", js_handler=f"() => {{ {area}.value = {own}; {area}.focus(); }}")
 
     async def _reply(self, event: GenericEventArguments) -> None:
         text = str(event.args or "").strip()
@@ -270,6 +273,8 @@ def _turn(said: Turn, emotion: dict[str, object] | None, name: str) -> None:
     side = "cs-assistant" if said.role == "customer" else "cs-customer"
     with html.div().classes(f"cs-turn {side} cs-by-{said.role}"):
         html.div(said.text).classes("cs-bubble")
+        if said.answer and said.answer.citations:
+            bubbles.sources(said.answer.citations)
         told = [{"customer": "Customer", "assistant": "Assistant", "agent": said.agent or "Agent"}[said.role]]
         if said.answer and said.answer.intent:
             told.append(readable(said.answer.intent))

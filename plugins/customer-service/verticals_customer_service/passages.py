@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from verticals import Document, Evidence, Hit
 
@@ -21,29 +22,40 @@ def evidence(document: Document, span: tuple[int, int] | None, score: float | No
 
 def best_span(text: str, *clues: str) -> tuple[int, int] | None:
     """The sentence or line that shares most words with the clues; the earlier of equals, `None` where none does."""
-    words = {_stem(word) for clue in clues for word in _WORD.findall(clue.lower())}
+    words = stems(" ".join(clues))
     best, found = 0, None
-    for match in _SENTENCE.finditer(text):
-        shared = len(words & {_stem(word) for word in _WORD.findall(match.group().lower())})
+    for start, end in sentences(text):
+        shared = len(words & stems(text[start:end]))
         if shared > best:
-            start = match.start() + len(match.group()) - len(match.group().lstrip())
-            best, found = shared, (start, match.end())
+            best, found = shared, (start, end)
     return found
 
 
-def quote(hit: Hit) -> tuple[str, tuple[int, int] | None]:
-    """What to say from a hit, and where it stands: the paragraph or list around the best span, if it is not too long.
+def sentences(text: str) -> Iterator[tuple[int, int]]:
+    """``(start, end)`` of the sentences and lines of ``text``, without the space before them."""
+    for match in _SENTENCE.finditer(text):
+        if said := match.group().lstrip():
+            yield match.end() - len(said), match.end()
 
-    Returns:
-        the text, without list marks, and its span in the document.
-    """
+
+def stems(text: str) -> frozenset[str]:
+    """The different words of a text, without endings that tell nothing; those of one or two letters are left out."""
+    return frozenset(_stem(word) for word in _WORD.findall(text.lower()))
+
+
+def quoted(hit: Hit) -> tuple[int, int]:
+    """What to quote from a hit: the paragraph or list around the best span, or less where that is long."""
     text = hit.document.text
     start, end = hit.span or _first_paragraph(text)
     opening, closing = _paragraph(text, start, end)
     if closing - opening > _LONGEST_QUOTE:
         opening, closing = start, _sentences_to(text, end, closing, start + _LONGEST_QUOTE)
-    said = re.sub(r"(?m)^\s*(?:[-*•]|\d+\.)\s+", "• ", text[opening:closing])
-    return said.strip(), (opening, closing)
+    return opening, closing
+
+
+def bulleted(text: str) -> str:
+    """A quotation as it is said: list marks are shown as bullets."""
+    return re.sub(r"(?m)^\s*(?:[-*•]|\d+\.)\s+", "• ", text).strip()
 
 
 def shortened(text: str, limit: int) -> str:

@@ -9,11 +9,13 @@ In order:
    question before it is answered.
 2. The intent is known: its best template is said, or the template's question is asked, and its article is cited.
 3. The message asks what the FAQ answers: that answer is said; before a template only where it is clearly that question.
-4. The intent is not known but an article is near: its passage is quoted.
+4. The intent is not known but an article is near: its passage is quoted, with what others add to it.
 5. None of these: the assistant says so, and offers the nearest topics and a person. It never guesses.
 
 A message of several matters gets one answer of several parts, each by these rules, in the order of the message; a
 detail is asked for once at most.
+
+Where a precision is stated, what 2, 3 and 4 give is said only if it is probably enough right; else it is as 5.
 
 Whatever comes of it, a person is asked to go on where the customer wants one, where answers have failed several times,
 and where the customer stays angry; `handover.py` has these rules. Who is confused or upset is answered in fewer words,
@@ -28,16 +30,18 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
-from verticals import Hit, Prediction, Span
+from verticals import Evidence, Hit, Prediction, Span
 
-from . import handover, passages, slots
+from . import composing, handover, passages, slots
 from .answers import Answer, Part, Ranked
+from .composing import Composed
 from .emotions import Emotion, Mood
 from .handover import HUMAN
 from .languages import length
 from .matters import Matter, Place
 from .templates import Template, Templates
 from .traces import Thresholds
+from .trust import Trust, features, weighed
 
 BARE = 3  # words at most of a message that is a detail and no more
 RANKED = 5  # intents shown with an answer
@@ -142,6 +146,7 @@ class Policy:
         handover: whether there are people to hand over to.
         human: the intent of who wants one.
         nearness: when a question of the FAQ is taken as asked.
+        trust: how probable it is that an answer is right, where that was measured.
     """
 
     templates: Templates
@@ -149,11 +154,12 @@ class Policy:
     handover: bool = True
     human: str = HUMAN
     nearness: Nearness = field(default_factory=Nearness)
+    trust: Trust | None = None
 
     def answer(self, now: Situation) -> Answer:
         """The answer to one message; see the module for the order of the rules."""
-        parts = self._parts(now)
-        answer = self._joined(now, parts)
+        parts, cited = _numbered(self._parts(now))
+        answer = self._joined(now, parts, cited)
         if not self.handover:
             return answer
         several = len(parts) > 1
@@ -185,12 +191,12 @@ class Policy:
                 previous=now.previous if place == 0 else None,
                 may_ask=not any(one.action == "ask" for _, one in parts),
             )
-            answer = self._answered(part)
+            answer = self._trusted(part, self._answered(part))
             if answer.action != "abstain":
                 parts.append((matter.span, answer))
-        return parts if len(parts) > 1 else [((0, len(now.text)), self._answered(now))]
+        return parts if len(parts) > 1 else [((0, len(now.text)), self._trusted(now, self._answered(now)))]
 
-    def _joined(self, now: Situation, parts: Sequence[tuple[Place, Answer]]) -> Answer:
+    def _joined(self, now: Situation, parts: Sequence[tuple[Place, Answer]], cited: list[Evidence]) -> Answer:
         """One answer of all parts; whose detail it asks for, or else the first, is what it is about."""
         answers = [one for _, one in parts]
         main = next((one for one in answers if one.action == "ask"), answers[0])
@@ -198,11 +204,25 @@ class Policy:
         if (first := next((one for one in answers if one.action == "answer"), None)) and _short(now.emotion):
             texts = [passages.shortened(one.text, SHORT) if one.action == "answer" else one.text for one in answers]
             texts.append(self._next_step(first))
-        cited = {item.id: item for one in answers for item in one.citations}
         known = {name: value for one in answers for name, value in one.slots.items()}
         understood = [_part(span, one) for span, one in parts if len(parts) > 1 or one.rule in _UNDERSTOOD]
-        joined = {"text": "\n\n".join(texts), "citations": list(cited.values()), "slots": known, "intents": understood}
-        return main.model_copy(update=joined)
+        certain = min((one.certainty for one in answers if one.certainty is not None), default=None)
+        joined = {"text": "\n\n".join(texts), "citations": cited, "slots": known, "intents": understood}
+        return main.model_copy(update={**joined, "certainty": certain})
+
+    def agrees(self, now: Situation) -> bool:
+        """Whether the nearest article is one of the intent's own."""
+        articles = {template.article for template in self.templates.of(now.prediction.label)}
+        return bool(now.hits) and now.hits[0].document.id in articles
+
+    def _trusted(self, now: Situation, answer: Answer) -> Answer:
+        """The answer with the probability that it is right; none in its place where that is too low."""
+        if self.trust is None or not weighed(answer) or not self.trust.measured_as(now):
+            return answer
+        certainty = self.trust.certainty(features(now, answer, self.agrees(now)))
+        if certainty < self.thresholds.certainty:
+            answer = self._abstained(now, answer.slots).model_copy(update={"rule": "doubt"})
+        return answer.model_copy(update={"certainty": certainty})
 
     def _answered(self, now: Situation) -> Answer:
         asked = self._open_question(now.previous)
@@ -218,7 +238,7 @@ class Policy:
         if template:
             return self._said(now, template, known, "intent")
         if now.hits and (now.hits[0].similarity or 0.0) >= self.thresholds.similarity:
-            return self._quoted(now, now.hits[0], known)
+            return self._near(now, known)
         return self._abstained(now, known)
 
     # 1. An open question
@@ -328,18 +348,17 @@ class Policy:
         return best if near >= max(self.nearness.unclear, article + self.nearness.margin) else None
 
     def _frequently_asked(self, now: Situation, hit: Hit, known: Mapping[str, str]) -> Answer:
-        cited = [passages.evidence(hit.document, (0, len(hit.document.text)), hit.similarity)]
-        return self._answer(
-            now, text=hit.document.text, action="search", rule="faq", citations=cited, slots=dict(known)
-        )  # fmt: skip
+        return self._cited(now, composing.whole(hit), "faq", known)
 
-    # 4. A near article
+    # 4. Near articles
 
-    def _quoted(self, now: Situation, hit: Hit, known: Mapping[str, str]) -> Answer:
-        words, span = passages.quote(hit)
-        text = f"{self.templates.said('quote', title=hit.document.title or hit.document.id)}\n\n{words}"
-        cited = [passages.evidence(hit.document, span, hit.similarity)]
-        return self._answer(now, text=text, action="search", rule="passage", citations=cited, slots=dict(known))
+    def _near(self, now: Situation, known: Mapping[str, str]) -> Answer:
+        near = [hit for hit in now.hits if (hit.similarity or 0.0) >= self.thresholds.similarity]
+        return self._cited(now, composing.compose(now.text, near), "passage", known)
+
+    def _cited(self, now: Situation, said: Composed, rule: str, known: Mapping[str, str]) -> Answer:
+        cited = list(said.citations)
+        return self._answer(now, text=said.text, action="search", rule=rule, citations=cited, slots=dict(known))
 
     # 5. No answer
 
@@ -381,6 +400,13 @@ def _short(emotion: Emotion | None) -> bool:
     return emotion is not None and emotion.label in ("confused", "frustrated", "angry")
 
 
+def _numbered(parts: Sequence[tuple[Place, Answer]]) -> tuple[list[tuple[Place, Answer]], list[Evidence]]:
+    """The parts of one answer with numbers that count through all their citations, and these."""
+    texts, cited = composing.gathered([(one.text, one.citations) for _, one in parts])
+    said = [(place, one.model_copy(update={"text": text})) for (place, one), text in zip(parts, texts, strict=True)]
+    return said, cited
+
+
 def _part(span: Place, answer: Answer) -> Part:
     return Part(
         intent=answer.intent,
@@ -388,7 +414,7 @@ def _part(span: Place, answer: Answer) -> Part:
         span=span,
         action=answer.action,
         template_id=answer.template_id,
-        citations=[item.id for item in answer.citations],
+        citations=list(dict.fromkeys(item.id for item in answer.citations)),
         slots=answer.slots,
     )
 

@@ -104,16 +104,16 @@ async def carry_out(vertical: ServedVertical, decision: Decision) -> bool:
     if document := decision.document:
         decision = decision.in_place_of(await _document(vertical, document.id))
         await index.upsert([document])
-    if decision.rows:
-        with rows_file(decision.rows) as path:
-            await vertical.import_file("utterances", path)
+    for dataset, rows in decision.reviewed.tables.items():
+        with rows_file(rows) as path:
+            await vertical.import_file(dataset, path)
     if decision.undo and decision.undo.document and await _is_of(vertical, decision.undo.document, decision.subject):
         if restored := decision.restored:
             await index.upsert([restored])
         else:
             await index.delete([decision.undo.document])
-    if decision.gone_rows:
-        await vertical.remove_rows("utterances", decision.gone_rows)
+    for dataset, rows in decision.gone.items():
+        await vertical.remove_rows(dataset, rows)
     event = await vertical.events.append(decision.kind, decision.reviewed, key=decision.key)
     same: bool = event.payload == decision.reviewed.model_dump(mode="json")
     return same

@@ -3,49 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from verticals import ServedVertical
 
-from . import templates
 from .answering import Answering
 from .background import always
+from .calibrating import KIND, MEASURED, newest, unkept
 from .generating import Phrasing, source
 from .phrases import by_language
-from .policy import BY_WORDS, Nearness, Policy
+from .policies import policies_of, templates_of
 from .settings import DEFAULT
 from .stream import News
-from .traces import Thresholds
+from .trust import AnswersCalibrated
 from .webhooks import Deliveries
 
 _SECONDS_TO_END = 10.0
+_log = logging.getLogger("verticals.customer-service")
 
 
 @asynccontextmanager
 async def ready(vertical: ServedVertical) -> AsyncIterator[None]:
     """Read the templates and wake the index and the heads, so that the first customer does not wait."""
     settings = vertical.settings
-    constants = {"shop_name": settings.shop_name, "support_email": settings.support_email}
-    answers = await asyncio.to_thread(templates.load_all, settings.templates, constants, settings.language)
-    thresholds = Thresholds(
-        confidence=settings.confidence_threshold,
-        similarity=settings.similarity_threshold,
-        failures=settings.handover_after,
-    )
-    phrases = by_language(await vertical.rows("phrases"), answers)
-    vertical.state["phrases"] = phrases
-    vertical.state["policies"] = {
-        language: Policy(
-            said,
-            thresholds,
-            settings.handover,
-            settings.handover_intent,
-            BY_WORDS if language in phrases else Nearness(),
-        )
-        for language, said in answers.items()
-    }
+    begun = await vertical.events.last_offset()
+    measured = await newest(vertical)
+    answers = await asyncio.to_thread(templates_of, settings)
+    vertical.state["phrases"] = by_language(await vertical.rows("phrases"), answers)
+    vertical.state["policies"] = policies_of(settings, answers, vertical.state["phrases"], measured)
+    await _tell_precision(vertical, measured)
     if generator := settings.generator:
         vertical.state["phrasing"] = Phrasing(generator, source(generator, vertical), vertical.embed)
     under_way: set[asyncio.Task[Any]] = set()
@@ -59,6 +48,8 @@ async def ready(vertical: ServedVertical) -> AsyncIterator[None]:
         for tenant, webhook in told.items()
         if webhook is not None
     ]
+    if settings.answer_precision:
+        beside.append(asyncio.create_task(always("the calibration", lambda: _recalibrated(vertical, begun))))
     try:
         yield
     finally:
@@ -67,3 +58,25 @@ async def ready(vertical: ServedVertical) -> AsyncIterator[None]:
             task.cancel()
         if under_way:
             await asyncio.wait(under_way, timeout=_SECONDS_TO_END)
+
+
+async def _recalibrated(vertical: ServedVertical, after: int) -> None:
+    """Take over what other processes measure while this one serves."""
+    async for event in vertical.events.follow(after, kinds=[KIND]):
+        measured = AnswersCalibrated.model_validate(event.payload)
+        answers = {language: policy.templates for language, policy in vertical.state["policies"].items()}
+        vertical.state["policies"] = policies_of(vertical.settings, answers, vertical.state["phrases"], measured)
+        await _tell_precision(vertical, measured)
+
+
+async def _tell_precision(vertical: ServedVertical, measured: AnswersCalibrated | None) -> None:
+    """Warn where the precision that the settings state is not kept."""
+    if precision := vertical.settings.answer_precision:
+        live = {name: await _live(vertical, name) for name in MEASURED}
+        if problem := unkept(measured, precision, live):
+            _log.warning("answer_precision = %s is not kept: %s", precision, problem)
+
+
+async def _live(vertical: ServedVertical, head: str) -> str:
+    """The live version of a head; empty where there is none."""
+    return next((one.reference for one in await vertical.head(head).versions() if one.stage == "live"), "")

@@ -104,6 +104,13 @@ class Settings(BaseModel):
     similarity_threshold: float = Field(
         0.35, ge=0, le=1, description="Least similarity of an article to be quoted when the intent is not clear"
     )
+    answer_precision: float | None = Field(
+        None,
+        ge=0.5,
+        lt=1,
+        description="Share of the answers given that are to be right; less certain ones are not given. It takes what "
+        "`platform customer-service calibrate` has measured; none: the thresholds decide alone",
+    )
     suggestions: list[str] | None = Field(
         None, description="Questions that the chat offers to begin with, in the shop's own language"
     )

@@ -1,6 +1,6 @@
-"""Teaching the assistant: the utterances and the document that an accepted proposal or suggestion becomes.
+"""Teaching the assistant: the utterances, pairs and document that an accepted proposal or suggestion becomes.
 
-An answer that still has a placeholder is refused: it was meant for one customer. What was written is noted, so that it
+A document that still has a placeholder is refused: it was meant for one customer. What was written is noted, so that it
 can be taken back.
 """
 
@@ -43,6 +43,17 @@ class Taught(BaseModel):
     former: Former | None = Field(None, description="The document that was in its place before")
     texts: list[str] = Field([], description="Utterances added to the data set")
     intent: str | None = Field(None, description="That they were added under")
+    paired: str | None = Field(None, description="The answer that they were also added with, to the data set `answers`")
+
+    @property
+    def tables(self) -> dict[str, list[dict[str, str]]]:
+        """The rows that it adds to data sets, by their names."""
+        found = {}
+        if self.texts and self.intent:
+            found["utterances"] = [{"text": text, "intent": self.intent} for text in self.texts]
+        if self.texts and self.paired:
+            found["answers"] = [{"question": text, "answer": self.paired} for text in self.texts]
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +62,9 @@ class Decision:
 
     Args:
         kind: of the event.
-        reviewed: the event.
+        reviewed: the event; it says which rows are added to data sets.
         key: of the event; the same for every final decision about one thing, so that only one of them counts.
         document: to put into the index.
-        rows: to add to the data set.
         undo: what was taught by the decision that is taken back.
         subject: the id of what was decided; a document that is somebody else's by now is left as it is.
     """
@@ -63,13 +73,12 @@ class Decision:
     reviewed: Taught
     key: str | None = None
     document: Document | None = None
-    rows: tuple[Mapping[str, str], ...] = ()
     undo: Taught | None = None
     subject: str = ""
 
     def without_rows(self) -> Decision:
-        """The same without utterances: their data set belongs to all tenants."""
-        return replace(self, rows=(), reviewed=self.reviewed.model_copy(update={"texts": []}))
+        """The same without rows: the data sets belong to all tenants."""
+        return replace(self, reviewed=self.reviewed.model_copy(update={"texts": []}))
 
     def in_place_of(self, former: Document | None) -> Decision:
         """The same, noting the document that was there before."""
@@ -86,10 +95,9 @@ class Decision:
         return Document(id=self.undo.document, **self.undo.former.model_dump())
 
     @property
-    def gone_rows(self) -> list[dict[str, str]]:
-        """The rows that go when this decision takes another one back."""
-        undo = self.undo
-        return [{"text": text, "intent": undo.intent} for text in undo.texts] if undo and undo.intent else []
+    def gone(self) -> dict[str, list[dict[str, str]]]:
+        """The rows that go when this decision takes another one back, by the names of data sets."""
+        return self.undo.tables if self.undo else {}
 
 
 def document(name: str, intent: str, answer: str, questions: Iterable[str], **metadata: str) -> Document:
@@ -121,16 +129,21 @@ def document(name: str, intent: str, answer: str, questions: Iterable[str], **me
     )
 
 
-def rows(texts: Iterable[str], intent: str, present: Iterable[Mapping[str, Any]]) -> tuple[Mapping[str, str], ...]:
-    """Texts as utterances of an intent, but for those that are present already."""
+def fresh(texts: Iterable[str], present: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Texts as utterances, but for those that are present already."""
     taken = {" ".join(str(row["text"]).lower().split()) for row in present}
     new = []
     for one in texts:
         text = bare(one)[:LONGEST]
         if text and text.lower() not in taken:
             taken.add(text.lower())
-            new.append({"text": text, "intent": intent})
-    return tuple(new)
+            new.append(text)
+    return new
+
+
+def general(answer: str) -> str | None:
+    """An answer that suits every customer; `None` where there is none, or it has a placeholder in it."""
+    return None if PLACEHOLDER.search(answer) else answer or None
 
 
 def bare(text: str) -> str:

@@ -19,6 +19,9 @@ class Thresholds(BaseModel):
 
     confidence: float = Field(0.5, ge=0, le=1, description="Least confidence in an intent to answer from its template")
     similarity: float = Field(0.35, ge=0, le=1, description="Least similarity of an article to be quoted")
+    certainty: float = Field(
+        0.0, ge=0, le=1, description="Least probability that an answer is right, where that was measured"
+    )
     failures: int = Field(3, ge=1, description="Answers in a row that do not help before a person is asked to go on")
 
 
@@ -32,6 +35,7 @@ class Passage(BaseModel):
     dense_rank: int | None
     lexical_rank: int | None
     span: tuple[int, int] | None
+    relevance: float | None = Field(None, description="What the head `answer` said of it, where it ranked")
 
     @classmethod
     def of(cls, hit: Hit) -> Passage:
@@ -39,14 +43,15 @@ class Passage(BaseModel):
         return cls(
             id=hit.document.id, title=hit.document.title, score=hit.score, similarity=hit.similarity,
             dense_rank=hit.dense_rank, lexical_rank=hit.lexical_rank, span=hit.span,
+            relevance=hit.relevance,
         )  # fmt: skip
 
     def hit(self, document: Document) -> Hit:
         """The hit again, with its document as it is now."""
         whole = self.span is not None and self.span[1] <= len(document.text)
-        return Hit(
-            document, self.score, self.similarity, self.dense_rank, self.lexical_rank, self.span if whole else None
-        )
+        span = self.span if whole else None
+        ranks = self.dense_rank, self.lexical_rank
+        return Hit(document, self.score, self.similarity, *ranks, span, relevance=self.relevance)
 
 
 class Generation(BaseModel):

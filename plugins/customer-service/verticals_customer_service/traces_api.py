@@ -21,6 +21,7 @@ class WhatIf(BaseModel):
 
     confidence: float | None = Field(None, ge=0, le=1, examples=[0.9])
     similarity: float | None = Field(None, ge=0, le=1, examples=[0.2])
+    certainty: float | None = Field(None, ge=0, le=1, examples=[0.8])
     failures: int | None = Field(None, ge=1, examples=[3])
     version: str | None = Field(
         None, max_length=64, description="Of the head `intent`, to read the message anew", examples=["v1"]

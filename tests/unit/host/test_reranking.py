@@ -1,8 +1,9 @@
 """A head of the vertical orders the hits of an index anew."""
 
+import anyio
 import pytest
 
-from verticals.contract import BadInput, Unavailable
+from verticals.contract import BadInput, NotFound, Unavailable
 
 SHOP = '''"""A shop's articles."""
 from pydantic import BaseModel
@@ -90,6 +91,10 @@ def test_hits_come_in_the_order_of_the_live_version(shop, index, head):
     else:
         answer = shop.head(head).predict({"query": "about payment", "candidates": dict(enumerate(texts(hits)))})[0]
         assert found == pytest.approx([match for _, match in answer.ranking], abs=1e-5)
+    again = shop.index(index).search("about payment", rerank="v1")
+    assert [hit.document.id for hit in again] == [hit.document.id for hit in hits]
+    with pytest.raises(NotFound, match="v2"):
+        shop.index(index).search("about payment", rerank="v2")
     assert shop.index(index).search("about payment", rerank=True, where={"none": 1}) == []
 
 
@@ -103,3 +108,21 @@ def test_a_head_that_cannot_rerank_is_refused_when_the_plugin_is_loaded(write_pl
     write_plugin("shop", SHOP.replace('reranker="match"', f'reranker="{name}"'))
     host = open_small_host(trackers="none")
     assert f"is re-ranked by {name!r}, which is no head that ranks" in host.plugins["shop"].cause
+
+
+def test_serving_does_not_wait_for_a_head_that_is_optional(write_plugin, open_small_host):
+    optional = SHOP.replace("recipe=quick)", "recipe=quick, optional=True)")
+    write_plugin("shop", optional)
+    host = open_small_host(trackers="none")
+
+    async def run():
+        async with host.serve(["shop"]) as served:
+            head = served["shop"].head("match")
+            assert not await head.is_live()
+            with pytest.raises(Unavailable, match="shop/match"):
+                await head.predict({"query": "about payment", "candidates": {"a": "money"}})
+            host["shop"].head("match").promote(host["shop"].head("match").train().version)
+            assert await head.is_live()
+
+    anyio.run(run)
+    assert host["shop"].head("fit").live is None

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verticals.retrieval.fusion import reciprocal_rank_fusion
+from verticals.retrieval.fusion import reciprocal_rank_fusion, weighted_mean
 
 
 def test_what_two_rankings_agree_on_comes_first():
@@ -23,3 +23,12 @@ def test_every_item_comes_once_and_scores_fall(rankings):
 @given(st.lists(st.integers(), unique=True))
 def test_one_ranking_keeps_its_order(ranking):
     assert [item for item, _ in reciprocal_rank_fusion([ranking, []])] == ranking
+
+
+def test_two_judges_are_brought_to_one_scale_and_weighed():
+    first, second = [10.0, 30.0, 20.0], [0.9, 0.1, 0.8]
+    assert weighted_mean(first, second, 1.0) == [1, 2, 0]
+    assert weighted_mean(first, second, 0.0) == [0, 2, 1]
+    assert weighted_mean(first, second, 0.5) == [2, 0, 1]
+    assert weighted_mean([5.0, 5.0], [0.1, 0.2], 0.9) == [1, 0], "who tells none apart leaves it to the other"
+    assert weighted_mean([], [], 0.5) == []

@@ -72,6 +72,11 @@ def test_another_judge_orders_the_best_anew(shelf):
     assert lengths == sorted(lengths)
     assert all(hit.relevance == -len(hit.document.text) for hit in hits)
     assert set(ids(hits)) == set(ids(before))
+    unheard = shelf.search("red book", k=100, rerank=backwards, rerank_weight=0.0)
+    assert ids(unheard) == ids(before)
+    assert ids(shelf.search("red book", k=100, rerank=backwards, rerank_weight=0.5)) not in (ids(hits), ids(before))
+    with pytest.raises(BadInput, match="rerank_weight is 2"):
+        shelf.search("red book", rerank=backwards, rerank_weight=2)
     few = shelf.search("red book", k=3, rerank=backwards)
     assert asked[-1] == ("red book", 50)
     best = min(before[:50], key=lambda hit: len(hit.document.text))

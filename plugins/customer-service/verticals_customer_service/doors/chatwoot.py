@@ -18,6 +18,7 @@ from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from verticals import CurrentVertical, PlatformError, ServedVertical, Unavailable
+from verticals_customer_service.composing import footnoted
 from verticals_customer_service.conversation import Conversations, Reply
 from verticals_customer_service.desk import Desk
 from verticals_customer_service.settings import Chatwoot
@@ -118,7 +119,7 @@ async def _answered(
     reply = await _replied(conversations, session, text, message)
     if reply is None or reply.action == "silent":
         return
-    said = {"content": reply.text, "message_type": "outgoing"}
+    said = {"content": footnoted(reply.text, reply.citations), "message_type": "outgoing"}
     await _post(settings, f"{place}/messages", said)
     if reply.action == "handover":
         await _post(settings, f"{place}/toggle_status", {"status": "open"})

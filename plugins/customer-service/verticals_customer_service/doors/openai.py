@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field
 
 from verticals import BadInput, CurrentVertical, ServedVertical
 from verticals_customer_service.answering import Answering
+from verticals_customer_service.composing import footnoted
 from verticals_customer_service.conversation import Conversations, Reply
 from verticals_customer_service.data import LONGEST
 from verticals_customer_service.messages import checked
@@ -143,7 +144,7 @@ async def chat_completions(body: ChatRequest, vertical: CurrentVertical) -> Any:
         id=identifier,
         created=created,
         model=body.model,
-        choices=[Choice(message=Said(content=reply.text))],
+        choices=[Choice(message=Said(content=footnoted(reply.text, reply.citations)))],
         reply=reply,
     )
 
@@ -169,7 +170,7 @@ async def _chunks(reply: Reply, identifier: str, created: int, model: str) -> As
         return f"data: {told.model_dump_json()}\n\n"
 
     yield chunk({"role": "assistant", "content": ""})
-    for piece in _PIECE.findall(reply.text):
+    for piece in _PIECE.findall(footnoted(reply.text, reply.citations)):
         yield chunk({"content": piece})
     yield chunk({}, "stop")
     yield "data: [DONE]\n\n"

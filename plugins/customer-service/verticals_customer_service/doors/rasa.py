@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from verticals import CurrentVertical, ServedVertical
+from verticals_customer_service.composing import footnoted
 from verticals_customer_service.conversation import Conversations
 from verticals_customer_service.data import LONGEST
 
@@ -55,7 +56,8 @@ async def rasa_rest(body: UserMessage, vertical: CurrentVertical) -> list[BotMes
     messages = [BotMessage(recipient_id=body.sender, text=text) for text in said]
     if reply.action != "silent":
         buttons = [Button(title=offer, payload=offer) for offer in reply.offers] or None
-        messages.append(BotMessage(recipient_id=body.sender, text=reply.text, buttons=buttons))
+        text = footnoted(reply.text, reply.citations)
+        messages.append(BotMessage(recipient_id=body.sender, text=text, buttons=buttons))
     return messages
 
 

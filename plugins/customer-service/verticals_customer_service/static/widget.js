@@ -86,6 +86,14 @@
     });
   }
 
+  /** Text in which the numbers of its sources, [1] for the first, are what `mark` makes of them. */
+  function numbered(text, sources, mark) {
+    return text.split(/\[(\d{1,2})\]/).flatMap((part, at) => {
+      if (at % 2 === 0) return linked(part);
+      return part >= 1 && part <= sources ? [mark(Number(part))] : [document.createTextNode(`[${part}]`)];
+    });
+  }
+
   const recall = () => {
     try { return JSON.parse(localStorage.getItem(MEMORY)) || {}; } catch { return {}; }
   };
@@ -443,7 +451,8 @@
     drawn(turn) {
       const words = this.words;
       const who = turn.role === "customer" ? words.you : turn.agent || words.assistant;
-      const bubble = h("div", { className: "bubble" }, ...linked(turn.text));
+      const cited = turn.answer?.citations || [];
+      const bubble = h("div", { className: "bubble" }, ...numbered(turn.text, cited.length, (number) => this.mark(number, cited[number - 1])));
       const drawn = h("div", { className: `turn ${turn.role === "customer" ? "customer" : "assistant"}` }, h("span", { className: turn.role === "agent" ? "who" : "hidden", textContent: turn.role === "agent" ? who : `${who}: ` }), bubble);
       const answer = turn.answer;
       if (!answer) return drawn;
@@ -484,6 +493,13 @@
         row.append(button);
       }
       return row;
+    }
+
+    /** The number of a source within the text, which opens it. */
+    mark(number, one) {
+      const mark = h("button", { type: "button", className: "mark", textContent: number, "aria-haspopup": "dialog", "aria-label": `${this.words.sources} ${number}: ${one.title || one.id}` });
+      mark.addEventListener("click", () => this.cite(one));
+      return mark;
     }
 
     /** The quoted passage within its article; offsets count characters, which may be two units of a JavaScript string. */
@@ -571,6 +587,8 @@
     .bubble a { color: inherit; text-underline-offset: 3px; }
     .who { font-size: .78rem; font-weight: 600; color: var(--muted); }
     .below { display: flex; flex-wrap: wrap; align-items: center; gap: .3rem .4rem; max-width: 100%; }
+    .mark { min-width: 1.2rem; height: 1.2rem; margin-inline-start: .15rem; padding: 0 .25rem; border-radius: 1rem; background: var(--paper); border: 1px solid var(--line); color: var(--ink); font-size: .7rem; line-height: 1; vertical-align: .12em; }
+    .mark:hover { border-color: var(--accent); }
     .sources { display: contents; }
     .source { display: inline-flex; align-items: center; gap: .4rem; max-width: 14rem; padding: .18rem .6rem .18rem .22rem; border: 1px solid var(--line); border-radius: 2rem; font-size: .79rem; color: var(--muted); }
     .source b { flex: none; display: grid; place-items: center; width: 1.25rem; height: 1.25rem; border-radius: 50%; background: var(--soft); color: var(--ink); font-size: .7rem; }
