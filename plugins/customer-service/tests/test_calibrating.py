@@ -12,7 +12,7 @@ from verticals_customer_service.calibrate import calibrate
 from verticals_customer_service.calibrating import Asked
 from verticals_customer_service.finding import among_articles, among_questions
 from verticals_customer_service.policies import policies_of, templates_of
-from verticals_customer_service.policy import Situation
+from verticals_customer_service.situation import Situation
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 
 from verticals import Hit, Prediction
 from verticals_customer_service import data
-from verticals_customer_service.policy import Situation
+from verticals_customer_service.situation import Situation
 
 BASE = "/v1/customer-service"
 TESTS = Path(__file__).parent

@@ -13,7 +13,7 @@ from verticals_customer_service.answering import Answering
 from verticals_customer_service.data import articles, utterances
 from verticals_customer_service.emotions import Emotion
 from verticals_customer_service.matters import Matter
-from verticals_customer_service.policy import Situation
+from verticals_customer_service.situation import Situation
 
 BASE = "/v1/customer-service"
 HERE = Path(__file__).parent

@@ -5,7 +5,8 @@ import pytest
 from verticals import Hit, Prediction
 from verticals_customer_service.data import articles
 from verticals_customer_service.emotions import Emotion, Mood
-from verticals_customer_service.policy import Policy, Situation
+from verticals_customer_service.policy import Policy
+from verticals_customer_service.situation import Situation
 
 ARTICLES = {article.id: article for article in articles()}
 

@@ -6,7 +6,7 @@ import pytest
 
 from verticals import Document, Hit, Prediction
 from verticals_customer_service import trust
-from verticals_customer_service.policy import Situation
+from verticals_customer_service.situation import Situation
 from verticals_customer_service.trust import AnswersCalibrated, Trust
 
 COUNT = len(trust.FEATURES)

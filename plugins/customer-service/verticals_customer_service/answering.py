@@ -20,8 +20,9 @@ from .greetings import without_greeting
 from .handover import failures
 from .languages import detect
 from .matters import Matter
-from .policy import Policy, Situation
+from .policy import Policy
 from .session import State, last_answer
+from .situation import Situation
 from .traces import Passage, Replay, Thresholds, Trace, TracedDetail, TracedMatter, TracedTurn, reading
 
 

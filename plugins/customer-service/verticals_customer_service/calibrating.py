@@ -24,7 +24,8 @@ from .greetings import without_greeting
 from .languages import detect
 from .phrases import by_language
 from .policies import policies_of, templates_of
-from .policy import Policy, Situation
+from .policy import Policy
+from .situation import Situation
 from .trust import FEATURES, FOLDS, AnswersCalibrated, Trust, cross_fitted, features, fewest, weighed
 
 if TYPE_CHECKING:

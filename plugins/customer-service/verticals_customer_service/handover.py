@@ -10,8 +10,8 @@ from .answers import Answer, Rule
 from .emotions import BAD
 
 if TYPE_CHECKING:
-    from .policy import Situation
     from .session import State
+    from .situation import Situation
 
 HUMAN = "speak_to_human"
 _UNDERSTOOD = ("answer", "ask", "search")

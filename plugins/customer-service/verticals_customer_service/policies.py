@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from . import templates
 from .phrases import Phrases
-from .policy import BY_WORDS, Nearness, Policy
+from .policy import Policy
+from .situation import BY_WORDS, Nearness
 from .templates import Templates
 from .traces import Thresholds
 from .trust import AnswersCalibrated, Trust

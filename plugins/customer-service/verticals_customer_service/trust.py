@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field
 
 if TYPE_CHECKING:
     from .answers import Answer
-    from .policy import Situation
+    from .situation import Situation
 
 DOUBT = 0.1  # chance that so few wrong answers are bad luck, for one threshold; of the lowest of many it is larger
 FOLDS = 5
