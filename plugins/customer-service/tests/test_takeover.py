@@ -73,6 +73,9 @@ class _Head:
     def __init__(self, name, stage):
         self._name, self._stage = name, stage
 
+    async def is_live(self):
+        return self._name != "answer"
+
     async def predict(self, text):
         await self._stage.turn()
         if self._name == "emotion":
