@@ -22,7 +22,8 @@ class _Call:
 
 class Gathered:
     """Computes what several threads ask for in one go: while one call is computed, those that come meanwhile wait
-    for the next, which takes all of them. Who comes alone is not held up.
+    for the next, which takes all of them. Who comes alone is not held up, and what was computed just before is not
+    computed again: two searches for one message ask for the same text, the second a moment later.
 
     Args:
         compute: vectors of texts, [n, dimension]; one thread at a time.
@@ -31,11 +32,12 @@ class Gathered:
     def __init__(self, compute: Callable[[Sequence[str]], np.ndarray]) -> None:
         self._compute = compute
         self._waiting: list[_Call] = []
+        self._latest: dict[str, np.ndarray] = {}
         self._changing, self._turn = threading.Lock(), threading.Lock()
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
         """The vectors of ``texts``, [n, dimension]."""
-        if len(texts) > _SMALL:
+        if not 0 < len(texts) <= _SMALL:
             return self._compute(texts)
         call = _Call(texts)
         with self._changing:
@@ -60,11 +62,13 @@ class Gathered:
 
     def _answer(self, calls: Sequence[_Call]) -> None:
         try:
-            vectors = self._compute([text for call in calls for text in call.texts])
-            start = 0
+            texts = dict.fromkeys(text for call in calls for text in call.texts)
+            known = {text: self._latest[text] for text in texts if text in self._latest}
+            if missing := [text for text in texts if text not in known]:
+                known |= zip(missing, self._compute(missing), strict=True)
+            self._latest = known
             for call in calls:
-                call.vectors = vectors[start : start + len(call.texts)]
-                start += len(call.texts)
+                call.vectors = np.stack([known[text] for text in call.texts])
         except BaseException as error:  # noqa: BLE001 - it belongs to all who wait for it
             for call in calls:
                 call.error = error

@@ -61,9 +61,21 @@ def test_what_comes_while_one_is_computed_is_computed_together():
 
 def test_not_more_than_so_many_at_a_time():
     slow = Slow()
-    given = behind_another(slow, Gathered(slow), *((str(n),) * 8 for n in range(1, 21)))
+    given = behind_another(slow, Gathered(slow), *(tuple(str(n + k / 8) for k in range(8)) for n in range(1, 21)))
     assert len(given) == 20
     assert [len(call) for call in slow.calls] == [1, 64, 64, 32]
+
+
+def test_what_was_computed_just_before_is_not_computed_again():
+    slow = Slow()
+    gathered = Gathered(slow)
+    assert behind_another(slow, gathered, ("0",), ("0", "1")) == {
+        ("0",): [[0.0, 1.0]],
+        ("0", "1"): [[0.0, 1.0], [1.0, 1.0]],
+    }
+    assert slow.calls == [["0"], ["1"]]
+    assert gathered(["1"]).tolist() == [[1.0, 1.0]]
+    assert len(slow.calls) == 2
 
 
 def test_many_texts_are_a_batch_of_their_own():
