@@ -73,8 +73,8 @@ _CLASSES = {
     "The host": ("verticals.host:Host", "verticals.host:Vertical", "verticals.host.head:Head",
                  "verticals.host.datasets:DatasetHandle", "verticals.host.indexes:IndexHandle",
                  "verticals.host.events:VerticalEvents"),
-    "While it serves": ("verticals.host:ServedVertical", "verticals.host.served:ServedHead",
-                        "verticals.host.served:ServedIndex", "verticals.host.served:ServedEvents"),
+    "While it serves": ("verticals.host:ServedVertical", "verticals.host.served_head:ServedHead",
+                        "verticals.host.served_index:ServedIndex", "verticals.host.served_events:ServedEvents"),
 }  # fmt: skip
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from verticals.contract import Document, PlatformError, PluginError
 
-from .served import ServedVertical, in_thread
+from .served import ServedVertical
+from .threads import in_thread
 
 if TYPE_CHECKING:
     from verticals.retrieval import Changes

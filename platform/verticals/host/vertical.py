@@ -120,7 +120,8 @@ class Vertical:
 
     def served(self) -> ServedVertical:
         """Its async face in a process that does not serve it, so that a command does what the API does."""
-        from .served import Direct, ServedVertical
+        from .served import ServedVertical
+        from .served_head import Direct
 
         return ServedVertical(self, Direct(self.host))
 

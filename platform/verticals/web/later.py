@@ -9,10 +9,10 @@ import logging
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
-from starlette.responses import Response
 from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from . import problems
 from .site import Site
 
 SITE, APP = "verticals.site", "verticals.app"
@@ -61,7 +61,7 @@ class Pages(Mount):
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._placed is None:
-            await Response("The verticals are not running.", 503)(scope, receive, send)
+            await problems.problem(503, "unavailable", "The verticals are not running.")(scope, receive, send)
             return
         await (await asyncio.shield(self._placed))(scope, receive, send)
 

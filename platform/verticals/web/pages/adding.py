@@ -6,7 +6,7 @@ from nicegui import ui
 from nicegui.events import MultiUploadEventArguments
 
 from verticals.contract import PlatformError
-from verticals.host.served import ServedIndex
+from verticals.host.served_index import ServedIndex
 from verticals.retrieval.reading import KINDS, ImportSummary
 from verticals.web import uploads
 from verticals.web.ui import Tone, notice, section, table
