@@ -1,9 +1,9 @@
 """The bank: all adapters resident on one encoder, so that one batch may mix heads freely.
 
 Memory for several slots is had at once and filled by copy. Slot 0 is the bare encoder. The rows of a batch are sorted
-by slot before they enter the encoder, so each adapter's rows lie together and cost two thin matrix products per layer,
-and neighbours of about the same size cost two batched ones together; in training one adapter, with parameters of its
-own, serves the whole batch.
+by slot before they enter the encoder, so each adapter's rows lie together. Where thin products are dear to start,
+neighbours share two: all their matrices side by side, and between the two products each token keeps what its own made.
+In training one adapter, with parameters of its own, serves the whole batch.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from torch.nn import functional
 from verticals.contract import Damaged, Unavailable
 
 from .lora import LoraAdapter
-from .routing import Routing, Run, Segment, segments_of
+from .routing import Routing, grouped, segments_of
 
 _TOGETHER = 8  # slots that memory is had for at once
-_FEW = 3  # segments; fewer are computed one after the other just as fast, and with fp32 on a CPU any number is
+_FEW = 48  # tokens, for which a CPU starts products in fp32 faster than it computes them in a shorter format
 
 
 class BankedLinear(nn.Module):
@@ -35,8 +35,8 @@ class BankedLinear(nn.Module):
         routing: shared by all layers of one bank.
 
     Attributes:
-        updates: of each slot that adapts this layer, the transposes of ``A`` [inputs, rank] and of the scaled ``B``
-            [rank, outputs], both in the bank's memory; so laid out, products with few rows take half the time.
+        updates: of each slot that adapts this layer, ``A`` [rank, inputs] and the transpose of the scaled ``B``
+            [rank, outputs], both in the bank's memory; so laid out, those of neighbours are one after the other.
     """
 
     def __init__(self, linear: nn.Linear, name: str, routing: Routing) -> None:
@@ -50,26 +50,28 @@ class BankedLinear(nn.Module):
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         """The layer's output with each row's own update, [rows, length, outputs]."""
-        output = functional.linear(hidden, *self._computed())
-        adapter = self.routing.training
+        adapter, dtype = self.routing.training, self.routing.computes
+        if dtype is None:
+            output = functional.linear(hidden, self.weight, self.bias)
+        else:
+            output = functional.linear(self.routing.tokens_of(hidden, dtype), *self._converted_to(dtype))
+            output = output.view(*hidden.shape[:-1], -1)
         if adapter is not None:
             if self.name not in adapter.layers:
                 return output
             down, up = adapter.matrices(self.name)
-            thin = functional.linear(hidden, down).to(output.dtype).flatten(0, -2)
+            thin = functional.linear(hidden.to(output.dtype), down.to(output.dtype)).flatten(0, -2)
             scaled = (up * adapter.scale).to(output.dtype)
             return torch.addmm(output.flatten(0, -2), thin, scaled.T).view_as(output)
-        if self.routing.runs:
+        if self.routing.groups:
             self._update(hidden, output.view(-1, output.shape[-1]))
         return output
 
-    def _computed(self) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Weight and bias; where autocast would convert them for every batch anew, converted once and kept."""
+    def _converted_to(self, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Weight and bias in the format computed in, converted once and kept."""
         weight, bias = self.weight, self.bias
-        kind = weight.device.type
-        if torch.is_grad_enabled() or not torch.is_autocast_enabled(kind):
+        if weight.dtype == dtype:
             return weight, bias
-        dtype = torch.get_autocast_dtype(kind)
         made_of = (weight.data_ptr(), weight._version, dtype)  # noqa: SLF001 - it counts changes in place
         if self._converted is None or self._converted[0] != made_of:
             with torch.inference_mode(False), torch.no_grad():
@@ -84,35 +86,22 @@ class BankedLinear(nn.Module):
                 f"The layer {self.name!r} does not compute token by token, so adapters of it cannot share a batch.",
                 "Train with the method `full`, or an adapter of other layers.",
             )
-        for run, padded in zip(self.routing.runs, self.routing.padded(hidden), strict=True):
-            here = run.tokens
-            if padded is None or run.kept is None:
-                if (update := self.updates.get(run.segments[0].slot)) is not None:
-                    down, up = (one.to(output.dtype) for one in update)
-                    output[here].addmm_(hidden.flatten(0, -2)[here].to(output.dtype).mm(down), up)
-            elif (updates := self._stacked([one.slot for one in run.segments], output.dtype)) is not None:
-                down, up = updates
-                whole = padded.to(output.dtype).view(len(down), -1, padded.shape[-1]).bmm(down).bmm(up)
-                whole = whole.view(-1, output.shape[-1])
-                output[here] += whole if len(whole) == len(run.kept) else whole.index_select(0, run.kept)
-
-    def _stacked(self, slots: Sequence[int], dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor] | None:
-        """The updates of several slots, zeros where one has none here or a smaller rank; `None` where none has any."""
-        updates = [self.updates.get(slot) for slot in slots]
-        rank = max((down.shape[1] for down, _ in filter(None, updates)), default=0)
-        if not rank:
-            return None
-        if all(one is not None and one[0].shape[1] == rank for one in updates):
-            downs, ups = zip(*filter(None, updates), strict=True)
-            return torch.stack(downs).to(dtype), torch.stack(ups).to(dtype)
-        outputs, inputs = self.weight.shape
-        down = self.weight.new_zeros(len(slots), inputs, rank, dtype=dtype)
-        up = self.weight.new_zeros(len(slots), rank, outputs, dtype=dtype)
-        for at, update in enumerate(updates):
-            if update is not None:
-                own = update[0].shape[1]
-                down[at, :, :own], up[at, :own] = update
-        return down, up
+        for group in self.routing.groups:
+            updates = [self.updates.get(segment.slot) for segment in group.segments]
+            held = [update for update in updates if update is not None]
+            if not held:
+                continue
+            rows = output[group.tokens]
+            few = rows.device.type == "cpu" and len(rows) <= _FEW and len(held) == 1
+            dtype = torch.float32 if few else rows.dtype
+            down, up = (torch.cat(parts) if len(parts) > 1 else parts[0] for parts in zip(*held, strict=True))
+            thin = functional.linear(self.routing.tokens_of(hidden, dtype)[group.tokens], down.to(dtype))
+            if len(updates) > 1:
+                thin *= group.mask([0 if update is None else len(update[0]) for update in updates], thin)
+            if dtype == rows.dtype:
+                rows.addmm_(thin, up.to(dtype))
+            else:
+                rows += thin.mm(up.to(dtype))
 
 
 @dataclass(slots=True)
@@ -183,7 +172,7 @@ class Bank:
             rest = self._taken[slot][1]
             for name, (down, up) in matrices.items():
                 update = []
-                for matrix in (down.T, up.T * adapter.scale):
+                for matrix in (down, up.T * adapter.scale):
                     own, rest = rest[: matrix.numel()].view(matrix.shape), rest[matrix.numel() :]
                     update.append(own.copy_(matrix))
                 self._layers[name].updates[slot] = update[0], update[1]
@@ -209,28 +198,27 @@ class Bank:
             slots: per row.
             lengths: tokens that are computed, per row.
         """
-        self.routing.runs, self.routing.tokens = self._runs(segments_of(slots, lengths)), sum(lengths)
+        weight = next(iter(self._layers.values())).weight
+        together = weight.device.type != "cpu" or self._stored not in (None, torch.float32)
+        self.routing.groups, self.routing.tokens = grouped(segments_of(slots, lengths), together), sum(lengths)
         try:
             yield
         finally:
-            self.routing.runs, self.routing.read = (), None
+            self.routing.groups = ()
+            self.routing.forget()
 
-    def _runs(self, segments: Sequence[Segment]) -> list[Run]:
-        """Neighbours in runs that are at least half full when padded, where it pays to compute them together."""
-        if not segments:
-            return []
-        weight = next(iter(self._layers.values())).weight
-        if weight.device.type == "cpu" and self._stored in (None, torch.float32):
-            return [Run([one]) for one in segments]
-        groups: list[list[Segment]] = []
-        for segment in segments:
-            together = [*groups[-1], segment] if groups and groups[-1][-1].last == segment.first else [segment]
-            if len(together) > 1 and max(map(len, together)) * len(together) <= 2 * sum(map(len, together)):
-                groups[-1] = together
-            else:
-                groups.append([segment])
-        runs = [[Run.of(one, weight.device)] if len(one) >= _FEW else [Run([each]) for each in one] for one in groups]
-        return list(itertools.chain.from_iterable(runs))
+    @contextlib.contextmanager
+    def computing(self, dtype: torch.dtype) -> Iterator[None]:
+        """Multiply in a number format within the block, where no gradients are wanted.
+
+        Autocast would convert the weights for every batch, and the thin products that fp32 is faster for.
+        """
+        self.routing.computes = dtype
+        try:
+            yield
+        finally:
+            self.routing.computes = None
+            self.routing.forget()
 
     @contextlib.contextmanager
     def train(self, adapter: LoraAdapter | None) -> Iterator[None]:

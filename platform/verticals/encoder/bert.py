@@ -17,6 +17,7 @@ from torch.nn import functional
 from verticals.contract import Damaged
 
 from .batches import TokenBatch
+from .packing import Packing
 
 _ACTIVATIONS = {"gelu": nn.GELU(), "gelu_new": nn.GELU(approximate="tanh"), "relu": nn.ReLU()}
 
@@ -46,40 +47,20 @@ class Embeddings(nn.Module):
         self.token_type_embeddings = Embedding(config["type_vocab_size"], width)
         self.LayerNorm = nn.LayerNorm(width, eps=config.get("layer_norm_eps", 1e-12))
 
-    def forward(self, batch: TokenBatch) -> torch.Tensor:
-        """Vectors [rows, length, width]."""
-        positions = torch.arange(batch.ids.shape[1], device=batch.ids.device)
-        vectors = self.word_embeddings(batch.ids) + self.position_embeddings(positions)
+    def forward(self, batch: TokenBatch, packing: Packing | None = None) -> torch.Tensor:
+        """Vectors [rows, length, width], or [tokens, width] where they are packed."""
+        ids, positions = batch.ids, torch.arange(batch.ids.shape[1], device=batch.ids.device)
+        in_second = positions >= batch.second[:, None]
+        if packing is not None:
+            ids, positions, in_second = map(packing.pack, (ids, positions.expand_as(ids), in_second))
+        vectors = self.word_embeddings(ids) + self.position_embeddings(positions)
         table = self.token_type_embeddings.weight
         if len(table) > 1:
-            in_second = positions >= batch.second[:, None]
             vectors = vectors + torch.where(in_second[..., None], table[1], table[0])
         else:
             vectors = vectors + table[0]
         normalised: torch.Tensor = self.LayerNorm(vectors)
         return normalised
-
-
-class Packing:
-    """The tokens of a padded batch alone, one after the other, and back.
-
-    Args:
-        mask: true where there is a token, [rows, length].
-    """
-
-    def __init__(self, mask: torch.Tensor) -> None:
-        self._shape = mask.shape
-        self._places = mask.flatten().nonzero().squeeze(1)
-
-    def pack(self, padded: torch.Tensor) -> torch.Tensor:
-        """[rows, length, width] to [tokens, width]."""
-        packed: torch.Tensor = padded.flatten(0, 1).index_select(0, self._places)
-        return packed
-
-    def pad(self, packed: torch.Tensor) -> torch.Tensor:
-        """[tokens, width] to [rows, length, width], zeros where there is no token."""
-        padded = packed.new_zeros(self._shape.numel(), packed.shape[1])
-        return padded.index_copy(0, self._places, packed).view(*self._shape, -1)
 
 
 class SelfAttention(nn.Module):
@@ -102,14 +83,14 @@ class SelfAttention(nn.Module):
             hidden = hidden.to(torch.get_autocast_dtype(hidden.device.type))
 
         def split(tensor: torch.Tensor) -> torch.Tensor:
-            padded = tensor if packing is None else packing.pad(tensor)
-            return padded.view(*padded.shape[:2], self.heads, width // self.heads).transpose(1, 2)
+            rows = tensor if packing is None else packing.deal(tensor)
+            return rows.view(*rows.shape[:2], self.heads, width // self.heads).transpose(1, 2)
 
         attended = functional.scaled_dot_product_attention(
             split(self.query(hidden)), split(self.key(hidden)), split(self.value(hidden)), mask, dropout
         )  # fmt: skip
         values: torch.Tensor = attended.transpose(1, 2).flatten(-2)
-        return packing.pack(values) if packing is not None else values
+        return packing.gather(values) if packing is not None else values
 
 
 class Residual(nn.Module):
@@ -204,14 +185,16 @@ class Bert(nn.Module):
             first, last: the layers to go through.
         """
         length = batch.ids.shape[1]
-        mask = None
+        mask, packing = None, Packing(batch.lengths, length) if batch.packed else None
         # On a GPU the mask is always made: looking whether it is needed would wait for the device.
-        if batch.ids.is_cuda or int(batch.lengths.min()) < length:
+        if packing is not None:
+            mask = packing.mask
+        elif batch.ids.is_cuda or int(batch.lengths.min()) < length:
             mask = batch.mask[:, None, None, :]
         if hidden is None:
-            hidden = self.vectors(batch)
-        packing = Packing(batch.mask) if batch.packed else None
-        hidden = hidden if packing is None else packing.pack(hidden)
+            hidden = self.embeddings(batch, packing)
+        elif packing is not None:
+            hidden = packing.pack(hidden)
         again = self.checkpointing and torch.is_grad_enabled()
         dropout = self.dropout if torch.is_grad_enabled() else 0.0
         for layer in list(self.encoder["layer"].children())[first:last]:

@@ -113,6 +113,12 @@ class Encoder:
         rows, length = batch.ids.shape
         return self.bank.route(batch.slots(slots), batch.lengths.tolist() if packed else [length] * rows)
 
+    def computing(self) -> AbstractContextManager[Any]:
+        """A context in which the model's matrix products run in the encoder's number format."""
+        if torch.is_grad_enabled() or not isinstance(self.model, bert.Bert):
+            return self.precision.autocast()
+        return self.bank.computing(self.precision.compute)
+
     def features(
         self, batch: TokenBatch, reads: str = "text", hidden: torch.Tensor | None = None, first: int = 0
     ) -> torch.Tensor:
@@ -126,7 +132,7 @@ class Encoder:
             hidden: stands in for what the layer ``first`` takes; of `vectors` where that is the lowest.
             first: the lowest layer to go through.
         """
-        with self.precision.autocast():
+        with self.computing():
             hidden = self.model(batch, hidden, first) if first else self.model(batch, hidden)
         return self.pooled(hidden, batch, reads)
 

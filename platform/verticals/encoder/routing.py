@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
 from .lora import LoraAdapter
 
+_TOGETHER = 16  # slots of a group: each computes its neighbours' products too, so more of them cost more than they save
+
 
 @dataclass(slots=True)
 class Routing:
-    """Which adapter the batch in flight goes through, how many tokens it has, and what a layer read last."""
+    """Which adapter the batch in flight goes through, how many tokens it has, and what a layer read last.
 
-    runs: Sequence[Run] = ()
+    Args:
+        groups: of the batch, in order; tokens in none go through the bare encoder.
+        tokens: of the batch.
+        training: an adapter that the whole batch goes through in their place.
+        computes: number format that layers multiply in; `None`: as autocast has it.
+    """
+
+    groups: Sequence[Group] = ()
     tokens: int = 0
-    read: tuple[torch.Tensor, Sequence[torch.Tensor | None]] | None = None
     training: LoraAdapter | None = None
+    computes: torch.dtype | None = None
+    _read: tuple[torch.Tensor, dict[torch.dtype, torch.Tensor]] | None = None
 
-    def padded(self, hidden: torch.Tensor) -> Sequence[torch.Tensor | None]:
-        """What each run reads of ``hidden`` [tokens, width], where it is padded; found once for all who read that."""
-        if self.read is None or self.read[0] is not hidden:
-            tokens = hidden.flatten(0, -2)
-            taken = [None if run.taken is None else tokens.index_select(0, run.taken) for run in self.runs]
-            self.read = hidden, taken
-        return self.read[1]
+    def tokens_of(self, hidden: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+        """``hidden`` as [tokens, width] in another number format; converted once for all layers that read it."""
+        if self._read is None or self._read[0] is not hidden:
+            self._read = hidden, {}
+        made = self._read[1]
+        if dtype not in made:
+            made[dtype] = hidden.flatten(0, -2).to(dtype)
+        return made[dtype]
+
+    def forget(self) -> None:
+        """Let go of what was read last."""
+        self._read = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -41,35 +56,30 @@ class Segment:
 
 
 @dataclass(slots=True, frozen=True)
-class Run:
-    """Neighbouring segments whose updates are computed together, padded to the longest of them.
-
-    Args:
-        segments: one at least; where there is a single one, nothing is padded.
-        taken: the token at each place of the padded segments, [segments · longest].
-        kept: where each token of the segments is among those places, [tokens].
-    """
+class Group:
+    """Neighbouring segments whose updates are computed together."""
 
     segments: Sequence[Segment]
-    taken: torch.Tensor | None = None
-    kept: torch.Tensor | None = None
+    _masks: dict[tuple[object, ...], torch.Tensor] = field(default_factory=dict)
 
     @property
     def tokens(self) -> slice:
         """All its tokens."""
         return slice(self.segments[0].first, self.segments[-1].last)
 
-    @classmethod
-    def of(cls, segments: Sequence[Segment], device: torch.device) -> Run:
-        """One run of them all."""
-        longest = max(map(len, segments))
-        lengths = torch.tensor([len(one) for one in segments])
-        places = torch.arange(longest)
-        real = places < lengths[:, None]
-        first = torch.tensor([one.first for one in segments])
-        taken = torch.where(real, first[:, None] + places, first[:, None]).flatten()
-        kept = real.flatten().nonzero().squeeze(1)
-        return cls(segments, taken.to(device), kept.to(device))
+    def mask(self, ranks: Sequence[int], like: torch.Tensor) -> torch.Tensor:
+        """1 where a column is of the token's own segment, else 0, [tokens, sum of ranks].
+
+        Args:
+            ranks: columns of each segment.
+            like: has the number format and the device wanted.
+        """
+        key = (*ranks, like.dtype)
+        if key not in self._masks:
+            lengths = torch.tensor([len(one) for one in self.segments])
+            tokens, columns = (torch.repeat_interleave(counts) for counts in (lengths, torch.tensor(ranks)))
+            self._masks[key] = (tokens[:, None] == columns).to(like)
+        return self._masks[key]
 
 
 def segments_of(slots: Sequence[int], lengths: Sequence[int]) -> list[Segment]:
@@ -82,3 +92,15 @@ def segments_of(slots: Sequence[int], lengths: Sequence[int]) -> list[Segment]:
             first = found.pop().first
         found.append(Segment(slot, first, end))
     return [segment for segment in found if segment.slot]
+
+
+def grouped(segments: Sequence[Segment], together: bool) -> list[Group]:
+    """Segments in groups of a few neighbours, or each by itself."""
+    groups: list[list[Segment]] = []
+    for segment in segments:
+        neighbours = bool(groups) and groups[-1][-1].last == segment.first
+        if together and neighbours and len(groups[-1]) < _TOGETHER:
+            groups[-1].append(segment)
+        else:
+            groups.append([segment])
+    return [Group(one) for one in groups]

@@ -42,7 +42,7 @@ def through_lower(
     vectors = torch.empty(int(lengths.sum()), encoder.dimension, device=encoder.precision.device)
     for which in bucketed(lengths, rows=512, tokens=tokens_at_once(encoder.precision.device)):
         batch = encoder.batch(rows, which)
-        with encoder.lock, torch.inference_mode(), encoder.precision.autocast():
+        with encoder.lock, torch.inference_mode(), encoder.computing():
             hidden = encoder.model(batch, last=layers).float()
         vectors[batch.places(torch.from_numpy(starts[which]).to(hidden.device))[batch.mask]] = hidden[batch.mask]
         if progress is not None:
