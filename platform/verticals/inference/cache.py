@@ -19,10 +19,22 @@ class Features:
     Args:
         vectors: [1, dimension], or [words, dimension] for a head that reads words.
         cut: tokens at the text's end that were not read.
+        exact: whether they were computed in fp32.
     """
 
     vectors: torch.Tensor
     cut: int
+    exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """`Features` whose vectors are in ``rows`` of the memory for their dimension."""
+
+    dimension: int
+    rows: list[int]
+    cut: int
+    exact: bool
 
 
 class FeatureCache:
@@ -37,7 +49,7 @@ class FeatureCache:
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
-        self._kept: OrderedDict[Hashable, tuple[int, list[int], int]] = OrderedDict()  # dimension, rows and tokens cut
+        self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
         self._rows: dict[int, _Rows] = {}  # by dimension
         self._used = 0
         self._lock = threading.Lock()
@@ -48,8 +60,7 @@ class FeatureCache:
             if (found := self._kept.get(key)) is None:
                 return None
             self._kept.move_to_end(key)
-            dimension, rows, cut = found
-            return Features(self._rows[dimension].read(rows), cut)
+            return Features(self._rows[found.dimension].read(found.rows), found.cut, found.exact)
 
     def put(self, key: Hashable, features: Features) -> None:
         """Keep features; the longest unused ones make room."""
@@ -63,13 +74,14 @@ class FeatureCache:
                 self._drop(next(iter(self._kept)))
             if dimension not in self._rows:
                 self._rows[dimension] = _Rows(dimension)
-            self._kept[key] = dimension, self._rows[dimension].fill(features.vectors), features.cut
+            rows = self._rows[dimension].fill(features.vectors)
+            self._kept[key] = _Kept(dimension, rows, features.cut, features.exact)
             self._used += count
 
     def _drop(self, key: Hashable) -> None:
-        dimension, rows, _ = self._kept.pop(key)
-        self._rows[dimension].free += rows
-        self._used -= len(rows)
+        gone = self._kept.pop(key)
+        self._rows[gone.dimension].free += gone.rows
+        self._used -= len(gone.rows)
 
 
 class _Rows:

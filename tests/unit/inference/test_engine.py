@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from verticals.contract import BadInput, Damaged, NotFound, PlatformError, Prediction, Unavailable
+from verticals.encoder import Encoder
+from verticals.encoder.heads import ClassifyHead, MultilabelHead, TagHead
 from verticals.inference import Engine
 from verticals.inference.cache import FeatureCache, Features
 from verticals.inference.engine import Request
@@ -61,6 +63,56 @@ def test_a_mixed_batch_equals_single_answers(registry, encoder, mixed):
     assert by_head["adapted"].label.startswith("adapted-")
     assert by_head["worth"].label is None
     assert {name for name, _ in by_head["match"].ranking} == {"p1", "p2", "p3"}
+
+
+def test_in_bf16_what_rounding_might_decide_is_decided_in_fp32(registry, encoder, mixed, monkeypatch):
+    half, computed = encoder.private_copy().computing_in("bf16"), []
+    encode = Encoder.encode
+    monkeypatch.setattr(
+        Encoder,
+        "encode",
+        lambda self, *given, **named: computed.append(self.precision.name) or encode(self, *given, **named),
+    )
+    chosen = [request for request in mixed if request.head in {"plain", "adapted", "private"}]
+    monkeypatch.setattr("verticals.inference.engine._ROUNDING", 0.0)
+    Engine(registry, lambda: half, cached_texts=0).answer(chosen)
+    assert set(computed) == {"bf16"}
+    monkeypatch.setattr("verticals.inference.engine._ROUNDING", 1.1)  # every answer is in doubt
+    engine, single = Engine(registry, lambda: half), Engine(registry, lambda: half, cached_texts=0)
+    together = engine.answer(chosen)
+    assert set(computed) == {"bf16", "fp32"}
+    for request, answer in zip(chosen, together, strict=True):
+        near(answer, single.answer([request])[0])
+    computed.clear()
+    for one, again in zip(together, engine.answer(chosen), strict=True):
+        near(one, again)
+    assert not computed, "what was computed in fp32 is remembered"
+
+
+@pytest.mark.parametrize(
+    ("likely", "familiarity", "in_doubt"),
+    [((0.51, 0.49), 0.9, False), ((0.504, 0.496), 0.9, True), ((0.9, 0.1), 0.505, True), ((1.0,), 0.9, False)],
+)
+def test_a_label_is_in_doubt_near_another_or_near_the_threshold(likely, familiarity, in_doubt):
+    head = ClassifyHead(4, ["a", "b"][: len(likely)], threshold=0.5)
+    ranking = tuple(zip(head.labels, likely, strict=True))
+    answer = Prediction(label="a", confidence=likely[0], ranking=ranking, familiarity=familiarity)
+    assert head.undecided(answer, 0.01) == in_doubt
+
+
+@pytest.mark.parametrize(("likely", "in_doubt"), [((0.9, 0.1), False), ((0.69, 0.1), True), ((0.9, 0.309), True)])
+def test_a_label_of_several_is_in_doubt_near_its_own_threshold(likely, in_doubt):
+    head = MultilabelHead(4, ["a", "b"], thresholds=[0.7, 0.3])
+    answer = Prediction(label="a", confidence=0.9, ranking=tuple(zip("ab", likely, strict=True)))
+    assert head.undecided(answer, 0.02) == in_doubt
+
+
+@pytest.mark.parametrize(
+    ("outside", "confidence", "in_doubt"), [(0.0, 0.51, True), (0.0, 0.6, False), (1.0, 0.7, True), (-1.0, 0.8, False)]
+)
+def test_spans_are_in_doubt_where_two_tags_are_nearly_as_good(outside, confidence, in_doubt):
+    head = TagHead(4, ["name"], outside=outside)
+    assert head.undecided(Prediction(label=None, confidence=confidence), 0.02) == in_doubt
 
 
 def test_what_is_remembered_changes_no_answer(engine, mixed):

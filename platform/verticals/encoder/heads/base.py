@@ -65,6 +65,14 @@ class Head(nn.Module, ABC):
             values: the inputs.
         """
 
+    def undecided(self, answer: Prediction, margin: float) -> bool:
+        """Whether an answer of this head would be another one if probabilities were off by ``margin``.
+
+        Where numbers alone are answered there is nothing to decide.
+        """
+        del answer, margin
+        return False
+
     def stream(self, value: Any) -> Iterator[str]:
         """The answer to one input, piece by piece.
 

@@ -108,3 +108,8 @@ class ClassifyHead(Head):
                 ordered.tolist(), places.tolist(), self.familiarity(vectors).tolist(), strict=True
             )
         ]
+
+    def undecided(self, answer: Prediction, margin: float) -> bool:
+        """See `Head.undecided`: two labels are nearly as likely, or it nearly abstains."""
+        near = answer.familiarity is not None and abs(answer.familiarity - self.threshold) < margin
+        return near or (len(answer.ranking) > 1 and answer.ranking[0][1] - answer.ranking[1][1] < margin)

@@ -78,3 +78,9 @@ class MultilabelHead(Head):
             sure = 1.0 - row[0] if best is None else dict(ranking)[best]
             answers.append(Prediction(label=best, confidence=sure, ranking=ranking, labels=labels))
         return answers
+
+    def undecided(self, answer: Prediction, margin: float) -> bool:
+        """See `Head.undecided`: a label nearly applies, or nearly does not."""
+        likely = dict(answer.ranking)
+        limits = zip(self.labels, self.thresholds, strict=True)
+        return any(abs(likely[label] - threshold) < margin for label, threshold in limits)

@@ -115,6 +115,10 @@ class TagHead(Head):
             answers.append(self._spans(whole, places))
         return answers
 
+    def undecided(self, answer: Prediction, margin: float) -> bool:
+        """See `Head.undecided`: of some word two tags are nearly as likely, with what the outside is taken down by."""
+        return answer.confidence < 1 / (1 + math.exp(-abs(self.outside))) + margin
+
     def _spans(self, chances: torch.Tensor, places: Sequence[tuple[int, int]]) -> Prediction:
         tags = self.decide(chances[None])[0]
         sure = chances.gather(1, tags[:, None])[:, 0].exp().tolist()
