@@ -213,18 +213,18 @@ def test_mixed_batches_and_single_requests_agree(tmp_path: Path, monkeypatch: py
         while places:
             chosen, places = places[: (size := source.randint(1, 200))], places[size:]
             mixed |= dict(zip(chosen, host.engine.answer([requests[at] for at in chosen]), strict=True))
+        doubts = sum(
+            host.engine.load(vertical, head, "v1").head.undecided(one, 0.02)
+            for (_, vertical, head), one in zip(some, alone, strict=True)
+        )
     precision = Encoder.open(locate()).precision.name
     apart = max(abs(one.confidence - mixed[at].confidence) for at, one in enumerate(alone))
     other = [
         one for at, one in enumerate(alone) if (one.label, one.abstained) != (mixed[at].label, mixed[at].abstained)
     ]
-    doubts = sum(
-        host.engine.load(vertical, head, "v1").head.undecided(one, 0.02)
-        for (_, vertical, head), one in zip(some, alone, strict=True)
-    )
     print(
-        f"\n3,000 texts for 3 heads in {precision}, one by one and in mixed batches: {len(other)} labels or abstentions "
-        f"differ, confidences by {apart:.1e}; {doubts} are near a boundary"
+        f"\n3,000 texts for 3 heads in {precision}, one by one and in mixed batches: {len(other)} labels or "
+        f"abstentions differ, confidences by {apart:.1e}; {doubts} are near a boundary"
     )
     assert not other
     assert apart < (1e-4 if precision == "fp32" else 2e-2)
