@@ -87,21 +87,24 @@ class BankedLinear(nn.Module):
                 "Train with the method `full`, or an adapter of other layers.",
             )
         for group in self.routing.groups:
+            rows = output[group.tokens]
             updates = [self.updates.get(segment.slot) for segment in group.segments]
             held = [update for update in updates if update is not None]
-            if not held:
+            if len(held) > 1:
+                down, up = map(torch.cat, zip(*held, strict=True))
+            elif held:
+                down, up = held[0]
+            else:
                 continue
-            rows = output[group.tokens]
-            few = rows.device.type == "cpu" and len(rows) <= _FEW and len(held) == 1
+            few = len(held) == 1 and group.size <= _FEW and rows.device.type == "cpu"
             dtype = torch.float32 if few else rows.dtype
-            down, up = (torch.cat(parts) if len(parts) > 1 else parts[0] for parts in zip(*held, strict=True))
             thin = functional.linear(self.routing.tokens_of(hidden, dtype)[group.tokens], down.to(dtype))
             if len(updates) > 1:
                 thin *= group.mask([0 if update is None else len(update[0]) for update in updates], thin)
-            if dtype == rows.dtype:
-                rows.addmm_(thin, up.to(dtype))
-            else:
+            if few:
                 rows += thin.mm(up.to(dtype))
+            else:
+                rows.addmm_(thin, up.to(dtype))
 
 
 @dataclass(slots=True)

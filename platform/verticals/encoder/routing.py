@@ -55,17 +55,23 @@ class Segment:
         return self.last - self.first
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)
 class Group:
-    """Neighbouring segments whose updates are computed together."""
+    """Neighbouring segments whose updates are computed together.
+
+    Attributes:
+        tokens: all of them.
+        size: how many.
+    """
 
     segments: Sequence[Segment]
-    _masks: dict[tuple[object, ...], torch.Tensor] = field(default_factory=dict)
+    tokens: slice = field(init=False)
+    size: int = field(init=False)
+    _masks: dict[tuple[object, ...], torch.Tensor] = field(default_factory=dict, init=False)
 
-    @property
-    def tokens(self) -> slice:
-        """All its tokens."""
-        return slice(self.segments[0].first, self.segments[-1].last)
+    def __post_init__(self) -> None:
+        first, last = self.segments[0].first, self.segments[-1].last
+        self.tokens, self.size = slice(first, last), last - first
 
     def mask(self, ranks: Sequence[int], like: torch.Tensor) -> torch.Tensor:
         """1 where a column is of the token's own segment, else 0, [tokens, sum of ranks].

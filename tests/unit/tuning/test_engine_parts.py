@@ -344,4 +344,4 @@ def test_heads_trained_together_share_a_body_and_answer_each_their_own(parts, en
     assert outcome == "done"
     last = state.history[-1]
     assert last["mean"] == pytest.approx((last["topic accuracy"] + last["short accuracy"]) / 2)
-    assert state.history[-1]["loss"] < 0.8 * state.history[0]["loss"]
+    assert state.history[-1]["loss"] < 0.9 * state.history[0]["loss"]
