@@ -99,28 +99,29 @@ def test_the_stated_share_of_held_out_rows_is_answered(coverage, rows):
     objective = Classify(("text",), "label")
     objective.adopt(head)
     learned = (centres.repeat(9, 1) + 0.4 * torch.randn(27, 16, generator=generator))[:, None]
-    objective.familiarise(head, (learned, torch.arange(27) % 3), features, coverage)
+    with torch.no_grad():
+        objective.familiarise(head, (learned, torch.arange(27) % 3), features, coverage)
     answers = head.answer(features[:, 0], [None] * rows)
     answered = sum(not answer.abstained for answer in answers) / rows
     assert coverage <= answered <= coverage + 1 / rows + 1e-9
     (stranger,) = head.answer(-centres.sum(dim=0)[None], [None])
     assert stranger.abstained
-    assert stranger.familiarity < 0
+    assert stranger.familiarity < min(answer.familiarity for answer in answers)
     assert stranger.confidence > 0, "it still says what it would have said"
 
 
 def test_familiarity_rests_on_the_nearest_rows_of_the_label_said_and_on_how_sure_the_head_is():
     head = Saying(2, ("a", "b"))
-    rows = torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.8, 0.6], [-1.0, 0.0], [0.0, 1.0]])
-    head.know(rows, torch.tensor([0, 0, 0, 0, 1]))
+    rows = torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.8, 0.6], [-1.0, 0.0]])
+    head.know(rows, torch.tensor([0, 0, 1, 0, 0]))
     vectors = torch.tensor([[3.0, 1.0], [0.6, 0.8]])
     says_a, says_b = head.answer(vectors, [None] * 2)
     chances = torch.softmax(vectors, dim=-1)
     cosines = functional.normalize(vectors, dim=-1) @ functional.normalize(rows, dim=-1).T
     assert (says_a.label, says_b.label) == ("a", "b")
-    assert says_a.familiarity == pytest.approx(float(2 * cosines[0, :3].mean() + chances[0, 0]) / 3, abs=1e-6)
-    assert says_b.familiarity == pytest.approx(float(2 * cosines[1, 4] + chances[1, 1]) / 3, abs=1e-6), "one row is all"
-    head.know(rows[:4], torch.zeros(4, dtype=torch.int64))
+    assert says_a.familiarity == pytest.approx(float(2 * cosines[0, [0, 1, 3]].mean() + chances[0, 0]) / 3, abs=1e-3)
+    assert says_b.familiarity == pytest.approx(float(2 * cosines[1, 2] + chances[1, 1]) / 3, abs=1e-3), "one row is all"
+    head.know(rows[:2], torch.zeros(2, dtype=torch.int64))
     assert head.answer(vectors[1:], [None])[0].familiarity == pytest.approx(float(chances[1, 1]) / 3, abs=1e-6), (
         "no row"
     )

@@ -89,7 +89,8 @@ class ClassifyHead(Head):
 
     def know(self, vectors: torch.Tensor, owners: torch.Tensor) -> None:
         """Take note of training rows [n, dimension] and their labels' places [n], by which inputs are familiar."""
-        self.known, self.owners = functional.normalize(vectors, dim=-1), owners
+        self.owners, order = owners.sort(stable=True)
+        self.known = functional.normalize(vectors, dim=-1)[order].half()
 
     def familiarity(self, vectors: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
         """How much such vectors are like what was learned, -1 to 1, [rows].
@@ -102,14 +103,18 @@ class ClassifyHead(Head):
             vectors: [rows, dimension].
             logits: what the head says of them, [rows, labels].
         """
-        cosines = functional.normalize(vectors, dim=-1) @ self.known.T
+        directions = functional.normalize(vectors, dim=-1)
         if not self.neighbours:
-            return cosines.amax(dim=-1)
+            return (directions @ self.known.T).amax(dim=-1)
         sureness, said = torch.softmax(logits, dim=-1).max(dim=-1)
-        others = self.owners != said[:, None]
-        nearest = cosines.masked_fill(others, -math.inf).topk(min(self.neighbours, len(self.known)), dim=-1).values
-        found = nearest.isfinite()
-        near = nearest.where(found, 0.0).sum(dim=-1) / found.sum(dim=-1).clamp_min(1)
+        near = torch.zeros_like(sureness)
+        for label in said.unique():
+            first, last = (int(torch.searchsorted(self.owners, label, right=right)) for right in (False, True))
+            rows = self.known[first:last]
+            if len(rows):
+                here = said == label
+                cosines = directions[here] @ rows.to(directions.dtype).T
+                near[here] = cosines.topk(min(self.neighbours, len(rows)), dim=-1).values.mean(dim=-1)
         return _NEARNESS * near + (1 - _NEARNESS) * sureness
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
