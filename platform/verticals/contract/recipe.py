@@ -70,6 +70,8 @@ class Recipe:
         focal_gamma: how much less.
         contrastive: weight of supervised contrast in the loss of a ``classify`` head: the rows of one label in a batch
             together, those of others apart.
+        anchor: weight in the loss of a ``classify`` head of how far a row's vector moves from where it was before
+            training (one less the cosine): what tells other matters apart stays in it, and strangers are told better.
         class_weights: ``none``, ``balanced`` (rare labels count as much as frequent ones) or ``sqrt`` (half-way).
         sampling: ``all`` rows once an epoch; ``balanced``: as many rows of each label; ``pairs``: several rows of each
             of a batch's labels.
@@ -140,6 +142,7 @@ class Recipe:
     loss: str = "cross_entropy"
     focal_gamma: float = 2.0
     contrastive: float = 0.0
+    anchor: float = 0.0
     class_weights: str = "none"
     sampling: str = "all"
     towers: str = "two"
@@ -248,6 +251,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("label_smoothing", 0, 0.95),
     ("focal_gamma", 0, 10),
     ("contrastive", 0, 100),
+    ("anchor", 0, 100),
     ("negatives", 0, 10_000),
     ("adversarial_size", 1e-4, 10),
     ("adversarial_steps", 1, 20),

@@ -23,7 +23,7 @@ from .preparing import fitting, some_of, text_count
 from .workshop import Workshop
 
 # Training rows that a head remembers to know what is familiar: so many in all, but no fewer of a label.
-_FAMILIAR, _FAMILIAR_PER_LABEL = 4_000, 30
+_FAMILIAR, _FAMILIAR_PER_LABEL = 8_000, 30
 
 
 @dataclass(slots=True)
@@ -133,7 +133,7 @@ def _calibrate(task: Task, fitted: Fitted) -> Answers | None:
 
 
 def _some_of_each(targets: torch.Tensor, seed: int) -> np.ndarray:
-    """Places of up to 4,000 random rows, as many of each label, or of 1000 where the targets are no labels."""
+    """Places of up to 8,000 random rows, as many of each label, or of 1000 where the targets are no labels."""
     generator = np.random.default_rng(seed)
     order = generator.permutation(len(targets))
     if targets.is_floating_point() or targets.ndim > 1:

@@ -56,6 +56,11 @@ class Work:
         self.whole = objective.compared or recipe.contrastive > 0  # whether a step's rows cannot be computed in parts
         if recipe.contrastive and not isinstance(objective, Classify):
             raise BadInput("recipe: contrastive is for heads that classify texts.", "Set contrastive=0.")
+        self._anchors: torch.Tensor | None = None  # where the rows' vectors were before, of length 1, fp16
+        if recipe.anchor:
+            if not isinstance(objective, Classify) or objective.reads == "itself":
+                raise BadInput("recipe: anchor is for heads that classify texts.", "Set anchor=0.")
+            self._anchors = functional.normalize(body.encode(self.data)[:, 0], dim=-1).half()
 
     def __len__(self) -> int:
         return len(self.data)
@@ -97,9 +102,13 @@ class Work:
         with self._computing():
             targets = self.data.targets_of(which, features)
             losses = self.objective.losses(self.head, features, targets, self.recipe)
-        if self.recipe.contrastive:
+        if self.recipe.contrastive or self._anchors is not None:
             directions = functional.normalize(features[:, 0].float(), dim=-1)
+        if self.recipe.contrastive:
             losses = losses + self.recipe.contrastive * supervised_contrast(directions, targets)
+        if self._anchors is not None:
+            before = self._anchors[torch.from_numpy(which)].to(directions)
+            losses = losses + self.recipe.anchor * (1 - (directions * before).sum(dim=-1))
         if self.recipe.fairness and self.data.groups is not None:
             groups = self.data.groups[torch.from_numpy(which)].to(losses.device)
             return losses.mean() + self.recipe.fairness * gap_penalty(losses, groups)

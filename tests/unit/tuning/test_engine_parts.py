@@ -283,7 +283,7 @@ def test_the_penalty_draws_groups_together(parts, tmp_path):
         {"sampling": "balanced", "class_weights": "sqrt", "loss": "focal"},
         {"lora_scaling": "rs", "lora_plus": 2.0, "learning_rate": 2e-3},
         {"layer_decay": 0.8, "method": "full"}, {"train_words": True, "method": "full"},
-        {"contrastive": 0.5}, {"averaging": 0.9}, {"encoder_dropout": 0.1},
+        {"contrastive": 0.5}, {"anchor": 0.1}, {"averaging": 0.9}, {"encoder_dropout": 0.1},
     ],
     ids=str,
 )  # fmt: skip
@@ -311,13 +311,26 @@ def test_contrast_brings_the_rows_of_a_label_together(parts, tmp_path):
     assert near[2.0] > near[0.0] + 0.1
 
 
-def test_contrast_is_for_single_labels(encoder):
+def test_an_anchor_holds_the_vectors_where_they_were(parts, tmp_path):
+    near = {}
+    for weight in (0.0, 3.0):
+        recipe = dataclasses.replace(PLAIN, epochs=4, anchor=weight)
+        body, head, objective, data, held = parts(recipe)
+        before = body.encode(data)[:, 0]
+        train(body, head, objective, data, held, recipe, tmp_path / f"{weight}.pt")
+        near[weight] = float(torch.cosine_similarity(before, body.encode(data)[:, 0], dim=-1).mean())
+    assert near[0.0] < 0.9
+    assert near[3.0] > 0.5 + near[0.0] / 2
+
+
+@pytest.mark.parametrize("option", ["contrastive", "anchor"])
+def test_contrast_and_anchor_are_for_single_labels(encoder, option):
     objective = Score(("text",), "number")
     rows = [{"text": f"row {at}", "number": float(at)} for at in range(8)]
     objective.learn(rows, ())
-    recipe = dataclasses.replace(PLAIN, contrastive=0.5)
+    recipe = dataclasses.replace(PLAIN, **{option: 0.5})
     data = objective.prepare(rows, "train", encoder, 24)
-    with pytest.raises(BadInput, match="contrastive is for heads that classify"):
+    with pytest.raises(BadInput, match=f"{option} is for heads that classify"):
         Work(lora_body(encoder, recipe), objective.head(encoder.dimension, recipe), objective, data, data, recipe)
 
 

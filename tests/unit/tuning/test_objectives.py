@@ -7,10 +7,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import save_file
 from torch.nn import functional
 
 from verticals.contract import BadInput, NotFound, Recipe
-from verticals.encoder.heads import ClassifyHead, RankHead, ScoreHead
+from verticals.encoder.heads import ClassifyHead, RankHead, ScoreHead, build_head
 from verticals.tuning.objectives import Classify, Rank, Score, objective_of
 from verticals.tuning.objectives.classify import macro_f1
 from verticals.tuning.prepared import by_content, hold_out
@@ -93,17 +94,54 @@ def test_the_stated_share_of_held_out_rows_is_answered(coverage, rows):
     targets = torch.arange(rows) % 3
     features = (centres[targets] + 0.4 * torch.randn(rows, 16, generator=generator))[:, None]
     head = ClassifyHead(16, ("a", "b", "c"))
+    with torch.no_grad():
+        head.linear.weight.copy_(centres)
     objective = Classify(("text",), "label")
     objective.adopt(head)
     learned = (centres.repeat(9, 1) + 0.4 * torch.randn(27, 16, generator=generator))[:, None]
-    objective.familiarise(head, (learned, torch.arange(27) % 3), features, coverage)
+    with torch.no_grad():
+        objective.familiarise(head, (learned, torch.arange(27) % 3), features, coverage)
     answers = head.answer(features[:, 0], [None] * rows)
     answered = sum(not answer.abstained for answer in answers) / rows
     assert coverage <= answered <= coverage + 1 / rows + 1e-9
     (stranger,) = head.answer(-centres.sum(dim=0)[None], [None])
     assert stranger.abstained
-    assert stranger.familiarity < 0
+    assert stranger.familiarity < min(answer.familiarity for answer in answers)
     assert stranger.confidence > 0, "it still says what it would have said"
+
+
+def test_familiarity_rests_on_the_nearest_rows_of_the_label_said_and_on_how_sure_the_head_is():
+    head = Saying(2, ("a", "b"))
+    rows = torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.8, 0.6], [-1.0, 0.0]])
+    head.know(rows, torch.tensor([0, 0, 1, 0, 0]))
+    vectors = torch.tensor([[3.0, 1.0], [0.6, 0.8]])
+    says_a, says_b = head.answer(vectors, [None] * 2)
+    chances = torch.softmax(vectors, dim=-1)
+    cosines = functional.normalize(vectors, dim=-1) @ functional.normalize(rows, dim=-1).T
+    assert (says_a.label, says_b.label) == ("a", "b")
+    assert says_a.familiarity == pytest.approx(float(2 * cosines[0, [0, 1, 3]].mean() + chances[0, 0]) / 3, abs=1e-3)
+    assert says_b.familiarity == pytest.approx(float(2 * cosines[1, 2] + chances[1, 1]) / 3, abs=1e-3), "one row is all"
+    head.know(rows[:2], torch.zeros(2, dtype=torch.int64))
+    assert head.answer(vectors[1:], [None])[0].familiarity == pytest.approx(float(chances[1, 1]) / 3, abs=1e-6), (
+        "no row"
+    )
+
+
+def test_a_head_of_before_answers_as_it_did(tmp_path):
+    head = ClassifyHead(4, ("a", "b"), threshold=0.5)
+    old = {name: tensor for name, tensor in head.state_dict().items() if name not in ("known", "owners")}
+    config = {name: value for name, value in head.config().items() if name != "neighbours"}
+    known = functional.normalize(torch.randn(7, 4, generator=torch.Generator().manual_seed(0)), dim=-1) * 0.9
+    features = torch.randn(5, 4, generator=torch.Generator().manual_seed(1))
+    nearest = (functional.normalize(features, dim=-1) @ known.T).amax(dim=-1)
+    for name in ("known", "means"):
+        save_file({**old, name: known}, tmp_path / "head.safetensors")
+        loaded = build_head("classify", 4, config)
+        loaded.load(tmp_path)
+        answers = loaded.answer(features, [None] * 5)
+        assert [one.familiarity for one in answers] == pytest.approx(nearest.tolist(), abs=1e-6)
+        assert [one.abstained for one in answers] == (nearest < 0.5).tolist()
+        assert loaded.config()["neighbours"] == 0
 
 
 def test_classify_answers_with_calibrated_ranked_probabilities():

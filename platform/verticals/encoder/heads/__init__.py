@@ -34,7 +34,7 @@ def build_head(objective: str, dimension: int, config: Mapping[str, Any]) -> Hea
         NotFound: no such objective.
     """
     if objective == "classify" and "template" in config:
-        return VerbaliserHead(dimension, **config)
+        return VerbaliserHead.build(dimension, config)
     return head_of(objective).build(dimension, config)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -15,19 +15,26 @@ from verticals.encoder.tokens import Text
 
 from .base import Head, texts_of
 
+NEIGHBOURS = 3  # 2 to 5 told strangers of BANKING77 equally well, 1 and 10 worse
+_NEARNESS = (
+    2 / 3
+)  # what the rows count against the head's own word; from 0.6 to 0.8 the AUROC is the same within half a point
+
 
 class ClassifyHead(Head):
     """A linear layer on the normalised features.
 
-    Probabilities are calibrated by one temperature (Guo et al., 2017, arXiv:1706.04599). An input abstains when its
-    features lie farther from every training row than those of all but a few familiar inputs: a score of distance,
-    which an over-confident softmax cannot give. A row counts the less, the less sure the head is of it (as in Park et
-    al., 2023, arXiv:2309.14888).
+    Probabilities are calibrated by one temperature (Guo et al., 2017, arXiv:1706.04599). An input abstains when it is
+    less familiar than all but a few inputs of the kind that was learned. Two witnesses are heard: the nearest training
+    rows of the label that is said (as in Sun et al., 2022, arXiv:2204.06507), and how sure the head is. An
+    over-confident softmax is not believed without the rows, nor are rows that lie near where labels meet.
 
     Args:
         labels: in order.
         temperature: divides the logits.
-        threshold: least familiarity (cosine to the nearest training row) that is answered.
+        threshold: least familiarity that is answered.
+        neighbours: training rows of the label that is said, the nearest ones, that familiarity rests on; 0: it is the
+            cosine to the nearest row of any label, as versions have it that were made before.
     """
 
     def __init__(
@@ -38,21 +45,29 @@ class ClassifyHead(Head):
         threshold: float = -1.0,
         fields: Sequence[str] = ("text",),
         dropout: float = 0.0,
+        neighbours: int = NEIGHBOURS,
     ) -> None:
         super().__init__(dimension, fields, dropout)
         self.labels = tuple(labels)
-        self.temperature, self.threshold = temperature, threshold
+        self.temperature, self.threshold, self.neighbours = temperature, threshold, neighbours
         self.linear = nn.Linear(dimension, len(self.labels))
         nn.init.zeros_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)
         self.register_buffer("known", torch.zeros(1, dimension))
+        self.register_buffer("owners", torch.zeros(1, dtype=torch.int64))
         self.known: torch.Tensor
+        self.owners: torch.Tensor
+
+    @classmethod
+    def build(cls, dimension: int, config: Mapping[str, Any]) -> ClassifyHead:
+        """See `Head.build`."""
+        return cls(dimension, **{"neighbours": 0, **config})
 
     def config(self) -> dict[str, Any]:
         """See `Head.config`."""
         return {
             "labels": list(self.labels), "temperature": self.temperature, "threshold": self.threshold,
-            "fields": list(self.fields),
+            "fields": list(self.fields), "neighbours": self.neighbours,
         }  # fmt: skip
 
     def texts(self, value: Any) -> list[Text]:
@@ -72,29 +87,52 @@ class ClassifyHead(Head):
         """Features of unit variance: what the linear layer reads."""
         return functional.normalize(features, dim=-1) * math.sqrt(self.dimension)
 
-    def know(self, vectors: torch.Tensor) -> None:
-        """Take note of training rows [n, dimension], by which inputs are familiar or not."""
-        sureness = torch.logsumexp(self(vectors), dim=-1).clamp_min(0)
-        highest = sureness.amax()
-        weights = sureness / highest if highest > 0 else torch.ones_like(sureness)
-        self.known = functional.normalize(vectors, dim=-1) * weights[:, None]
+    def know(self, vectors: torch.Tensor, owners: torch.Tensor) -> None:
+        """Take note of training rows [n, dimension] and their labels' places [n], by which inputs are familiar."""
+        self.owners, order = owners.sort(stable=True)
+        self.known = functional.normalize(vectors, dim=-1)[order].half()
 
-    def familiarity(self, vectors: torch.Tensor) -> torch.Tensor:
-        """Cosine of such vectors to the nearest training row, less where the head is not sure of that, [rows]."""
-        return (functional.normalize(vectors, dim=-1) @ self.known.T).amax(dim=-1)
+    def familiarity(self, vectors: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+        """How much such vectors are like what was learned, -1 to 1, [rows].
+
+        The mean cosine to the nearest training rows of the label that is said counts two thirds, the probability of
+        that label one third. The probability is the one before calibration, which tells strangers better: calibrated,
+        it is near 1 for most inputs.
+
+        Args:
+            vectors: [rows, dimension].
+            logits: what the head says of them, [rows, labels].
+        """
+        directions = functional.normalize(vectors, dim=-1)
+        if not self.neighbours:
+            return (directions @ self.known.T).amax(dim=-1)
+        sureness, said = torch.softmax(logits, dim=-1).max(dim=-1)
+        near = torch.zeros_like(sureness)
+        for label in said.unique():
+            first, last = (int(torch.searchsorted(self.owners, label, right=right)) for right in (False, True))
+            rows = self.known[first:last]
+            if len(rows):
+                here = said == label
+                cosines = directions[here] @ rows.to(directions.dtype).T
+                near[here] = cosines.topk(min(self.neighbours, len(rows)), dim=-1).values.mean(dim=-1)
+        return _NEARNESS * near + (1 - _NEARNESS) * sureness
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
-        # Versions of before knew the mean of each label; any number of rows is a head's own.
+        # Versions of before knew the mean of each label, or rows without their labels.
         if f"{prefix}means" in state_dict:
             state_dict[f"{prefix}known"] = state_dict.pop(f"{prefix}means")
-        if f"{prefix}known" in state_dict:
-            self.known = torch.empty_like(state_dict[f"{prefix}known"], device=self.known.device)
+        if (known := state_dict.get(f"{prefix}known")) is not None:
+            owners = state_dict.setdefault(f"{prefix}owners", torch.zeros(len(known), dtype=torch.int64))
+            # Any number of rows is a head's own.
+            self.known = torch.empty_like(known, device=self.known.device)
+            self.owners = torch.empty_like(owners, device=self.owners.device)
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def answer(self, features: torch.Tensor, values: Sequence[Any]) -> list[Prediction]:
         """See `Head.answer`."""
         vectors = self.embed(features)
-        probabilities = torch.softmax(self(vectors) / self.temperature, dim=-1)
+        logits = self(vectors)
+        probabilities = torch.softmax(logits / self.temperature, dim=-1)
         ordered, places = probabilities.sort(dim=-1, descending=True)
         return [
             Prediction(
@@ -105,7 +143,7 @@ class ClassifyHead(Head):
                 familiarity=near,
             )
             for row, place, near in zip(
-                ordered.tolist(), places.tolist(), self.familiarity(vectors).tolist(), strict=True
+                ordered.tolist(), places.tolist(), self.familiarity(vectors, logits).tolist(), strict=True
             )
         ]
 

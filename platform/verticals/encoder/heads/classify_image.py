@@ -13,7 +13,7 @@ from verticals.contract import BadInput, Prediction
 from verticals.data.images import read_image, resized
 from verticals.encoder import vision
 
-from .classify import ClassifyHead
+from .classify import NEIGHBOURS, ClassifyHead
 
 _TOGETHER = 128  # images that go through the network at once
 
@@ -26,7 +26,7 @@ class ClassifyImageHead(ClassifyHead):
         labels: in order.
         network: as `vision.describe` has it.
         folder: of pretrained weights to begin with; a saved head brings its own.
-        temperature, threshold, fields, dropout: see `ClassifyHead`.
+        temperature, threshold, fields, dropout, neighbours: see `ClassifyHead`.
     """
 
     reads = "itself"
@@ -41,9 +41,10 @@ class ClassifyImageHead(ClassifyHead):
         fields: Sequence[str] = ("image",),
         dropout: float = 0.0,
         folder: str = "",
+        neighbours: int = NEIGHBOURS,
     ) -> None:
         made = vision.build(network, folder)
-        super().__init__(made.width, labels, temperature, threshold, fields, dropout)
+        super().__init__(made.width, labels, temperature, threshold, fields, dropout, neighbours)
         self.made_of, self.network = dict(network), made
 
     def config(self) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from torch.nn import functional
 from verticals.encoder.tokens import MASK, Prompt
 
 from .base import texts_of
-from .classify import ClassifyHead
+from .classify import NEIGHBOURS, ClassifyHead
 
 FIELD = "{text}"
 
@@ -42,8 +42,9 @@ class VerbaliserHead(ClassifyHead):
         threshold: float = -1.0,
         fields: Sequence[str] = ("text",),
         dropout: float = 0.0,
+        neighbours: int = NEIGHBOURS,
     ) -> None:
-        super().__init__(dimension, labels, temperature, threshold, fields, dropout)
+        super().__init__(dimension, labels, temperature, threshold, fields, dropout, neighbours)
         self.template, self.words, self.activation = template, tuple(words), activation
         self.dense = nn.Linear(dimension, dimension)
         self.norm = nn.LayerNorm(dimension, eps=1e-12)

@@ -43,7 +43,7 @@ class ZeroShot(Method):
         vectors = label_vectors(task.encoder, objective.labels, task.job.label_texts, templates)
         with torch.no_grad():
             head.linear.weight.copy_(vectors * _SHARPNESS / math.sqrt(head.dimension))
-            head.known = vectors
+            head.known, head.neighbours = vectors, 0  # the labels' own texts are all there is to be near to
         head.threshold = _THRESHOLD
         head.eval()
         if not len(task.held_out):

@@ -120,9 +120,11 @@ class Classify(Objective):
     ) -> None:
         """Take note of training rows, and of the familiarity that ``coverage`` of held-out rows reach."""
         features, targets = train
-        if (targets >= 0).any():
-            head.know(head.embed(features[targets >= 0, 0]))
-        familiarity = head.familiarity(head.embed(held_out[:, 0]))
+        known = targets >= 0
+        if known.any():
+            head.know(head.embed(features[known, 0]), targets[known])
+        vectors = head.embed(held_out[:, 0])
+        familiarity = head.familiarity(vectors, head(vectors))
         if len(familiarity):
             head.threshold = float(torch.quantile(familiarity, 1 - coverage, interpolation="lower"))
 
