@@ -214,7 +214,7 @@ def test_mixed_batches_and_single_requests_agree(tmp_path: Path, monkeypatch: py
             chosen, places = places[: (size := source.randint(1, 200))], places[size:]
             mixed |= dict(zip(chosen, host.engine.answer([requests[at] for at in chosen]), strict=True))
         doubts = sum(
-            host.engine.load(vertical, head, "v1").head.undecided(one, 0.02)
+            host.engine.load(vertical, head, "v1").head.undecided(one, 0.03)
             for (_, vertical, head), one in zip(some, alone, strict=True)
         )
     precision = Encoder.open(locate()).precision.name

@@ -91,7 +91,7 @@ def test_in_bf16_what_rounding_might_decide_is_decided_in_fp32(registry, encoder
 
 @pytest.mark.parametrize(
     ("likely", "familiarity", "in_doubt"),
-    [((0.51, 0.49), 0.9, False), ((0.504, 0.496), 0.9, True), ((0.9, 0.1), 0.505, True), ((1.0,), 0.9, False)],
+    [((0.51, 0.49), 0.9, False), ((0.504, 0.496), 0.9, True), ((0.9, 0.1), 0.501, True), ((1.0,), 0.9, False)],
 )
 def test_a_label_is_in_doubt_near_another_or_near_the_threshold(likely, familiarity, in_doubt):
     head = ClassifyHead(4, ["a", "b"][: len(likely)], threshold=0.5)
