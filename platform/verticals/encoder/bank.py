@@ -144,6 +144,12 @@ class Bank:
         return len(self._taken)
 
     @property
+    def _dear(self) -> bool:
+        """Whether products are dear to start: all but those of fp32 on a CPU."""
+        on_cpu = all(layer.weight.device.type == "cpu" for layer in self._layers.values())
+        return not on_cpu or self._stored not in (None, torch.float32)
+
+    @property
     def shapes(self) -> dict[str, tuple[int, int]]:
         """Name to ``(inputs, outputs)`` of every linear layer that can be adapted."""
         return {name: (layer.weight.shape[1], layer.weight.shape[0]) for name, layer in self._layers.items()}
@@ -201,9 +207,8 @@ class Bank:
             slots: per row.
             lengths: tokens that are computed, per row.
         """
-        weight = next(iter(self._layers.values())).weight
-        together = weight.device.type != "cpu" or self._stored not in (None, torch.float32)
-        self.routing.groups, self.routing.tokens = grouped(segments_of(slots, lengths), together), sum(lengths)
+        segments = segments_of(slots, lengths)
+        self.routing.groups, self.routing.tokens = grouped(segments, self._dear), sum(lengths)
         try:
             yield
         finally:
