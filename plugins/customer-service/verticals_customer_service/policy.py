@@ -117,7 +117,7 @@ class Policy:
             return answer
         said, cited = list[str](), list[Evidence]()
         if several and rule == "asked":  # the rest of the message is answered all the same
-            rest = (one for _, one in parts if one.action in ("answer", "search"))
+            rest = (one for _, one in parts if one.action in ("answer", "search") and one.intent != self.human)
             said, cited = composing.gathered([(one.text, one.citations) for one in rest])
         text = "\n\n".join([*said, self.templates.said(f"handover_{rule}")])
         known, understood = answer.slots, answer.intents
