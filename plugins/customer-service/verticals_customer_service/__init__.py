@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from verticals import Command, Dataset, Endpoints, EventKind, Index, Page, Recipe, TaskHead, hookimpl
+from verticals import Command, Dataset, Endpoints, EventKind, Index, Notice, Page, Recipe, TaskHead, hookimpl
 
 _OF_SESSIONS = ("suggestions", "confirm", "dismiss", "gaps", "undo")
 
@@ -206,6 +206,14 @@ def register_commands() -> Iterator[Command]:
         command="verticals_customer_service.calibrate:calibrate",
         help="Measure how often answers are right, so that a precision can be stated",
     )
+
+
+@hookimpl
+def notices(vertical: Any) -> list[Notice]:
+    """That a stated precision is not kept, where that is so."""
+    from . import precision
+
+    return precision.notices(vertical)
 
 
 @hookimpl

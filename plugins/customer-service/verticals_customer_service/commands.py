@@ -272,8 +272,9 @@ def improve(vertical: Vertical, heads: tuple[str, ...], again: bool, as_json: bo
       platform customer-service improve
       platform customer-service improve --head intent --again
     """
-    from .calibrating import calibrate, unkept
+    from .calibrating import calibrate
     from .improving import improve as improved
+    from .precision import unkept
 
     found = []
     for name in heads or HEADS:
@@ -285,10 +286,8 @@ def improve(vertical: Vertical, heads: tuple[str, ...], again: bool, as_json: bo
         click.echo(json.dumps([_plain(one) for one in found], indent=2, ensure_ascii=False, default=str))
         return
     if anew:
-        problem = unkept(anew, precision, anew.versions)
-        click.echo(
-            f"Calibrated anew: answer_precision = {precision} is {'not kept: ' + problem if problem else 'kept.'}"
-        )
+        notice = unkept(anew, precision, anew.versions)
+        click.echo(f"Calibrated anew: {notice or f'answer_precision = {precision} is kept.'}")
     for one in found:
         click.echo(one.told)
         if one.comparison is None:

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from pydantic import BaseModel, Field
 
-from verticals import Event, ServedVertical
+from verticals import Event, Notice, ServedVertical
 
 QUIET = timedelta(hours=24)
 DURABLE = timedelta(days=7)
@@ -69,6 +69,7 @@ class Report(BaseModel):
     by_day: list[Part] = Field(description="Days on which conversations began, oldest first")
     by_intent: list[Part] = Field(description="By the first intent that was understood, the most frequent first")
     definitions: dict[str, str] = DEFINITIONS
+    notices: list[Notice] = Field([], description="What whoever runs the assistant should know and do now")
 
 
 @dataclass
@@ -160,7 +161,8 @@ async def report(vertical: ServedVertical, since: date, until: date) -> Report:
             for one in known.courses.values()
             if one.asked and since <= one.began.date() <= until
         ]
-    return await asyncio.to_thread(_report, began, since, until)
+    found = await asyncio.to_thread(_report, began, since, until)
+    return found.model_copy(update={"notices": await vertical.notices()})
 
 
 def _report(courses: list[Course], since: date, until: date) -> Report:

@@ -34,6 +34,8 @@ async def results(vertical: ServedVertical) -> None:
     today = datetime.now(UTC).date()
     found = await report(vertical, today - timedelta(days=days - 1), today)
     blocks.heading("Results", "How well customers are served, counted from what happened.")
+    for one in found.notices:
+        blocks.notice(one.remedy, "warning", title=one.told)
     with html.nav(**{"aria-label": "Time"}).classes("cs-spans"):
         for span, name in _SPANS.items():
             link = html.a(name, href=f"/{vertical.name}/results?days={span}")

@@ -39,6 +39,9 @@ async def render(site: Site) -> None:
             notice(
                 plugin.cause, "warning", title=f"The plugin {plugin.name} does not fit this version of the platform."
             )
+    for one in overview.served:
+        for told in one.notices:
+            notice(told.remedy, "warning", title=f"{one.title}: {told.told}")
     _verticals(site, overview)
     _heads(overview)
     _versions(overview)

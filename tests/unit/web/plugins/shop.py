@@ -14,6 +14,7 @@ from verticals import (
     Endpoints,
     EventKind,
     NotFound,
+    Notice,
     Page,
     PlatformError,
     PluginError,
@@ -119,6 +120,15 @@ def register_datasets():
 @hookimpl
 def register_heads():
     yield TaskHead(name="parity", dataset="numbers", description="Even or odd", example="two")
+
+
+@hookimpl
+def notices(vertical):
+    live = vertical.head("parity").live
+    if live and live.version == "v2":
+        yield Notice("Parity was not measured.", "Run: platform evaluate shop/parity")
+    if live and live.version == "v3":
+        raise RuntimeError("the secret is 1234")
 
 
 @hookimpl
