@@ -7,7 +7,6 @@ import pytest
 
 from verticals.web.api import events
 
-
 BEGUN = 1  # the host's head went live: that is the first event
 
 
