@@ -173,12 +173,22 @@ def register_endpoints() -> Iterator[Endpoints]:
 @hookimpl
 def register_pages() -> Iterator[Page]:
     """The chat, the agents' desk, the figures, and the review of what past dialogues suggest."""
-    yield Page(title="Chat", render="verticals_customer_service.pages:chat", icon="forum")
-    yield Page("Inbox", "verticals_customer_service.inbox:inbox", "/inbox", icon="inbox")
-    yield Page("Knowledge", "verticals_customer_service.knowledge_page:knowledge", "/knowledge", icon="menu_book")
-    yield Page("Results", "verticals_customer_service.results_page:results", "/results", icon="insights")
-    yield Page(title="Learned", render="verticals_customer_service.review_page:review", path="/learned", icon="school")
-    yield Page("Trace", "verticals_customer_service.trace_page:trace", "/trace/{trace_id}", icon="troubleshoot")
+    yield Page(title="Chat", render="verticals_customer_service.pages:chat", icon="forum", tenants=True)
+    yield Page("Inbox", "verticals_customer_service.inbox:inbox", "/inbox", icon="inbox", tenants=True)
+    yield Page(
+        "Knowledge", "verticals_customer_service.knowledge_page:knowledge", "/knowledge", icon="menu_book", tenants=True
+    )
+    yield Page("Results", "verticals_customer_service.results_page:results", "/results", icon="insights", tenants=True)
+    yield Page(
+        title="Learned",
+        render="verticals_customer_service.review_page:review",
+        path="/learned",
+        icon="school",
+        tenants=True,
+    )
+    yield Page(
+        "Trace", "verticals_customer_service.trace_page:trace", "/trace/{trace_id}", icon="troubleshoot", tenants=True
+    )
 
 
 @hookimpl

@@ -102,6 +102,14 @@ def render_order(vertical):
     ui.label(f"Order {ui.context.client.request.path_params['order']} of {vertical.name}")
 
 
+async def render_mine(vertical):
+    """A page that keeps tenants apart."""
+    from nicegui import ui
+
+    for event in await vertical.events.read(kinds=["message"]):
+        ui.label(f"{vertical.tenant} wrote {event.payload['text']}")
+
+
 async def render_broken(vertical):
     """A page that fails."""
     raise RuntimeError("the secret is 1234")
@@ -145,6 +153,7 @@ def register_endpoints():
 def register_pages():
     yield Page(title="Chat", render=render_hello)
     yield Page(title="Order", render=render_order, path="/order/{order}")
+    yield Page(title="Mine", render=render_mine, path="/mine", tenants=True)
     yield Page(title="Broken", render=render_broken, path="/broken")
     yield Page(title="Refusing", render=render_refusing, path="/refusing")
 
