@@ -185,7 +185,7 @@ def _what_was_wrong(rate: Rate, words: PageWords) -> ui.element:
             button = html.button(label, type="button", **{"aria-pressed": "false"})
             reasons[reason] = button.on("click", lambda _, reason=reason: choose(reason))
         with html.div().classes("cs-comment"):
-            line = html.input(
+            line = html.input_(
                 type="text", maxlength=LONGEST, placeholder=words.comment, **{"aria-label": words.comment}
             )
             line.on(
