@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .proposals import Proposal
 
 _SHOWN_PROBLEMS = 20
+_SHOWN_PROPOSALS = 10
 _SHOWN_CHANGED = 5
 _EXAMPLE = 64  # columns of an example in a table
 _KIND_NAMES = {
@@ -72,7 +73,9 @@ def learn(vertical: Vertical, logfile: Path | None, example: bool, encoding: str
         )
     if found:
         click.echo()
-        _table(found)
+        _table(found[:_SHOWN_PROPOSALS])
+        if len(found) > _SHOWN_PROPOSALS:
+            click.echo(f"… and {len(found) - _SHOWN_PROPOSALS:,} more: platform customer-service proposals")
         click.secho("\nNext:", bold=True)
         click.echo(f"  platform customer-service proposals {found[0].id}")
         click.echo(f"  platform customer-service accept {found[0].id}")
