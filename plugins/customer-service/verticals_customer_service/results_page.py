@@ -26,7 +26,7 @@ _NAMES = {
     "satisfaction": "Satisfaction",
 }
 
-_REASONS: dict[str, str] = {name: told for name, told in ENGLISH.reasons().items()}
+_REASONS: dict[str, str] = dict(ENGLISH.reasons().items())
 
 
 async def results(vertical: ServedVertical) -> None:
