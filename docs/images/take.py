@@ -76,7 +76,7 @@ def main() -> None:
             played = play(address)
         age(home, played)
         with served(home) as address, window(address, dark=given.dark) as page:
-            take(page, given.to, played)
+            take(page, given.to)
             subprocess.run([*PLATFORM, "--home", home, "key", "create"], check=True, capture_output=True)
             page.wait_for_timeout(1_500)  # a second, until the server knows
             page.set_viewport_size({"width": 1280, "height": 720})
@@ -139,10 +139,10 @@ def window(address: str, *, dark: bool) -> Iterator[Any]:
         browser.close()
 
 
-def take(page: Any, to: Path, played: Mapping[str, int]) -> None:
+def take(page: Any, to: Path) -> None:
     """Each page as it is shown in the documentation."""
 
-    def shot(name: str, width: int, height: int, *, whole: bool = False) -> None:
+    def shot(name: str, *, whole: bool = False) -> None:
         page.wait_for_timeout(700)
         page.screenshot(path=to / f"{name}.png", full_page=whole)
 
@@ -152,43 +152,42 @@ def take(page: Any, to: Path, played: Mapping[str, int]) -> None:
         page.locator(there).first.wait_for(timeout=30_000)
 
     look("/customer-service", ".cs-box textarea", 1180, 900)
-    for text in ("how do I change my delivery address? And do you put presents in wrapping paper?",):
-        page.get_by_label("Your message").fill(text)
-        page.keyboard.press("Enter")
-        page.locator(".cs-under").last.wait_for(timeout=30_000)
+    page.get_by_label("Your message").fill("how do I reset my password? And another thing: do you deliver to Germany?")
+    page.keyboard.press("Enter")
+    page.locator(".cs-under").last.wait_for(timeout=30_000)
     page.get_by_role("button", name="This did not help").last.click()
-    shot("chat", 1180, 900)
+    shot("chat")
     page.wait_for_url("**session=*")
     trace = page.locator(".cs-why").last.get_attribute("href")
 
     look("/customer-service/inbox?agent=Dana", ".cs-entry", 1280, 860)
-    page.locator(".cs-entry", has_text="grinder").first.click()
+    page.locator(".cs-entry", has_text="the second one").first.click()
     page.get_by_role("button", name="Take over").click()
     page.get_by_label("Your reply").fill("Hello, this is Dana. I am sorry; a new grinder leaves today.")
     page.get_by_label("Your reply").press("Enter")
     page.locator(".cs-log", has_text="leaves today").wait_for(timeout=20_000)
-    shot("inbox", 1280, 860)
+    shot("inbox")
     look("/customer-service/knowledge", ".cs-proposal")
-    shot("knowledge", 1280, 900)
+    shot("knowledge")
     look("/customer-service/knowledge?tab=suggestions", ".cs-signals")
-    shot("suggestions", 1280, 900)
-    look("/customer-service/learned", ".cs-proposals", height=960)
-    shot("learned", 1280, 960)
+    shot("suggestions")
+    look("/customer-service/learned", ".cs-proposals")
+    shot("learned")
     look("/customer-service/results", ".cs-bar", height=1100)
-    shot("results", 1280, 1100)
+    shot("results")
     look(str(trace), ".cs-replay p")
-    shot("trace", 1280, 900, whole=True)
+    shot("trace", whole=True)
 
     look(f"{BASE}/demo", "verticals-chat", 1280, 860)
     page.get_by_role("button", name="Open the chat").click()
     page.get_by_text("Hello, and welcome").wait_for()
     box = page.get_by_label("Write a message")
-    box.fill("my parcel is late and I'd like to know how long I have to return a mug")
+    box.fill("what does delivery cost, and how do I send a mug back?")
     box.press("Enter")
     page.locator(".source").first.wait_for(timeout=30_000)
     page.get_by_role("button", name="This did not help").last.click()
     page.get_by_role("group", name="What was wrong?").wait_for()
-    shot("widget", 1280, 860)
+    shot("widget")
 
 
 if __name__ == "__main__":

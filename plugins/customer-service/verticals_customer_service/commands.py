@@ -59,6 +59,12 @@ def learn(vertical: Vertical, logfile: Path | None, example: bool, encoding: str
     size = logfile.stat().st_size if logfile.is_file() else 0
     with _bar(size, "Reading", as_json) as told:
         summary = import_log(vertical, logfile, encoding, lambda at: told(at, size))
+    if summary.left_out == summary.read:
+        _tell_problems(summary)
+        raise BadInput(
+            f"{logfile}: no dialogue could be read, {_count(summary.read, 'row')} left out.",
+            "Correct what is told above; the form is in docs/how-to/learn-from-dialogues.md.",
+        )
     with _bar(1, "Encoding", as_json) as told:
         mined = learning.mine(vertical, told)
     found = learning.load(vertical).listed("open")
@@ -183,23 +189,33 @@ def originals(vertical: Vertical, dialogue: str, forget: bool) -> None:
 
     settings = vertical.settings
     if settings.keep_originals is None:
-        raise BadInput("Nothing is kept of what was redacted.", "The setting keep_originals would name a file for it.")
+        raise BadInput(
+            "Nothing is kept of what was redacted.",
+            "Name a file for it before you read a log: keep_originals in [plugins.customer-service] of platform.toml.",
+        )
     with Originals(settings.keep_originals, settings.keep_originals_days) as kept:
         if forget:
             click.echo(f"{_count(kept.forget(dialogue), 'word')} of {dialogue} deleted.")
             return
         events = vertical.events.read(kinds=["dialogue"], where={"dialogue": dialogue})
         if not events:
-            raise BadInput(f"No dialogue {dialogue[:60]!r} was imported.", "Ids stand in the events of kind dialogue.")
+            raise BadInput(
+                f"No dialogue {dialogue[:60]!r} was imported.",
+                "Ids are shown by: platform events tail customer-service --kind dialogue",
+            )
         for number, turn in enumerate(Dialogue.model_validate(events[-1].payload).turns):
             click.echo(f"{turn.role:8}  {kept.restore(dialogue, number, turn.text)}")
 
 
-def _tell_import(summary: ImportSummary, logfile: Path) -> None:
+def _tell_problems(summary: ImportSummary) -> None:
     for problem in summary.problems[:_SHOWN_PROBLEMS]:
         click.echo(f"  {problem}", err=True)
     if summary.problem_count > _SHOWN_PROBLEMS:
         click.echo(f"  … and {summary.problem_count - _SHOWN_PROBLEMS:,} more", err=True)
+
+
+def _tell_import(summary: ImportSummary, logfile: Path) -> None:
+    _tell_problems(summary)
     parts = [f"{summary.added:,} new", f"{summary.known:,} known"]
     parts += [f"{summary.left_out:,} left out"] if summary.left_out else []
     click.echo(f"{_count(summary.read, 'dialogue')} of {logfile.name}: {', '.join(parts)}.")

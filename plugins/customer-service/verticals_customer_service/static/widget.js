@@ -605,10 +605,11 @@
     .thumbs svg { width: 1rem; height: 1rem; }
     .thumbs .down svg { transform: rotate(180deg); }
     .thumbs [aria-pressed="true"] { color: var(--accent); background: var(--soft); }
-    .wrong { display: flex; flex-direction: column; align-items: flex-start; gap: .4rem; width: 100%; }
+    .wrong { display: flex; flex-direction: column; align-items: flex-start; gap: .4rem; width: 100%; scroll-margin-block: 1rem; }
     .wrong [aria-pressed="true"] { background: var(--soft); border-color: var(--accent); }
     .comment { display: flex; gap: .4rem; width: 100%; max-width: 20rem; }
     .comment input { flex: 1; min-width: 0; padding: .3rem .75rem; border: 1px solid var(--line); border-radius: 2rem; background: var(--paper); color: inherit; font: inherit; font-size: .86rem; }
+    .comment input::placeholder, textarea::placeholder { color: var(--muted); opacity: 1; }
     .chips { display: flex; flex-wrap: wrap; gap: .4rem; }
     .chips button { padding: .36rem .8rem; border: 1px solid var(--line); border-radius: 2rem; font-size: .86rem; text-align: start; }
     .chips button::first-letter { text-transform: uppercase; }
