@@ -26,6 +26,7 @@ FACES = {
 }  # fmt: skip
 _EMAIL = re.compile(r"([\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+)")
 _EMIT_COMMENT = "(event) => emit(event.target.closest('.cs-comment').querySelector('input').value)"
+_INTO_VIEW = "requestAnimationFrame(() => getHtmlElement({0})?.scrollIntoView({{block: 'nearest'}}))"
 _THUMBS: tuple[Literal["up", "down"], ...] = ("up", "down")
 
 
@@ -149,6 +150,8 @@ def _thumbs(rate: Rate, thumb: str | None, words: PageWords) -> None:
         for name, button in buttons.items():
             button.props(f"aria-pressed={'true' if name == which else 'false'}")
         asked.set_visibility(which == "down")
+        if which == "down":
+            ui.run_javascript(_INTO_VIEW.format(asked.id))
 
     with html.div(role="group", **{"aria-label": words.helpful}).classes("cs-thumbs"):
         for name, label in zip(_THUMBS, (words.helped, words.helpless), strict=True):
