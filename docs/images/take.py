@@ -143,6 +143,7 @@ def take(page: Any, to: Path) -> None:
     """Each page as it is shown in the documentation."""
 
     def shot(name: str, *, whole: bool = False) -> None:
+        page.mouse.move(5, 300)
         page.wait_for_timeout(700)
         page.screenshot(path=to / f"{name}.png", full_page=whole)
 
