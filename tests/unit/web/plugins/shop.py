@@ -153,9 +153,9 @@ def register_endpoints():
 def register_pages():
     yield Page(title="Chat", render=render_hello)
     yield Page(title="Order", render=render_order, path="/order/{order}")
-    yield Page(title="Mine", render=render_mine, path="/mine", tenants=True)
     yield Page(title="Broken", render=render_broken, path="/broken")
     yield Page(title="Refusing", render=render_refusing, path="/refusing")
+    yield Page(title="Mine", render=render_mine, path="/mine", tenants=True)
 
 
 @hookimpl
