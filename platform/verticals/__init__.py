@@ -25,6 +25,7 @@ from .contract import (
     Hit,
     Index,
     NotFound,
+    Notice,
     Page,
     PlatformError,
     PluginError,
@@ -59,7 +60,7 @@ _LAZY = {
 
 __all__ = [
     "BadInput", "BadRows", "Batch", "Command", "Conflict", "CurrentVertical", "Dataset", "Document", "Endpoints",
-    "Event", "EventKind", "Evidence", "FitJob", "FitReport", "Hit", "Host", "Index", "NotFound", "Page",
+    "Event", "EventKind", "Evidence", "FitJob", "FitReport", "Hit", "Host", "Index", "NotFound", "Notice", "Page",
     "PlatformError", "PluginError", "Prediction", "Predictions", "Preparation", "Progress", "Recipe", "ServedVertical",
     "SettingsError", "Span", "StartFrom", "StorageError", "TaskHead", "Unavailable", "Vertical", "hookimpl",
 ]  # fmt: skip

@@ -76,9 +76,13 @@ def test_a_thumb_down_asks_what_was_wrong(page, served) -> None:
     page.keyboard.press("Enter")
     page.get_by_role("button", name="This did not help").click(timeout=20_000)
     page.get_by_role("button", name="Not true or out of date").click()
-    page.get_by_text("a person will look at it").wait_for(timeout=10_000)
+    page.get_by_label("In your own words").fill("It was £3 yesterday")
+    page.get_by_label("In your own words").press("Enter")
+    page.get_by_text("A person will look at it").wait_for(timeout=10_000)
     found = page.request.get(f"{API}/suggestions?source=thumb-down").json()
-    assert found[0]["signals"][0]["told"] == "Not true or out of date"
+    assert found[0]["signals"][0]["told"] == "Not true or out of date: It was £3 yesterday"
+    page.goto("/customer-service/results")
+    page.get_by_role("row", name="Not true or out of date").wait_for(timeout=20_000)
 
 
 @pytest.mark.parametrize("width", [390, 1280])

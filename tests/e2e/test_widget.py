@@ -74,6 +74,36 @@ def test_a_number_in_an_answer_opens_its_source(page) -> None:
     page.locator("dialog mark").wait_for()
 
 
+def test_what_was_wrong_is_asked_in_the_pages_language_and_never_in_the_way(page, served) -> None:
+    page.route("**/demo", lambda route: route.fulfill(
+        body='<!doctype html><html lang="zh-CN"><body><script src="widget.js" defer></script></body></html>',
+        content_type="text/html"))  # fmt: skip
+    page.goto(DEMO)
+    page.get_by_role("button", name="打开聊天").click()
+    page.get_by_text("您好").wait_for()
+    box = page.get_by_label("输入消息")
+    box.fill("怎么退货？")
+    box.press("Enter")
+    page.get_by_role("button", name="没有帮助").focus(timeout=20_000)
+    page.keyboard.press("Enter")
+    asked = page.get_by_role("group", name="哪里有问题？")
+    asked.wait_for()
+    page.keyboard.press("Tab")
+    active = "document.querySelector('verticals-chat').shadowRoot.activeElement.textContent"
+    assert page.evaluate(active) == "没有理解我的问题", "the reasons come next by keyboard"
+    asked.get_by_role("button", name="说得不清楚").click()
+    asked.get_by_label("可以补充说明").fill("太长了")
+    page.keyboard.press("Enter")
+    asked.get_by_text("谢谢").wait_for()
+    found = page.request.get(f"{served.url}/v1/customer-service/suggestions?source=thumb-down").json()
+    assert "Not clear: 太长了" in [one["signals"][0]["told"] for one in found]
+    page.get_by_role("button", name="没有帮助").click()
+    asked.wait_for()
+    box.fill("你们送到国外吗？")
+    box.press("Enter")
+    page.get_by_role("button", name="没有帮助").nth(1).wait_for(timeout=20_000)
+
+
 def test_what_is_said_without_a_connection_arrives_once(page) -> None:
     page.goto(DEMO)
     page.get_by_role("button", name="Open the chat").click()

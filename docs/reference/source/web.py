@@ -59,6 +59,7 @@ def _answer(operation: dict[str, Any]) -> str:
 
 def events(host: Host, plugins: Sequence[str]) -> str:
     """The kinds of event of the first-party verticals."""
+    from verticals.store import PROMOTION
     from verticals.web.api.feedback import KIND, Feedback
 
     parts = []
@@ -73,7 +74,14 @@ def events(host: Host, plugins: Sequence[str]) -> str:
         "## Every vertical\n\n"
         + table(
             ["kind", "when", "payload"],
-            [(f"`{KIND}`", "`POST /v1/platform/feedback`: " + docstrings.summary(Feedback), _payload(Feedback))],
+            [
+                (f"`{KIND}`", "`POST /v1/platform/feedback`: " + docstrings.summary(Feedback), _payload(Feedback)),
+                (
+                    f"`{PROMOTION}`",
+                    "Another version of a head went live, by promotion or rollback; written in the same transaction.",
+                    "`head`, `version`, `previous`, `change`, `why`",
+                ),
+            ],
         )
     )
     introduction = (

@@ -75,6 +75,10 @@ def examine(session: Session) -> Iterator[Finding]:
         return
     for part, check in _OF_THE_HOST.items():
         yield from _guarded(part, lambda check=check: check(host))  # type: ignore[misc]
+    for name, plugin in host.plugins.items():
+        if plugin.state == "loaded":
+            for notice in host[name].notices():
+                yield Finding(name, "warning", notice.told, notice.remedy)
 
 
 def _guarded(part: str, check: Callable[[], Finding]) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from .session import Session, pass_session
 def key() -> None:
     """Make, list and revoke keys of the API, each of one tenant.
 
-    While there is no key the API is open. From the first one on, every request to /v1 needs one.
+    While there is no key the API and the pages are open. From the first one on, both need one.
     """
 
 

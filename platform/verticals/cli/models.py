@@ -8,7 +8,7 @@ import click
 
 from verticals.contract import BadInput
 
-from .output import facts, figure, heading, json_option, next_steps, note, print_json, table, when
+from .output import facts, figure, heading, json_option, next_steps, note, print_json, table, tell_notices, when
 from .session import Session, pass_session
 from .targets import Target, find, target_argument
 
@@ -176,13 +176,15 @@ def as_mapping(record: VersionRecord) -> dict[str, Any]:
 
 
 def _report(chosen: Target, record: VersionRecord, before: VersionRecord | None, as_json: bool) -> None:
+    notices = chosen.vertical.notices()
     if as_json:
-        print_json(as_mapping(record))
+        print_json({**as_mapping(record), "notices": notices})
         return
     former = f"; {before.version} is retired" if before and before.version != record.version else ""
     click.echo(f"{record.reference} is live{former}.")
     if former:
         next_steps(f"platform models rollback {chosen}    to go back")
+    tell_notices(notices)
 
 
 def _metrics(metrics: Any) -> str:

@@ -10,9 +10,12 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from verticals.contract import Notice
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -52,6 +55,12 @@ def plain(value: Any) -> Any:
 def note(text: str) -> None:
     """Say something beside the result: to standard error, so that a pipe stays clean."""
     click.echo(text, err=True)
+
+
+def tell_notices(notices: Iterable[Notice]) -> None:
+    """Say what a vertical has its operator know: to standard error, as `note` does."""
+    for notice in notices:
+        note(f"\n{click.style('Warning:', fg='yellow')} {notice}")
 
 
 def heading(text: str) -> None:

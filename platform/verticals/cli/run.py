@@ -66,7 +66,7 @@ def run(
             with_pages = [name for name in served if host[name].pages and not no_pages]
             _announce(url, with_pages, reference)
             if with_pages and host.store.keys.list():
-                note("The API needs a key, and the pages ask for none: let only your own people reach them.")
+                note("The API and the pages need a key: platform key create makes one, platform key list shows all.")
 
         if workers > 1:
             serve_by_workers(host, served, host.settings.host, host.settings.port, workers, ready=ready)

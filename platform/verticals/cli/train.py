@@ -10,7 +10,7 @@ import click
 from verticals.contract import BadInput, FitReport
 
 from .models import as_mapping
-from .output import duration, figure, json_option, next_steps, note, print_json, table
+from .output import duration, figure, json_option, next_steps, note, print_json, table, tell_notices
 from .pairs import pairs
 from .progress import ProgressDisplay
 from .session import Session, pass_session
@@ -101,17 +101,23 @@ def train(
         return
     lives = [head.live for head in heads]  # now: another training may have ended meanwhile
     trained = [_promoted(*each, promote) for each in zip(heads, reports, lives, strict=True)]
+    switched = {
+        head.vertical.name: head.vertical for head, one in zip(heads, trained, strict=True) if one.stage == "live"
+    }
+    notices = [notice for vertical in switched.values() for notice in vertical.notices()]
     if as_json:
         shown = [
             {**as_mapping(record), "seconds": report.seconds, "stopped": report.stopped, "notes": report.notes}
             for record, report in zip(trained, reports, strict=True)
         ]
         print_json(shown[0] if len(shown) == 1 else shown)
+        tell_notices(notices)
         return
     for place, (record, report, live) in enumerate(zip(trained, reports, lives, strict=True)):
         if place:
             click.echo()
         _show(record, report, live)
+    tell_notices(notices)
 
 
 def _promoted(head: Head, report: FitReport, live: VersionRecord | None, promote: bool) -> VersionRecord:

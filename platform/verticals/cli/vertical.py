@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from verticals.contract import Command, PluginError, resolve
+from verticals.contract import Command, PluginError, resolve, suggest
 
 from .session import Session
 
@@ -40,6 +40,16 @@ class VerticalGroup(click.Group):
             )
         ctx.obj = self._vertical
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; an unknown one is answered with the nearest."""
+        if args[0] not in self._nouns and not args[0].startswith("-"):
+            raise click.UsageError(
+                f"{self._vertical.name} has no command {args[0]!r}. {suggest(args[0], self._nouns)}", ctx
+            )
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table from the nouns' own help texts."""

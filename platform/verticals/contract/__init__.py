@@ -33,6 +33,7 @@ from .records import (
     FitJob,
     FitReport,
     Hit,
+    Notice,
     Prediction,
     Predictions,
     Preparation,
@@ -44,8 +45,8 @@ from .records import (
 __all__ = [
     "NAME", "PROJECT", "SPLITS", "BadFiles", "BadInput", "BadRows", "Batch", "Command", "Conflict", "Damaged",
     "Dataset", "Document", "Endpoints", "Event", "EventKind", "Evidence", "Extent", "FitJob", "FitReport", "Hit",
-    "Hooks", "Index", "NotFound", "Page", "PlatformError", "PluginError", "Prediction", "Predictions", "Preparation",
-    "Progress", "Recipe", "RowProblem", "SettingsError", "Span", "StartFrom", "StorageError", "TaskHead",
+    "Hooks", "Index", "NotFound", "Notice", "Page", "PlatformError", "PluginError", "Prediction", "Predictions",
+    "Preparation", "Progress", "Recipe", "RowProblem", "SettingsError", "Span", "StartFrom", "StorageError", "TaskHead",
     "TooLate", "TooMany", "Unavailable",
     "check_name", "hookimpl", "hookspec", "resolve", "suggest",
 ]  # fmt: skip

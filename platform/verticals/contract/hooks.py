@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from .nouns import Command, Dataset, Endpoints, EventKind, Index, Page, TaskHead
-from .records import Batch, FitJob, FitReport, Predictions
+from .records import Batch, FitJob, FitReport, Notice, Predictions
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -157,6 +157,23 @@ class Hooks:
                 await vertical.events.append("started", {})
                 yield
             return run()
+        ```
+        """
+
+    @hookspec
+    def notices(self, vertical: Any) -> Iterable[Notice]:  # type: ignore[empty-body]
+        """What whoever runs the vertical should know and do now, as things stand; nothing where all is well.
+
+        Asked for after each promotion and rollback on the command line, by `platform doctor`, by
+        `GET /v1/platform/verticals` and by the overview page: read what is stored, compute nothing long.
+
+        ```python
+        from verticals import Notice, hookimpl
+
+        @hookimpl
+        def notices(vertical):
+            if vertical.head("sarcasm").live is None:
+                yield Notice("No version of sarcasm is live.", "Run: platform train sarcasm/sarcasm --promote")
         ```
         """
 

@@ -155,12 +155,16 @@ class Page:
         path: ``/`` or ``/something``; ``/order/{order}`` is a page for each order, which other pages link to: it has no
             place in the navigation, and ``ui.context.client.request.path_params`` says which one is asked for.
         icon: a Material icon name.
+        tenants: whether it keeps tenants apart: all that belongs to a customer comes from, and goes to, the indexes and
+            events of the vertical that it is given. Otherwise who signs in with a key of another tenant than the
+            default one is refused.
     """
 
     title: str
     render: Any
     path: str = "/"
     icon: str = "article"
+    tenants: bool = False
 
     @property
     def in_navigation(self) -> bool:

@@ -137,6 +137,22 @@ class Event:
     tenant: str = "default"
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that whoever runs a vertical should know now.
+
+    Args:
+        told: what is so, in plain words.
+        remedy: what to do about it, with the command to run; empty where there is nothing to do.
+    """
+
+    told: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.told} {self.remedy}".rstrip()
+
+
 class Preparation(Protocol):
     """What a head's ``prepare`` function sees: the rows of the vertical's data sets at their current versions."""
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from verticals.contract import check_name
+from verticals.contract import Notice, check_name
 
 from .served_events import ServedEvents
 from .served_head import Direct, ServedHead
@@ -102,6 +102,10 @@ class ServedVertical:
             NotFound: it is not declared; the nearest is suggested.
         """
         return await in_thread(self._vertical.dataset(dataset).remove_rows, rows)
+
+    async def notices(self) -> list[Notice]:
+        """What whoever runs it should know and do now; see the hook ``notices``. It is not for other tenants."""
+        return [] if self.tenant != DEFAULT else await in_thread(self._vertical.notices)
 
     async def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Vectors of texts by the bare encoder, of length 1, float32 [n, dimension]."""

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from verticals.contract import Command, Dataset, Endpoints, EventKind, Index, NotFound, Page, TaskHead, resolve
+from verticals.contract import (
+    Command,
+    Dataset,
+    Endpoints,
+    EventKind,
+    Index,
+    NotFound,
+    Notice,
+    Page,
+    PlatformError,
+    TaskHead,
+    resolve,
+)
 
 from .datasets import DatasetHandle
 from .events import VerticalEvents
@@ -18,6 +31,8 @@ from .plugin_settings import plugin_settings
 if TYPE_CHECKING:
     from .host import Host
     from .served import ServedVertical
+
+_log = logging.getLogger(__name__)
 
 
 class Vertical:
@@ -117,6 +132,17 @@ class Vertical:
             if (name, tenant) not in self._indexes:
                 self._indexes[name, tenant] = IndexHandle(self, noun, tenant)
             return self._indexes[name, tenant]
+
+    def notices(self) -> list[Notice]:
+        """What whoever runs it should know and do now, as the plugin says; a fault of the plugin is a notice too."""
+        try:
+            return [notice for given in self.host.own_hook(self.name, "notices")(vertical=self) for notice in given]
+        except PlatformError as error:
+            return [Notice(error.message, error.remedy)]
+        except Exception as error:  # noqa: BLE001 - what was asked for besides must not fail with it
+            _log.error("The hook notices of %s failed: %s", self.name, error, exc_info=error)
+            told = f"The plugin {self.name} cannot say how it stands: its hook notices failed ({type(error).__name__})."
+            return [Notice(told, "The log has the cause; correct the plugin.")]
 
     def served(self) -> ServedVertical:
         """Its async face in a process that does not serve it, so that a command does what the API does."""

@@ -10,9 +10,9 @@ from .events import EventLog
 from .registry import Registry, VersionFolder
 from .runs import RunLog, RunRecord
 from .store import Store
-from .versions import Promotion, VersionRecord, VersionTable
+from .versions import PROMOTION, Promotion, VersionRecord, VersionTable
 
 __all__ = [
-    "CurveLog", "Curves", "Drafts", "EventLog", "Point", "Promotion", "Registry", "RunLog", "RunRecord", "Store",
-    "VersionFolder", "VersionRecord", "VersionTable",
+    "PROMOTION", "CurveLog", "Curves", "Drafts", "EventLog", "Point", "Promotion", "Registry", "RunLog", "RunRecord",
+    "Store", "VersionFolder", "VersionRecord", "VersionTable",
 ]  # fmt: skip

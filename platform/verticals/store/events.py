@@ -48,23 +48,7 @@ class EventLog:
             _check_key(key)
         payload = checked(payload, f"The payload of {kind!r}")
         with self._database.write() as connection:
-            stream, last = _lock_stream(connection, vertical, tenant)
-            if key is not None:
-                first = connection.execute(select(events).where(events.c.stream == stream, events.c.key == key)).first()
-                if first is not None:
-                    return _event(first, vertical, tenant)
-            offset, at = last + 1, datetime.now(UTC)
-            connection.execute(
-                insert(events).values(stream=stream, offset=offset, kind=kind, key=key, payload=payload, at=at)
-            )
-            fields = [
-                {"stream": stream, "fingerprint": fingerprint(field, value), "offset": offset}
-                for field, value in payload.items()
-            ]
-            if fields:
-                connection.execute(insert(event_fields), fields)
-            connection.execute(update(streams).where(streams.c.id == stream).values(last=offset))
-        return Event(offset, vertical, kind, payload, at, key, tenant)
+            return appended(connection, vertical, kind, payload, key=key, tenant=tenant)
 
     def read(
         self,
@@ -108,6 +92,33 @@ class EventLog:
         query = select(streams.c.last).where(streams.c.vertical == vertical, streams.c.tenant == tenant)
         with self._database.read() as connection:
             return connection.execute(query).scalar() or 0
+
+
+def appended(
+    connection: Connection,
+    vertical: str,
+    kind: str,
+    payload: dict[str, Any],
+    *,
+    key: str | None = None,
+    tenant: str = "default",
+) -> Event:
+    """An event that is written within a transaction, and is there if that commits; see `EventLog.append`."""
+    stream, last = _lock_stream(connection, vertical, tenant)
+    if key is not None:
+        first = connection.execute(select(events).where(events.c.stream == stream, events.c.key == key)).first()
+        if first is not None:
+            return _event(first, vertical, tenant)
+    offset, at = last + 1, datetime.now(UTC)
+    connection.execute(insert(events).values(stream=stream, offset=offset, kind=kind, key=key, payload=payload, at=at))
+    fields = [
+        {"stream": stream, "fingerprint": fingerprint(field, value), "offset": offset}
+        for field, value in payload.items()
+    ]
+    if fields:
+        connection.execute(insert(event_fields), fields)
+    connection.execute(update(streams).where(streams.c.id == stream).values(last=offset))
+    return Event(offset, vertical, kind, payload, at, key, tenant)
 
 
 def _lock_stream(connection: Connection, vertical: str, tenant: str) -> tuple[int, int]:

@@ -13,8 +13,13 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from verticals.contract import Conflict, NotFound
 
 from .database import Database
+from .events import appended
 from .portable import insert_if_absent
 from .schema import promotions, versions
+from .values import checked
+
+PROMOTION = "promotion"
+"""The kind of event that is written with each promotion and rollback, in the same transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,17 +230,20 @@ def _make_live(connection: Connection, row: Row[Any], kind: str, why: str) -> Ve
     live = connection.execute(
         of_head.where(versions.c.number == row.number).values(stage="live").returning(versions)
     ).one()
+    previous = None if former is None else former.number
     connection.execute(
         insert(promotions).values(
             vertical=row.vertical,
             head=row.head,
             number=row.number,
-            previous=None if former is None else former.number,
+            previous=previous,
             kind=kind,
             why=why,
             at=datetime.now(UTC),
         )
     )
+    told = {"head": row.head, "version": f"v{row.number}", "previous": previous and f"v{previous}"}
+    appended(connection, row.vertical, PROMOTION, checked({**told, "change": kind, "why": why}, "A promotion"))
     return _record(live)
 
 

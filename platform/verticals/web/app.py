@@ -18,10 +18,11 @@ from verticals.contract import PluginError, resolve
 
 from . import api, health, problems
 from .current import bound_to
-from .keys import Keys
+from .keys import Keys, KnownKeys
 from .later import Pages
 from .limits import BodyLimit
 from .metrics import Measured, Metrics
+from .sign_in import SignIn
 from .site import Site
 from .waiting import Waiting
 
@@ -30,7 +31,20 @@ if TYPE_CHECKING:
 
 STATIC = Path(__file__).parent / "static"
 RESERVED = frozenset(
-    {"v1", "platform", "docs", "runs", "indexes", "healthz", "readyz", "metrics", "openapi.json", "favicon.ico"}
+    [
+        "v1",
+        "platform",
+        "docs",
+        "runs",
+        "indexes",
+        "healthz",
+        "readyz",
+        "metrics",
+        "openapi.json",
+        "favicon.ico",
+        "sign-in",
+        "sign-out",
+    ]
 )
 _PROBLEM = {"content": {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
 
@@ -63,7 +77,10 @@ def create_app(host: Host, names: Sequence[str], *, pages: bool = True) -> FastA
     app.add_middleware(Waiting)
     app.add_middleware(BodyLimit)
     public: list[BaseRoute] = []
-    app.add_middleware(Keys, site=site, public=public)
+    known = KnownKeys(site)
+    app.add_middleware(Keys, known=known, public=public)
+    if pages:
+        app.add_middleware(SignIn, known=known)
     if host.settings.allowed_origins:
         app.add_middleware(
             CORSMiddleware, allow_origins=host.settings.allowed_origins, allow_methods=["GET", "POST"],

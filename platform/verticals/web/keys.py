@@ -32,20 +32,48 @@ _OF_TENANTS = re.compile(
 )
 
 
+class KnownKeys:
+    """The keys of a site, read again when they are a second old.
+
+    Args:
+        site: whose keys count.
+    """
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._tenants: dict[bytes, str | None] = {}
+        self._read_at = -_FRESH_SECONDS
+        self._reading = anyio.Lock()
+
+    async def needed(self) -> bool:
+        """Whether a key was ever made; one request reads for all that wait.
+
+        Raises:
+            StorageError: the database does not answer.
+        """
+        if time.monotonic() - self._read_at >= _FRESH_SECONDS:
+            async with self._reading:
+                if time.monotonic() - self._read_at >= _FRESH_SECONDS:
+                    self._tenants = await to_thread.run_sync(self._site.host.store.keys.tenants)
+                    self._read_at = time.monotonic()
+        return bool(self._tenants)
+
+    async def tenant(self, key: str) -> str | None:
+        """Whose key it is; `None` where it does not hold."""
+        return self._tenants.get(digest_of(key)) if key and await self.needed() else None
+
+
 class Keys:
     """Pure ASGI middleware: 401 without a key that holds, 403 for what a tenant may not do; else notes the tenant.
 
     Args:
         app: the application behind.
-        site: whose keys count.
+        known: the keys that count.
         public: routes that answer without a key too.
     """
 
-    def __init__(self, app: ASGIApp, site: Site, public: Sequence[BaseRoute] = ()) -> None:
-        self._app, self._site, self._public = app, site, public
-        self._tenants: dict[bytes, str | None] = {}
-        self._read_at = -_FRESH_SECONDS
-        self._reading = anyio.Lock()
+    def __init__(self, app: ASGIApp, known: KnownKeys, public: Sequence[BaseRoute] = ()) -> None:
+        self._app, self._known, self._public = app, known, public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -53,15 +81,15 @@ class Keys:
             await self._app(scope, receive, send)
             return
         try:
-            known = await self._known()
+            needed = await self._known.needed()
         except PlatformError as error:
             await platform_error(Request(scope), error)(scope, receive, send)
             return
-        if not known:
+        if not needed:
             await self._app(scope, receive, send)
             return
-        key = _key(scope["headers"])
-        tenant = known.get(digest_of(key)) if key else None
+        key = bearer(scope["headers"])
+        tenant = await self._known.tenant(key)
         if tenant is None and scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": _POLICY})
             return
@@ -82,17 +110,9 @@ class Keys:
         scope.setdefault("state", {})[TENANT] = tenant
         await self._app(scope, receive, send)
 
-    async def _known(self) -> dict[bytes, str | None]:
-        """All keys, read again when they are a second old; one request reads for all that wait."""
-        if time.monotonic() - self._read_at >= _FRESH_SECONDS:
-            async with self._reading:
-                if time.monotonic() - self._read_at >= _FRESH_SECONDS:
-                    self._tenants = await to_thread.run_sync(self._site.host.store.keys.tenants)
-                    self._read_at = time.monotonic()
-        return self._tenants
 
-
-def _key(headers: Iterable[tuple[bytes, bytes]]) -> str:
+def bearer(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The key that a request's headers carry; empty where they carry none."""
     for name, value in headers:
         if name == b"authorization":
             scheme, _, key = value.decode("latin-1").partition(" ")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from verticals.contract import NotFound, TaskHead, Unavailable
+from verticals.contract import NotFound, Page, TaskHead, Unavailable
 
 if TYPE_CHECKING:
     from verticals.host import Host, ServedVertical, Vertical
@@ -30,6 +30,7 @@ class Site:
         served: their running faces; empty before the application has started and after it has stopped.
         ready: requests may come.
         tenant: whose data is looked at through this object.
+        signed_in: whether who looks has signed in, so that pages can let them sign out.
     """
 
     host: Host
@@ -37,6 +38,7 @@ class Site:
     served: dict[str, ServedVertical] = field(default_factory=dict)
     ready: bool = False
     tenant: str = DEFAULT_TENANT
+    signed_in: bool = False
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -66,6 +68,14 @@ class Site:
         task: TaskHead = heads[head]
         return task
 
+    def pages(self, name: str) -> list[Page]:
+        """The pages of a served vertical in the navigation, as far as the tenant may look at them."""
+        return [page for page in self.vertical(name).pages if page.in_navigation and self.shows(page)]
+
+    def shows(self, page: Page) -> bool:
+        """Whether the tenant may look at a page of a vertical."""
+        return page.tenants or self.tenant == DEFAULT_TENANT
+
     def running(self, name: str) -> ServedVertical:
         """A served vertical's running face, with the tenant's data.
 
@@ -84,6 +94,12 @@ async def current_site(connection: HTTPConnection) -> Site:  # not async, it wou
     site: Site = connection.app.state.site
     tenant = tenant_of(connection)
     return site if tenant == DEFAULT_TENANT else replace(site, tenant=tenant)
+
+
+def site_for(connection: HTTPConnection, site: Site) -> Site:
+    """The site as who asks for a page sees it."""
+    tenant = getattr(connection.state, TENANT, None)
+    return site if tenant is None else replace(site, tenant=tenant, signed_in=True)
 
 
 def tenant_of(connection: HTTPConnection) -> str:

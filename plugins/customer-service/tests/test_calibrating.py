@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from verticals import BadInput, Hit
-from verticals_customer_service import calibrating
+from verticals_customer_service import calibrating, precision
 from verticals_customer_service.calibrate import calibrate
 from verticals_customer_service.calibrating import Asked
 from verticals_customer_service.finding import among_articles, among_questions
@@ -37,7 +37,7 @@ def test_asked_is_what_nothing_was_trained_on(vertical):
 
 
 def test_what_is_measured_is_kept_and_can_be_had_again(vertical, measured):
-    assert calibrating.latest(vertical) == measured
+    assert precision.latest(vertical) == measured
     assert measured.versions == {"intent": "customer-service/intent@v1", "answer": ""}
     assert measured.asked > measured.answerable > 150
     assert len(measured.certainty) == len(measured.right) < measured.asked
@@ -86,19 +86,21 @@ def test_a_stated_precision_declines_what_is_doubtful(vertical, measured, today)
 
 def test_why_a_precision_is_not_kept(measured):
     live = measured.versions
-    assert "was not measured yet" in calibrating.unkept(None, 0.9, live)
-    assert calibrating.unkept(measured, 0.8, live) == ""
-    assert calibrating.unkept(measured, 0.999, live).startswith(
-        f"{len(measured.right)} held-out questions got an answer"
-    )
+
+    def told(what, stated, versions=live):
+        return str(precision.unkept(what, stated, versions))
+
+    assert precision.unkept(measured, 0.8, live) is None
+    assert told(None, 0.9).endswith("it was not measured yet. Run: platform customer-service calibrate")
+    assert f"{len(measured.right)} held-out questions got an answer" in told(measured, 0.999)
     few = measured.model_copy(update={"certainty": [0.9] * 30, "right": [True] * 30})
-    assert "30 held-out questions got an answer, and 95% takes 45" in calibrating.unkept(few, 0.95, live)
+    assert "30 held-out questions got an answer, and 95% takes 45" in told(few, 0.95)
     poor = measured.model_copy(update={"certainty": [0.9] * 60, "right": [True, False] * 30})
-    assert "of 60 held-out answers 30 are right" in calibrating.unkept(poor, 0.95, live)
+    assert "of 60 held-out answers 30 are right" in told(poor, 0.95)
     other = measured.model_copy(update={"features": ["luck"]})
-    assert "another release" in calibrating.unkept(other, 0.95, live)
+    assert "another release" in told(other, 0.95)
     ranked = {**live, "answer": "customer-service/answer@v1"}
-    assert "no answer (customer-service/answer@v1 is live)" in calibrating.unkept(measured, 0.8, ranked)
+    assert "no answer (customer-service/answer@v1 is live)" in told(measured, 0.8, ranked)
 
 
 def test_right_is_what_the_row_says(policy, vertical, today):

@@ -122,11 +122,19 @@ def test_answers_to_several_matters_are_numbered_through():
     assert cited == [article, second.citations[0]]
 
 
-def test_what_a_text_rests_on_without_a_number_is_cited_once():
+def test_a_text_without_a_number_gets_that_of_what_it_rests_on():
     first = compose("can I return it", [hit(RETURNS, span=(0, 37))])
     whole = composing.whole(hit(RETURNS))
     texts, cited = composing.gathered(
         [(first.text, first.citations), ("As said, 30 days.", whole.citations), (whole.text, whole.citations)]
     )
-    assert texts[1:] == ["As said, 30 days.", f"{RETURNS.text} [2]"], "another passage of it has its own number"
+    assert texts[1] == "As said, 30 days. [1]", "it is the same article"
+    assert texts[2] == f"{RETURNS.text} [2]", "another passage of it has its own number"
     assert [item.span for item in cited] == [first.citations[0].span, (0, len(RETURNS.text))]
+
+
+def test_numbers_follow_the_text_and_what_is_only_near_comes_last():
+    own, near, faq = (composing.whole(hit(one)).citations[0] for one in (RETURNS, COPY, REFUNDS))
+    texts, cited = composing.gathered([("Hi!", ()), ("Send it back.", (own, near)), ("In five days. [1]", (faq,))])
+    assert texts == ["Hi!", "Send it back. [1]", "In five days. [2]"]
+    assert cited == [own, faq, near]

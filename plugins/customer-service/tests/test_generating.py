@@ -11,10 +11,12 @@ from types import SimpleNamespace
 import pytest
 from pydantic import ValidationError
 
-from verticals import Document, NotFound
-from verticals_customer_service.generating import Phrasing, source
+from verticals import Document, Hit, NotFound, Prediction
+from verticals_customer_service.generating import Phrasing, phrased_again, source
 from verticals_customer_service.generating.prompt import fields, messages
+from verticals_customer_service.matters import Matter
 from verticals_customer_service.settings import Generator
+from verticals_customer_service.situation import Situation
 
 BASE = "/v1/customer-service"
 QUESTION = "How much is a ride on the zeppelin?"
@@ -121,6 +123,40 @@ def test_a_replay_says_the_same_without_asking_again(ask, shop, server):
     replayed = shop.client.post(f"{BASE}/traces/{answer['trace_id']}/replay", json={}).json()
     assert (replayed["changed"], replayed["answer"]["text"]) == (False, answer["text"])
     assert len(server.asked) == 1
+
+
+RETURNS = Document("returns", "You have 30 days to send things back.", "Returns")
+RIDES = Hit(ARTICLE, 1.0, 0.6, span=(0, 62))
+
+
+def test_of_several_matters_each_is_phrased_from_its_own_passages(shop, server, policy, today):
+    """A sentence of one part is not borne out by the passages of another."""
+    text = "how long may I keep it? how much is a ride?"
+    unknown = Prediction("gift_card", 0.2, (("gift_card", 0.2),))
+    places = [(0, 24), (24, len(text))]
+    wanted = [Matter(place, unknown, [hit]) for place, hit in zip(places, [Hit(RETURNS, 1.0, 0.6), RIDES], strict=True)]
+    now = Situation(text, unknown, today, matters=wanted)
+    parts = policy.parts(now)
+    assert [one.rule for _, one in parts] == ["passage", "passage"]
+    server.asked, server.answer = [], lambda handler: says(_on(handler))(handler)
+
+    def _on(handler):
+        asked = server.asked[-1].body["messages"][1]["content"]
+        return "A ride takes 45 minutes [1]." if "zeppelin" in asked else "A ride on the zeppelin costs £120 [1]."
+
+    generator = Generator(url=server.url, model="tiny", seconds=3)
+    phrasing = Phrasing(generator, source(generator, shop.vertical), shop.vertical.embed)
+    phrased, told = shop.call(phrasing.phrase_parts, text, parts)
+    documents = sorted(request.body["messages"][1]["content"] for request in server.asked)
+    assert [("30 days" in one, "zeppelin takes" in one) for one in documents] == [(True, False), (False, True)]
+    assert [told[place].used for place in places] == [False, True]
+    assert phrased[0] == parts[0], "what only the other part's passage says is refused"
+    answer = policy.joined(now, phrased)
+    assert answer.text == f"{parts[0][1].text}\n\nA ride takes 45 minutes. [2]"
+    assert [one.id for one in answer.citations] == ["returns", ARTICLE.id]
+    assert answer.phrased
+    again = [(place, phrased_again(one, told[place])) for place, one in parts]
+    assert policy.joined(now, again) == answer
 
 
 @pytest.mark.parametrize(

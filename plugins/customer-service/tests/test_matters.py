@@ -120,6 +120,16 @@ def test_each_matter_is_answered_in_the_order_of_the_message(policy, both):
     ]
     assert [part.citations for part in answer.intents] == [["return-an-item"], ["cancel-an-order"]]
     assert [item.id for item in answer.citations] == ["return-an-item", "cancel-an-order"]
+    assert (first[-4:], second[-4:]) == (" [1]", " [2]"), "each part says which source is its own"
+
+
+def test_a_part_without_a_source_takes_no_number(policy, both):
+    thanks = prediction("thanks"), []
+    answer = policy.answer(both("thank you so much! how do I return it?", ("thank", *thanks), ("how", *RETURN)))
+    first, second = answer.text.split("\n\n")
+    assert "[" not in first
+    assert second.endswith(" [1]")
+    assert [item.id for item in answer.citations] == ["return-an-item"]
 
 
 def test_a_detail_is_asked_for_once_and_the_reply_completes_that_answer(policy, both, today):
@@ -154,14 +164,16 @@ def test_who_also_wants_a_person_gets_both(policy, both):
     assert (answer.action, answer.rule) == ("handover", "asked")
     assert "30 days" in answer.text
     assert "colleague" in answer.text
+    assert ("[1]" in answer.text, [item.id for item in answer.citations]) == (True, ["return-an-item"])
     assert [part.intent for part in answer.intents] == ["return_item", "speak_to_human"]
 
 
 def test_who_is_upset_gets_each_part_in_short_and_one_next_step(policy, both):
     upset = Emotion(label="angry", confidence=0.9)
     answer = policy.answer(both("return it! refund it!", ("return", *RETURN), ("refund", *REFUND), emotion=upset))
-    assert len(answer.text.split("\n\n")) == 3
-    assert answer.text.count("Next step") == 1
+    first, second, step = answer.text.split("\n\n")
+    assert (first[-4:], second[-4:]) == (" [1]", " [2]"), "what is cut short keeps its number"
+    assert step.startswith("Next step")
 
 
 def test_what_the_head_found_stays_with_its_part(policy, both):
@@ -213,6 +225,7 @@ def test_a_customer_gets_both_answers_and_can_see_why(service):
         "And another thing: do you deliver to Germany?",
     ]
     assert [item["id"] for item in said["citations"]] == ["reset-password", "international-delivery"]
+    assert [part[-4:] for part in said["text"].split("\n\n")] == [" [1]", " [2]"]
     trace = service.get(f"{BASE}/traces/{said['trace_id']}").json()["trace"]
     assert [one["intent"] for one in trace["matters"]] == ["reset_password", "international_shipping"]
     replayed = service.post(f"{BASE}/traces/{said['trace_id']}/replay", json={}).json()

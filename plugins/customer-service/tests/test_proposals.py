@@ -73,6 +73,9 @@ def test_a_question_can_be_left_out():
     decision = decisions.accepted(standing(*TWO), "gift_list", ROWS, without={"gift_list:0"})
     assert decision.reviewed.texts == ["a wedding list?"]
     assert decision.document.title == "a wedding list?"
+    with pytest.raises(BadInput, match="has no example gift_list:7") as refused:
+        decisions.accepted(standing(*TWO), "gift_list", ROWS, without={"gift_list:0", "gift_list:7"})
+    assert "platform customer-service proposals p-gift_list" in refused.value.remedy
 
 
 def test_a_known_intent_gets_questions_and_keeps_its_answer():
@@ -107,3 +110,6 @@ def test_what_is_decided_is_decided_once():
     assert first.key == decisions.accepted(standing(*TWO), "registry", ROWS).key
     proposals = standing(*TWO, ("proposal-reviewed", first.reviewed), reviewed("registry", "accept"))
     assert [one.state for one in proposals.listed("rejected")] == ["rejected"]
+    with pytest.raises(Conflict, match="is rejected already") as refused:
+        decisions.rejected(proposals, "registry")
+    assert refused.value.remedy.endswith("platform customer-service undo p-registry")

@@ -48,6 +48,16 @@ def test_figures_after_long_enough():
     assert told(found.satisfaction) == (1, 2, 0.5)  # the last thumb of an answer counts
 
 
+def test_why_answers_got_a_thumb_down():
+    told_twice = course(
+        (0, "message", ASKED),
+        (0, "message", ANSWER),
+        (0.1, "feedback", {"offset": 2, "thumb": "down"}),
+        (0.1, "feedback", {"offset": 2, "thumb": "down", "wrong": "unclear"}),
+    )
+    assert figures([*ALL, told_twice], BEGAN).wrong == {"untold": 1, "unclear": 1}
+
+
 def test_what_has_not_ended_is_not_counted_yet():
     found = figures([ANSWERED, FAILED], BEGAN + timedelta(hours=3))
     assert told(found.containment) == (0, 0, None)

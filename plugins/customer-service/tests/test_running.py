@@ -1,12 +1,15 @@
 """What a running vertical takes over of what others measure."""
 
+from datetime import UTC, datetime
+
 import anyio
 import pytest
 
 from verticals import Host
+from verticals_customer_service.results import report
 from verticals_customer_service.trust import FEATURES, AnswersCalibrated
 
-READ_BY = "customer-service/intent@v1"
+READ_BY, AFTER = "customer-service/intent@v1", "customer-service/intent@v2"
 
 
 @pytest.fixture
@@ -50,8 +53,28 @@ def test_a_measurement_is_taken_over_at_once_and_what_it_cannot_keep_is_told(hos
             caplog.clear()
             before = "customer-service/intent@v9"
             host["customer-service"].events.append("answers-calibrated", measured([True] * 40, intent=before))
-            await until(policy, 0.7, f"it was measured with {before} ({READ_BY} is live)")
+            await until(policy, 0.0, f"it was measured with {before} ({READ_BY} is live)")
+            assert policy().trust is None, "nothing is known of how sure what answers now is"
+            host["customer-service"].events.append("answers-calibrated", measured([True] * 40, intent=READ_BY))
+            await until(policy, 0.7)
             assert policy("zh").thresholds.certainty == 0, "no head reads it"
             assert policy("zh").trust is None
+
+            caplog.clear()
+            assert await vertical.notices() == []
+            intent = host["customer-service"].head("intent")
+            intent.promote(intent.train(changes={"method": "head", "epochs": 1}).version)
+            told = f"answer_precision = 0.8 is not kept: it was measured with {READ_BY} ({AFTER} is live)."
+            await until(policy, 0.0, told)
+            assert policy().trust is None
+            (notice,) = await vertical.notices()
+            assert notice.told == told
+            assert notice.remedy.endswith("Run: platform customer-service calibrate")
+            today = datetime.now(UTC).date()
+            assert (await report(vertical, today, today)).notices == [notice], "the page of results shows it"
+            assert await vertical.of("acme").notices() == [], "it is the operator's"
+            host.registry.rollback("customer-service", "intent")
+            await until(policy, 0.7)
+            assert await vertical.notices() == []
 
     anyio.run(run)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from verticals import Command, Dataset, Endpoints, EventKind, Index, Page, Recipe, TaskHead, hookimpl
+from verticals import Command, Dataset, Endpoints, EventKind, Index, Notice, Page, Recipe, TaskHead, hookimpl
 
 _OF_SESSIONS = ("suggestions", "confirm", "dismiss", "gaps", "undo")
 
@@ -173,12 +173,22 @@ def register_endpoints() -> Iterator[Endpoints]:
 @hookimpl
 def register_pages() -> Iterator[Page]:
     """The chat, the agents' desk, the figures, and the review of what past dialogues suggest."""
-    yield Page(title="Chat", render="verticals_customer_service.pages:chat", icon="forum")
-    yield Page("Inbox", "verticals_customer_service.inbox:inbox", "/inbox", icon="inbox")
-    yield Page("Knowledge", "verticals_customer_service.knowledge_page:knowledge", "/knowledge", icon="menu_book")
-    yield Page("Results", "verticals_customer_service.results_page:results", "/results", icon="insights")
-    yield Page(title="Learned", render="verticals_customer_service.review_page:review", path="/learned", icon="school")
-    yield Page("Trace", "verticals_customer_service.trace_page:trace", "/trace/{trace_id}", icon="troubleshoot")
+    yield Page(title="Chat", render="verticals_customer_service.pages:chat", icon="forum", tenants=True)
+    yield Page("Inbox", "verticals_customer_service.inbox:inbox", "/inbox", icon="inbox", tenants=True)
+    yield Page(
+        "Knowledge", "verticals_customer_service.knowledge_page:knowledge", "/knowledge", icon="menu_book", tenants=True
+    )
+    yield Page("Results", "verticals_customer_service.results_page:results", "/results", icon="insights", tenants=True)
+    yield Page(
+        title="Learned",
+        render="verticals_customer_service.review_page:review",
+        path="/learned",
+        icon="school",
+        tenants=True,
+    )
+    yield Page(
+        "Trace", "verticals_customer_service.trace_page:trace", "/trace/{trace_id}", icon="troubleshoot", tenants=True
+    )
 
 
 @hookimpl
@@ -206,6 +216,14 @@ def register_commands() -> Iterator[Command]:
         command="verticals_customer_service.calibrate:calibrate",
         help="Measure how often answers are right, so that a precision can be stated",
     )
+
+
+@hookimpl
+def notices(vertical: Any) -> list[Notice]:
+    """That a stated precision is not kept, where that is so."""
+    from . import precision
+
+    return precision.notices(vertical)
 
 
 @hookimpl

@@ -12,18 +12,28 @@ from datetime import UTC, date, datetime
 from verticals import Event, Evidence, Hit, NotFound, PlatformError, ServedVertical, Span, Unavailable
 
 from . import matters, passages
-from .answers import Answer, Part
+from .answers import Answer
 from .emotions import Emotion, Mood
 from .finding import Found, find, phrases_of
-from .generating import Phrasing
+from .generating import Phrasing, phrased_again
 from .greetings import without_greeting
 from .handover import failures
 from .languages import detect
-from .matters import Matter
+from .matters import Matter, Place
 from .policy import Policy
 from .session import State, last_answer
 from .situation import Situation
-from .traces import Passage, Replay, Thresholds, Trace, TracedDetail, TracedMatter, TracedTurn, reading
+from .traces import (
+    Generation,
+    Passage,
+    Replay,
+    Thresholds,
+    Trace,
+    TracedDetail,
+    TracedMatter,
+    TracedTurn,
+    reading,
+)
 
 
 @dataclass(frozen=True)
@@ -72,12 +82,13 @@ class Answering:
             waiting=state.status == "waiting",
         )
         policy = self._policies[language]
-        answer = await self._said(policy, now)
-        trace = _trace(now, answer, policy.thresholds, before.offset if before else None)
+        parts = await self._parts(policy, now)
+        answer, generations = policy.joined(now, parts), dict[Place, Generation]()
         phrasing: Phrasing | None = self.vertical.state.get("phrasing")
-        if phrasing and answer.rule == "passage":
-            answer, generation = await phrasing.phrase(asked.payload["text"], answer)
-            trace = trace.model_copy(update={"generation": generation})
+        if phrasing and answer.action != "handover":
+            parts, generations = await phrasing.phrase_parts(now.text, parts)
+            answer = policy.joined(now, parts)
+        trace = _trace(now, answer, policy.thresholds, before.offset if before else None, generations)
         return answer.model_copy(update={"trace_id": secrets.token_hex(12)}), trace
 
     async def traced(self, trace_id: str) -> TracedTurn:
@@ -124,11 +135,10 @@ class Answering:
             [await self._matter(one, missing) for one in trace.matters],
         )
         policy = self._policies[self.known(trace.language) or self.default]
-        answer = await self._said(replace(policy, thresholds=thresholds), now)
-        said, generation = turn.answer, trace.generation
-        if generation and generation.used and answer.text == generation.instead:
-            answer = answer.model_copy(update={"text": said.text, "citations": said.citations, "phrased": True})
-        answer = answer.model_copy(update={"trace_id": trace_id})
+        policy = replace(policy, thresholds=thresholds)
+        written, said = trace.generations, turn.answer
+        parts = [(place, phrased_again(one, written.get(place))) for place, one in await self._parts(policy, now)]
+        answer = policy.joined(now, parts).model_copy(update={"trace_id": trace_id})
         changed = (answer.action, answer.text) != (said.action, said.text)
         return Replay(
             trace_id=trace_id, thresholds=thresholds, version=prediction.version, answer=answer, changed=changed,
@@ -196,19 +206,18 @@ class Answering:
         return hits
 
     async def _said(self, policy: Policy, now: Situation) -> Answer:
-        """What the policy says; with the articles of its templates that the search did not find among the best."""
-        answer = policy.answer(now)
-        if answer.action == "handover":
-            return answer
-        cited, parts = list(answer.citations), list[Part]()
-        for part in answer.intents:
-            template = policy.templates.named(part.template_id)
-            wanted = template.article if template and not part.citations else None
-            if wanted and (item := await self._article(wanted, now.text, answer.text)):
-                cited.append(item)
-                part = part.model_copy(update={"citations": [item.id]})
-            parts.append(part)
-        return answer.model_copy(update={"citations": cited, "intents": parts})
+        return policy.joined(now, await self._parts(policy, now))
+
+    async def _parts(self, policy: Policy, now: Situation) -> list[tuple[Place, Answer]]:
+        """What the policy says to each matter; with a template's article also where the search did not find it."""
+        parts = []
+        for place, answer in policy.parts(now):
+            template = policy.templates.named(answer.template_id)
+            wanted = template.article if template and not answer.citations else None
+            if wanted and (item := await self._article(wanted, now.text[slice(*place)], answer.text)):
+                answer = answer.model_copy(update={"citations": [item]})
+            parts.append((place, answer))
+        return parts
 
     async def _article(self, name: str, *clues: str) -> Evidence | None:
         try:
@@ -225,11 +234,21 @@ class Answering:
         return Answer.model_validate(found[0].payload["answer"]) if found else None
 
 
-def _trace(now: Situation, answer: Answer, thresholds: Thresholds, previous: int | None) -> Trace:
+def _trace(
+    now: Situation,
+    answer: Answer,
+    thresholds: Thresholds,
+    previous: int | None,
+    generations: Mapping[Place, Generation],
+) -> Trace:
+    matters = [
+        TracedMatter(**reading(one.prediction, one.hits, one.faq), span=one.span, generation=generations.get(one.span))
+        for one in now.matters
+    ]
     return Trace(
         **reading(now.prediction, now.hits, now.faq),
         text=now.text,
-        matters=[TracedMatter(**reading(one.prediction, one.hits, one.faq), span=one.span) for one in now.matters],
+        matters=matters,
         details=[TracedDetail(**asdict(span)) for span in now.spans],
         thresholds=thresholds,
         emotion=now.emotion,
@@ -241,4 +260,5 @@ def _trace(now: Situation, answer: Answer, thresholds: Thresholds, previous: int
         language=answer.language,
         rule=answer.rule,
         template_id=answer.template_id,
+        generation=generations.get((0, len(now.text))),
     )

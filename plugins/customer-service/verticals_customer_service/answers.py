@@ -79,7 +79,9 @@ class Answer(BaseModel):
     citations: list[Evidence] = Field(
         [], description="What the answer rests on, with the passage's span; `[1]` in the text means the first"
     )
-    phrased: bool = Field(False, description="Whether a generator phrased it; the citations support each sentence")
+    phrased: bool = Field(
+        False, description="Whether a generator phrased it, or a part; the citations support each sentence"
+    )
     topics: list[str] = Field([], description="Intents to offer instead, where there is no answer")
     offers: list[str] = Field([], description="The same in words for the customer, who may say them")
     slots: dict[str, str] = Field({}, description="Details that the customer has given so far")

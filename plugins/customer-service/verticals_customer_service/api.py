@@ -95,7 +95,8 @@ class Thumb(BaseModel):
     offset: int | None = Field(None, description="Of the answer; the latest one's where it is not given")
     thumb: Literal["up", "down"]
     wrong: Wrong | None = Field(
-        None, description="Of a thumb down: `question` (misunderstood), `answer` (not true, out of date), `unclear`"
+        None,
+        description="Of a thumb down: `question` (misunderstood), `answer` (not true, out of date), `unclear`, `other`",
     )
     comment: str = Field("", max_length=LONGEST)
 

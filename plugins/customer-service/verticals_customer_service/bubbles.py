@@ -7,24 +7,26 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Literal
 
 from nicegui import html, ui
+from nicegui.events import GenericEventArguments
 
 from verticals import Evidence
 from verticals.web import ui as blocks
 
 from . import composing
 from .answers import Answer
-from .data import readable
+from .data import LONGEST, readable
 from .events import Wrong
 from .page_words import ENGLISH, PageWords
-from .suggestions import WRONG
 
 Send = Callable[[str], Awaitable[None]]
-Rate = Callable[[Literal["up", "down"], Wrong | None], Awaitable[None]]
+Rate = Callable[[Literal["up", "down"], Wrong | None, str], Awaitable[None]]
 FACES = {
     "angry": "mood_bad", "frustrated": "sentiment_dissatisfied", "confused": "contact_support",
     "neutral": "sentiment_neutral", "satisfied": "sentiment_satisfied",
 }  # fmt: skip
 _EMAIL = re.compile(r"([\w.+\-]+@[\w\-]+(?:\.[\w\-]+)+)")
+_EMIT_COMMENT = "(event) => emit(event.target.closest('.cs-comment').querySelector('input').value)"
+_INTO_VIEW = "requestAnimationFrame(() => getHtmlElement({0})?.scrollIntoView({{block: 'nearest'}}))"
 _THUMBS: tuple[Literal["up", "down"], ...] = ("up", "down")
 
 
@@ -34,7 +36,7 @@ def customer(text: str) -> None:
         html.div(text).classes("cs-bubble")
 
 
-def assistant(text: str, citations: Sequence[Evidence] = ()) -> ui.element:
+def assistant(text: str, citations: Sequence[Evidence] = (), words: PageWords = ENGLISH) -> ui.element:
     """The assistant's bubble, in which numbers open their citations; the turn, to put more below."""
     turn: ui.element = html.div().classes("cs-turn cs-assistant")
     with turn, html.div().classes("cs-bubble"):
@@ -42,7 +44,7 @@ def assistant(text: str, citations: Sequence[Evidence] = ()) -> ui.element:
             if isinstance(part, int):
                 item = citations[part - 1]
                 mark = blocks.evidence([item], label=str(part)).classes("cs-mark")
-                mark.props["aria-label"] = f"Source {part}: {item.title or item.id}"
+                mark.props["aria-label"] = words.source_number.format(number=part, title=item.title or item.id)
             else:
                 _words(part)
     return turn
@@ -86,7 +88,7 @@ def answer(
         words: the page's.
         pages: path of the vertical's pages, for the one that tells why.
     """
-    with assistant(given.text, given.citations):
+    with assistant(given.text, given.citations, words):
         if given.offers:
             chips(given.offers, send=send, label=words.topics)
         with html.div().classes("cs-under"):
@@ -94,7 +96,7 @@ def answer(
             with html.div().classes("cs-meta"):
                 _intent(given, words)
                 if given.trace_id:
-                    html.a("why?", href=f"{pages}/trace/{given.trace_id}").classes("cs-why")
+                    html.a(words.why, href=f"{pages}/trace/{given.trace_id}").classes("cs-why")
                 _thumbs(rate, thumb, words)
 
 
@@ -144,16 +146,12 @@ def _thumbs(rate: Rate, thumb: str | None, words: PageWords) -> None:
     buttons: dict[str, ui.element] = {}
 
     async def press(which: Literal["up", "down"]) -> None:
-        await rate(which, None)
+        await rate(which, None, "")
         for name, button in buttons.items():
             button.props(f"aria-pressed={'true' if name == which else 'false'}")
         asked.set_visibility(which == "down")
-
-    async def tell(wrong: Wrong) -> None:
-        await rate("down", wrong)
-        asked.clear()
-        with asked:
-            html.p("Thank you; a person will look at it.").classes("cs-hint")
+        if which == "down":
+            ui.run_javascript(_INTO_VIEW.format(asked.id))
 
     with html.div(role="group", **{"aria-label": words.helpful}).classes("cs-thumbs"):
         for name, label in zip(_THUMBS, (words.helped, words.helpless), strict=True):
@@ -162,9 +160,39 @@ def _thumbs(rate: Rate, thumb: str | None, words: PageWords) -> None:
             with button:
                 ui.icon(f"thumb_{name}").props("aria-hidden=true")
             buttons[name] = button.on("click", lambda _, name=name: press(name))
-    asked: ui.element = html.div(role="group", **{"aria-label": "What was wrong?"}).classes("cs-wrong")
+    asked = _what_was_wrong(rate, words)
     asked.set_visibility(False)
+
+
+def _what_was_wrong(rate: Rate, words: PageWords) -> ui.element:
+    """Reasons to choose from, each noted at once, and a line to add; who passes it over has lost nothing."""
+    reasons: dict[Wrong, ui.element] = {}
+    chosen: list[Wrong] = []
+
+    async def choose(reason: Wrong) -> None:
+        chosen[:] = [reason]
+        for name, button in reasons.items():
+            button.props(f"aria-pressed={'true' if name == reason else 'false'}")
+        await rate("down", reason, "")
+
+    async def tell(event: GenericEventArguments) -> None:
+        await rate("down", chosen[0] if chosen else None, str(event.args or "").strip()[:LONGEST])
+        asked.clear()
+        with asked:
+            html.p(words.thanks, role="status").classes("cs-hint")
+
+    asked: ui.element = html.div(role="group", **{"aria-label": words.wrong}).classes("cs-wrong")
     with asked:
-        html.span("What was wrong?").classes("p-muted")
-        for wrong, label in WRONG.items():
-            html.button(label, type="button").on("click", lambda _, wrong=wrong: tell(wrong))
+        html.span(words.wrong).classes("p-muted")
+        for reason, label in words.reasons().items():
+            button = html.button(label, type="button", **{"aria-pressed": "false"})
+            reasons[reason] = button.on("click", lambda _, reason=reason: choose(reason))
+        with html.div().classes("cs-comment"):
+            line = html.input_(
+                type="text", maxlength=LONGEST, placeholder=words.comment, **{"aria-label": words.comment}
+            )
+            line.on(
+                "keydown.enter", tell, js_handler="(event) => { if (!event.isComposing) emit(event.target.value); }"
+            )
+            html.button(words.send, type="button").on("click", tell, js_handler=_EMIT_COMMENT)
+    return asked

@@ -31,7 +31,7 @@ def calibrate(vertical: Vertical, as_json: bool) -> None:
       platform customer-service calibrate
     """
     from .calibrating import calibrate as measure
-    from .calibrating import unkept
+    from .precision import unkept
 
     with click.progressbar(length=1, label="Asking", hidden=as_json) as bar:
 
@@ -49,8 +49,8 @@ def calibrate(vertical: Vertical, as_json: bool) -> None:
         )
         return
     _tell(measured, points)
-    if wanted and (problem := unkept(measured, wanted, measured.versions)):
-        click.secho(f"answer_precision = {wanted} is not kept: {problem}", fg="yellow")
+    if wanted and (notice := unkept(measured, wanted, measured.versions)):
+        click.secho(str(notice), fg="yellow")
     elif not wanted:
         click.secho("Next:", bold=True)
         click.echo("  state one of these as answer_precision in [plugins.customer-service] of platform.toml")

@@ -25,17 +25,15 @@ from .languages import detect
 from .phrases import by_language
 from .policies import policies_of, templates_of
 from .policy import Policy
+from .precision import KIND, live_versions
 from .situation import Situation
-from .trust import FEATURES, FOLDS, AnswersCalibrated, Trust, cross_fitted, features, fewest, weighed
+from .trust import FEATURES, FOLDS, AnswersCalibrated, Trust, cross_fitted, features, weighed
 
 if TYPE_CHECKING:
-    from verticals import ServedVertical, Vertical
+    from verticals import Vertical
 
-KIND = "answers-calibrated"
 HELD_OUT = ("validation", "test")
-MEASURED = ("intent", RANKER)  # the heads whose versions a measurement is of
 _SETS = ("utterances", "answers", "unanswerable")
-_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +103,7 @@ def calibrate(vertical: Vertical, progress: Callable[[int, int], None] | None = 
         BadInput: there are too few answers, or none of them is wrong or right, to fit anything.
     """
     policies, _ = _policies(vertical)
-    live = {name: record.reference if (record := vertical.head(name).live) else "" for name in MEASURED}
+    live = live_versions(vertical)
     questions = held_out(vertical)
     answerable = untold = 0
     rows, right = [], []
@@ -135,53 +133,6 @@ def calibrate(vertical: Vertical, progress: Callable[[int, int], None] | None = 
     )  # fmt: skip
     vertical.events.append(KIND, measured)
     return measured
-
-
-def unkept(measured: AnswersCalibrated | None, precision: float, live: Mapping[str, str]) -> str:
-    """Why a precision is not kept, and what to do; empty where it is.
-
-    Args:
-        measured: the newest measurement.
-        precision: that is stated.
-        live: the versions of `MEASURED` that answer now; empty for a head that has none.
-    """
-    if measured is None:
-        return "it was not measured yet. Run: platform customer-service calibrate"
-    if Trust.of(measured) is None:
-        return "it was measured by another release. Run: platform customer-service calibrate"
-    if other := [name for name in MEASURED if measured.versions.get(name, "") != live[name]]:
-        told = ", ".join(
-            f"{measured.versions.get(name) or 'no ' + name} ({live[name] or 'none'} is live)" for name in other
-        )
-        return f"it was measured with {told}. Run: platform customer-service calibrate"
-    if measured.point(precision) is not None:
-        return ""
-    given, right = len(measured.right), sum(measured.right)
-    if given < fewest(precision):
-        return (
-            f"{given:,} held-out questions got an answer, and {precision:.0%} takes {fewest(precision):,}, even if all "
-            "are right. Import more rows with --split test, then calibrate again."
-        )
-    return (
-        f"of {given:,} held-out answers {right:,} are right, and no part of them is surely right often enough. Import "
-        "more rows with --split test, improve what answers wrongly, or state a lower precision."
-    )
-
-
-async def newest(vertical: ServedVertical) -> AnswersCalibrated | None:
-    """The newest measurement, while the vertical serves; `None` where there was none."""
-    found, after = None, 0
-    while page := await vertical.events.read(after=after, limit=_PAGE, kinds=[KIND]):
-        found, after = page[-1], page[-1].offset
-    return AnswersCalibrated.model_validate(found.payload) if found else None
-
-
-def latest(vertical: Vertical) -> AnswersCalibrated | None:
-    """The newest measurement; `None` where there was none."""
-    found, after = None, 0
-    while page := vertical.events.read(after=after, limit=_PAGE, kinds=[KIND]):
-        found, after = page[-1], page[-1].offset
-    return AnswersCalibrated.model_validate(found.payload) if found else None
 
 
 def _policies(vertical: Vertical) -> tuple[dict[str, Policy], Collection[str]]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .proposals import Proposal
 
 _SHOWN_PROBLEMS = 20
+_SHOWN_PROPOSALS = 10
 _SHOWN_CHANGED = 5
 _EXAMPLE = 64  # columns of an example in a table
 _KIND_NAMES = {
@@ -58,6 +59,12 @@ def learn(vertical: Vertical, logfile: Path | None, example: bool, encoding: str
     size = logfile.stat().st_size if logfile.is_file() else 0
     with _bar(size, "Reading", as_json) as told:
         summary = import_log(vertical, logfile, encoding, lambda at: told(at, size))
+    if summary.left_out == summary.read:
+        _tell_problems(summary)
+        raise BadInput(
+            f"{logfile}: no dialogue could be read, {_count(summary.read, 'row')} left out.",
+            "Correct what is told above; the form is in docs/how-to/learn-from-dialogues.md.",
+        )
     with _bar(1, "Encoding", as_json) as told:
         mined = learning.mine(vertical, told)
     found = learning.load(vertical).listed("open")
@@ -72,7 +79,9 @@ def learn(vertical: Vertical, logfile: Path | None, example: bool, encoding: str
         )
     if found:
         click.echo()
-        _table(found)
+        _table(found[:_SHOWN_PROPOSALS])
+        if len(found) > _SHOWN_PROPOSALS:
+            click.echo(f"… and {len(found) - _SHOWN_PROPOSALS:,} more: platform customer-service proposals")
         click.secho("\nNext:", bold=True)
         click.echo(f"  platform customer-service proposals {found[0].id}")
         click.echo(f"  platform customer-service accept {found[0].id}")
@@ -180,23 +189,33 @@ def originals(vertical: Vertical, dialogue: str, forget: bool) -> None:
 
     settings = vertical.settings
     if settings.keep_originals is None:
-        raise BadInput("Nothing is kept of what was redacted.", "The setting keep_originals would name a file for it.")
+        raise BadInput(
+            "Nothing is kept of what was redacted.",
+            "Name a file for it before you read a log: keep_originals in [plugins.customer-service] of platform.toml.",
+        )
     with Originals(settings.keep_originals, settings.keep_originals_days) as kept:
         if forget:
             click.echo(f"{_count(kept.forget(dialogue), 'word')} of {dialogue} deleted.")
             return
         events = vertical.events.read(kinds=["dialogue"], where={"dialogue": dialogue})
         if not events:
-            raise BadInput(f"No dialogue {dialogue[:60]!r} was imported.", "Ids stand in the events of kind dialogue.")
+            raise BadInput(
+                f"No dialogue {dialogue[:60]!r} was imported.",
+                "Ids are shown by: platform events tail customer-service --kind dialogue",
+            )
         for number, turn in enumerate(Dialogue.model_validate(events[-1].payload).turns):
             click.echo(f"{turn.role:8}  {kept.restore(dialogue, number, turn.text)}")
 
 
-def _tell_import(summary: ImportSummary, logfile: Path) -> None:
+def _tell_problems(summary: ImportSummary) -> None:
     for problem in summary.problems[:_SHOWN_PROBLEMS]:
         click.echo(f"  {problem}", err=True)
     if summary.problem_count > _SHOWN_PROBLEMS:
         click.echo(f"  … and {summary.problem_count - _SHOWN_PROBLEMS:,} more", err=True)
+
+
+def _tell_import(summary: ImportSummary, logfile: Path) -> None:
+    _tell_problems(summary)
     parts = [f"{summary.added:,} new", f"{summary.known:,} known"]
     parts += [f"{summary.left_out:,} left out"] if summary.left_out else []
     click.echo(f"{_count(summary.read, 'dialogue')} of {logfile.name}: {', '.join(parts)}.")
@@ -272,8 +291,9 @@ def improve(vertical: Vertical, heads: tuple[str, ...], again: bool, as_json: bo
       platform customer-service improve
       platform customer-service improve --head intent --again
     """
-    from .calibrating import calibrate, unkept
+    from .calibrating import calibrate
     from .improving import improve as improved
+    from .precision import unkept
 
     found = []
     for name in heads or HEADS:
@@ -285,10 +305,8 @@ def improve(vertical: Vertical, heads: tuple[str, ...], again: bool, as_json: bo
         click.echo(json.dumps([_plain(one) for one in found], indent=2, ensure_ascii=False, default=str))
         return
     if anew:
-        problem = unkept(anew, precision, anew.versions)
-        click.echo(
-            f"Calibrated anew: answer_precision = {precision} is {'not kept: ' + problem if problem else 'kept.'}"
-        )
+        notice = unkept(anew, precision, anew.versions)
+        click.echo(f"Calibrated anew: {notice or f'answer_precision = {precision} is kept.'}")
     for one in found:
         click.echo(one.told)
         if one.comparison is None:

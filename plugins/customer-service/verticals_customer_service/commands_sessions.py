@@ -49,14 +49,25 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: str = ""
     for row in rows:
         made.add_row(*row)
     console = Console(highlight=False, markup=False)
-    (console if console.is_terminal else Console(highlight=False, markup=False, width=160)).print(made)
+    if console.is_terminal:
+        console.print(made)
+        return
+    wide = Console(highlight=False, markup=False, width=160)
+    with wide.capture() as shown:
+        wide.print(made)
+    click.echo("\n".join(line.rstrip() for line in shown.get().splitlines()))
 
 
 def shortened(text: str) -> str:
-    """A text in one line of a table."""
-    from rich.cells import chop_cells
+    """A text in one line of a table; of a longer one as many whole words as fit, and a sign that it goes on."""
+    from rich.cells import cell_len, chop_cells
 
-    return next(iter(chop_cells(" ".join(text.split()), _EXAMPLE)), "")
+    text = " ".join(text.split())
+    if cell_len(text) <= _EXAMPLE:
+        return text
+    start = chop_cells(text, _EXAMPLE - 2)[0]
+    words = start.rpartition(" ")[0]
+    return f"{words if cell_len(words) > _EXAMPLE // 2 else start} …"
 
 
 @click.command()

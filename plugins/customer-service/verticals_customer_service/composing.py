@@ -96,26 +96,34 @@ def whole(hit: Hit) -> Composed:
 
 
 def gathered(parts: Sequence[tuple[str, Sequence[Evidence]]]) -> tuple[list[str], list[Evidence]]:
-    """Texts that make one answer, numbered through, and the citations of all.
+    """Texts that make one answer, with numbers that count from 1 in the order of the text, and the citations of all.
 
-    What two of them quote is cited once; so is a document that a text rests on without a number of its own.
+    A text without a number of its own rests on its first citation as a whole, and has that one's at its end. What two
+    of them quote is cited once. What else such a text cites, which only is near, stands behind all that has a number.
 
     Args:
         parts: each a text with its citations.
     """
-    texts, cited = list[str](), list[Evidence]()
+    texts, cited, near = list[str](), list[Evidence](), list[Evidence]()
     for text, own in parts:
-        shown = {part for part in marked(text, len(own)) if isinstance(part, int)}
-        numbers = [_number(item, number in shown, cited) for number, item in enumerate(own, start=1)]
-        told = (part if isinstance(part, str) else f"[{numbers[part - 1]}]" for part in marked(text, len(own)))
-        texts.append("".join(told))
+        said = list(marked(text, len(own)))
+        shown = {part for part in said if isinstance(part, int)}
+        if own and not shown:
+            said += [" ", 1]
+        numbers = (
+            part if isinstance(part, str) else f"[{_number(own[part - 1], bool(shown), cited)}]" for part in said
+        )
+        texts.append("".join(numbers))
+        near += [item for number, item in enumerate(own, start=1) if number not in (shown or {1})]
+    for item in near:
+        _number(item, False, cited)
     return texts, cited
 
 
-def _number(item: Evidence, shown: bool, cited: list[Evidence]) -> int:
-    """The number of a citation among all, to which it is added where it is new."""
+def _number(item: Evidence, exact: bool, cited: list[Evidence]) -> int:
+    """The number of a citation among all, to which it is added where it, or if not ``exact`` its document, is new."""
     for number, other in enumerate(cited, start=1):
-        if other.id == item.id and (not shown or other.span == item.span):
+        if other.id == item.id and (not exact or other.span == item.span):
             return number
     cited.append(item)
     return len(cited)

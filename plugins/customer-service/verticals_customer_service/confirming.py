@@ -51,7 +51,10 @@ class Confirming:
         every = (await noticed(self.vertical)).suggestions()
         found = next((one for one in every if one.id == identifier), None)
         if found is None:
-            raise NotFound(f"There is no suggestion {identifier[:80]!r}.", "GET …/suggestions lists them.")
+            raise NotFound(
+                f"There is no suggestion {identifier[:80]!r}.",
+                "They are listed by: platform customer-service suggestions, GET …/suggestions",
+            )
         return found
 
     async def accept(

@@ -98,9 +98,14 @@ def accepted(
         without: ids of examples whose questions are not to be learned.
 
     Raises:
-        BadInput: the name is none, or the answer still has a placeholder.
+        BadInput: the name is none, an example is not there, or the answer still has a placeholder.
     """
     proposal = proposals.open(identifier)
+    if unknown := set(without) - {example.id for example in proposal.examples}:
+        raise BadInput(
+            f"The proposal {proposal.id} ({proposal.name}) has no example {', '.join(sorted(unknown))[:200]}.",
+            f"Their ids are listed by: platform customer-service proposals {proposal.id}",
+        )
     proposal = proposal.model_copy(
         update={
             "name": proposal.name if name is None else checked_name(name),

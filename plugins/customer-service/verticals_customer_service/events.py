@@ -10,7 +10,7 @@ from .answers import Answer
 from .emotions import Emotion, Feeling
 from .traces import Trace
 
-Wrong = Literal["question", "answer", "unclear"]
+Wrong = Literal["question", "answer", "unclear", "other"]
 Reason = Literal["asked", "failures", "anger"]
 
 
@@ -131,6 +131,7 @@ class Feedback(BaseModel):
     offset: int
     thumb: Literal["up", "down"]
     wrong: Wrong | None = Field(
-        None, description="Of a thumb down: `question` (misunderstood), `answer` (not true, out of date), `unclear`"
+        None,
+        description="Of a thumb down: `question` (misunderstood), `answer` (not true, out of date), `unclear`, `other`",
     )
     comment: str = ""

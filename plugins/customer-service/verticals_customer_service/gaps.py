@@ -103,7 +103,10 @@ async def draft(vertical: ServedVertical, identifier: str) -> Proposal:
     """
     found = next((one for one in (await gaps(vertical)).gaps if one.id == identifier), None)
     if found is None:
-        raise NotFound(f"There is no gap {identifier[:64]!r}.", "GET …/gaps lists them; it may have a draft already.")
+        raise NotFound(
+            f"There is no gap {identifier[:64]!r}.",
+            "It may have a draft already. They are listed by: platform customer-service gaps, GET …/gaps",
+        )
     replies = {one.id: one.answer for one in await Confirming(vertical).listed(source="agent") if one.answer}
     answer, basis = await _answer(vertical, found, replies)
     rows = await vertical.rows("utterances")

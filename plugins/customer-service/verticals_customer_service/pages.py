@@ -56,7 +56,7 @@ class _Chat:
 
     async def build(self, session: str | None) -> None:
         """The page, with the turns of ``session`` if there is one."""
-        with html.div().classes("cs-chat"):
+        with html.div(lang=self._language).classes("cs-chat"):
             self._head()
             self._log = html.div(
                 role="log", tabindex="0", **{"aria-label": self._words.conversation, "aria-live": "polite"}
@@ -139,8 +139,8 @@ class _Chat:
             return
         self._shown.add(offset)
 
-        async def rate(which: Literal["up", "down"], wrong: Wrong | None = None) -> None:
-            told = Feedback(session=self._session or "", offset=offset, thumb=which, wrong=wrong)
+        async def rate(which: Literal["up", "down"], wrong: Wrong | None, comment: str) -> None:
+            told = Feedback(session=self._session or "", offset=offset, thumb=which, wrong=wrong, comment=comment)
             await self._conversations.feedback(told)
 
         path = f"/{self._vertical.name}"

@@ -85,27 +85,9 @@ class Policy:
 
     def answer(self, now: Situation) -> Answer:
         """The answer to one message; see the module for the order of the rules."""
-        parts, cited = _numbered(self._parts(now))
-        answer = self._joined(now, parts, cited)
-        if not self.handover:
-            return answer
-        several = len(parts) > 1
-        wanted = any(one.intent == self.human for _, one in parts) if several else self._wants_human(now)
-        rule = handover.rule(now, answer, wanted, self.thresholds.failures)
-        if rule is None:
-            return answer
-        said, cited = [self.templates.said(f"handover_{rule}")], []
-        if several and rule == "asked":  # the rest of the message is answered all the same
-            said = [one.text for _, one in parts if one.action in ("answer", "search")] + said
-            cited = answer.citations
-        known, understood = answer.slots, answer.intents
-        return self._answer(
-            now, text="\n\n".join(said), action="handover", rule=rule, citations=cited, slots=known, intents=understood
-        )
+        return self.joined(now, self.parts(now))
 
-    # Several matters
-
-    def _parts(self, now: Situation) -> list[tuple[Place, Answer]]:
+    def parts(self, now: Situation) -> list[tuple[Place, Answer]]:
         """The answers to the matters of a message, each with where it speaks of it; one where it is one matter."""
         before = now.previous.slots if now.previous else {}
         known = {**before, **slots.find(now.text, now.today, spans=now.spans)} if now.matters else {}
@@ -123,19 +105,50 @@ class Policy:
                 parts.append((matter.span, answer))
         return parts if len(parts) > 1 else [((0, len(now.text)), self._trusted(now, self._answered(now)))]
 
-    def _joined(self, now: Situation, parts: Sequence[tuple[Place, Answer]], cited: list[Evidence]) -> Answer:
+    def joined(self, now: Situation, parts: Sequence[tuple[Place, Answer]]) -> Answer:
+        """One answer to a message of the ``parts`` that answer its matters; a handover where a person is to go on."""
+        answer = self._whole(now, parts)
+        if not self.handover:
+            return answer
+        several = len(parts) > 1
+        wanted = any(one.intent == self.human for _, one in parts) if several else self._wants_human(now)
+        rule = handover.rule(now, answer, wanted, self.thresholds.failures)
+        if rule is None:
+            return answer
+        said, cited = list[str](), list[Evidence]()
+        if several and rule == "asked":  # the rest of the message is answered all the same
+            rest = (one for _, one in parts if one.action in ("answer", "search") and one.intent != self.human)
+            said, cited = composing.gathered([(one.text, one.citations) for one in rest])
+        text = "\n\n".join([*said, self.templates.said(f"handover_{rule}")])
+        known, understood = answer.slots, answer.intents
+        return self._answer(
+            now, text=text, action="handover", rule=rule, citations=cited, slots=known, intents=understood
+        )
+
+    def _whole(self, now: Situation, parts: Sequence[tuple[Place, Answer]]) -> Answer:
         """One answer of all parts; whose detail it asks for, or else the first, is what it is about."""
         answers = [one for _, one in parts]
         main = next((one for one in answers if one.action == "ask"), answers[0])
-        texts = [one.text for one in answers]
-        if (first := next((one for one in answers if one.action == "answer"), None)) and _short(now.emotion):
-            texts = [passages.shortened(one.text, SHORT) if one.action == "answer" else one.text for one in answers]
-            texts.append(self._next_step(first))
-        known = {name: value for one in answers for name, value in one.slots.items()}
-        understood = [_part(span, one) for span, one in parts if len(parts) > 1 or one.rule in _UNDERSTOOD]
+        first = next((one for one in answers if one.action == "answer"), None)
+        next_step = self._next_step(first) if first and _short(now.emotion) else ""
+        said = [
+            (passages.shortened(one.text, SHORT) if next_step and one.action == "answer" else one.text, one.citations)
+            for one in answers
+        ]
+        # A single answer from a template is its article's as a whole: there is nothing to tell apart by a number.
+        texts, cited = composing.gathered(said) if len(said) > 1 else ([said[0][0]], said[0][1])
+        texts += [next_step] if next_step else []
         certain = min((one.certainty for one in answers if one.certainty is not None), default=None)
-        joined = {"text": "\n\n".join(texts), "citations": cited, "slots": known, "intents": understood}
-        return main.model_copy(update={**joined, "certainty": certain})
+        return main.model_copy(
+            update={
+                "text": "\n\n".join(texts),
+                "citations": cited,
+                "slots": {name: value for one in answers for name, value in one.slots.items()},
+                "intents": [_part(span, one) for span, one in parts if len(parts) > 1 or one.rule in _UNDERSTOOD],
+                "certainty": certain,
+                "phrased": any(one.phrased for one in answers),
+            }
+        )
 
     def agrees(self, now: Situation) -> bool:
         """Whether the nearest article is one of the intent's own."""
@@ -325,13 +338,6 @@ class Policy:
 def _short(emotion: Emotion | None) -> bool:
     """Whether the answer should be a short one."""
     return emotion is not None and emotion.label in ("confused", "frustrated", "angry")
-
-
-def _numbered(parts: Sequence[tuple[Place, Answer]]) -> tuple[list[tuple[Place, Answer]], list[Evidence]]:
-    """The parts of one answer with numbers that count through all their citations, and these."""
-    texts, cited = composing.gathered([(one.text, one.citations) for _, one in parts])
-    said = [(place, one.model_copy(update={"text": text})) for (place, one), text in zip(parts, texts, strict=True)]
-    return said, cited
 
 
 def _part(span: Place, answer: Answer) -> Part:

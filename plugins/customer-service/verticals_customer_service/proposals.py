@@ -138,7 +138,10 @@ class Proposals:
         """
         found = self.get(identifier)
         if found.state != "open":
-            raise Conflict(f"The proposal {found.id} ({found.name}) is {found.state} already.", "Choose an open one.")
+            back = f" That is taken back by: platform customer-service undo {found.id}" * (found.state != "merged")
+            raise Conflict(
+                f"The proposal {found.id} ({found.name}) is {found.state} already.", f"Choose an open one.{back}"
+            )
         return found
 
     def final(self, identifier: str) -> Proposal:

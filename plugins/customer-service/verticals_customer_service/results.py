@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
 from pydantic import BaseModel, Field
 
-from verticals import Event, ServedVertical
+from verticals import Event, Notice, ServedVertical
 
 QUIET = timedelta(hours=24)
 DURABLE = timedelta(days=7)
 _UNDERSTOOD = ("answer", "ask", "search")
 _KINDS = ("session-started", "message", "handover", "taken-over", "resolved", "reopened", "feedback")
 _PAGE = 1_000
+UNTOLD = "untold"
 
 DEFINITIONS = {
     "conversations": "Conversations that began in this time and in which the customer wrote something.",
@@ -52,6 +54,10 @@ class Results(BaseModel):
     reopened: Rate
     durable: Rate
     satisfaction: Rate
+    wrong: dict[str, int] = Field(
+        {},
+        description="Of the answers whose last thumb was down: how many for which reason; `untold` where none is given",
+    )
 
 
 class Part(Results):
@@ -69,6 +75,7 @@ class Report(BaseModel):
     by_day: list[Part] = Field(description="Days on which conversations began, oldest first")
     by_intent: list[Part] = Field(description="By the first intent that was understood, the most frequent first")
     definitions: dict[str, str] = DEFINITIONS
+    notices: list[Notice] = Field([], description="What whoever runs the assistant should know and do now")
 
 
 @dataclass
@@ -86,6 +93,7 @@ class Course:
     resolved: bool = False
     reopened_at: datetime | None = None
     thumbs: dict[int, str] = field(default_factory=dict)
+    wrong: dict[int, str] = field(default_factory=dict)
 
     def take(self, event: Event) -> None:
         """Go on with the next event."""
@@ -111,6 +119,7 @@ class Course:
                 self.reopened_at, self.resolved = self.reopened_at or event.at, False
             case "feedback":
                 self.thumbs[payload["offset"]] = payload["thumb"]
+                self.wrong[payload["offset"]] = payload.get("wrong") or UNTOLD
 
     def ended(self, now: datetime) -> bool:
         """Whether nothing more is to be expected."""
@@ -156,11 +165,12 @@ async def report(vertical: ServedVertical, since: date, until: date) -> Report:
                 elif session in known.courses:
                     known.courses[session].take(event)
         began = [
-            replace(one, thumbs=dict(one.thumbs))
+            replace(one, thumbs=dict(one.thumbs), wrong=dict(one.wrong))
             for one in known.courses.values()
             if one.asked and since <= one.began.date() <= until
         ]
-    return await asyncio.to_thread(_report, began, since, until)
+    found = await asyncio.to_thread(_report, began, since, until)
+    return found.model_copy(update={"notices": await vertical.notices()})
 
 
 def _report(courses: list[Course], since: date, until: date) -> Report:
@@ -192,6 +202,7 @@ def figures(courses: Sequence[Course], now: datetime) -> Results:
     old = [one for one in settled if one.resolved_at is not None and now - one.resolved_at >= DURABLE]
     thumbs = [thumb for one in courses for thumb in one.thumbs.values()]
     up = thumbs.count("up")
+    wrong = Counter(one.wrong[offset] for one in courses for offset, thumb in one.thumbs.items() if thumb == "down")
     return Results(
         conversations=len(courses),
         containment=Rate.among(ended, lambda one: one.contained),
@@ -199,6 +210,7 @@ def figures(courses: Sequence[Course], now: datetime) -> Results:
         reopened=Rate.among(settled, lambda one: one.reopened_at is not None),
         durable=Rate.among(old, lambda one: one.durable),
         satisfaction=Rate(value=up / len(thumbs) if thumbs else None, count=up, of=len(thumbs)),
+        wrong=dict(wrong.most_common()),
     )
 
 

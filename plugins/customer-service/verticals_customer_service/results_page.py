@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from verticals import ServedVertical
 from verticals.web import ui as blocks
 
 from .data import readable
+from .page_words import ENGLISH
 from .results import DEFINITIONS, Part, Rate, Report, report
 
 _STYLE = (Path(__file__).parent / "static" / "results.css").read_text(encoding="utf-8")
@@ -24,6 +26,8 @@ _NAMES = {
     "satisfaction": "Satisfaction",
 }
 
+_REASONS: dict[str, str] = dict(ENGLISH.reasons().items())
+
 
 async def results(vertical: ServedVertical) -> None:
     """Figures of the last days, by day and by intent; ``?days=`` in the address chooses how many."""
@@ -34,6 +38,8 @@ async def results(vertical: ServedVertical) -> None:
     today = datetime.now(UTC).date()
     found = await report(vertical, today - timedelta(days=days - 1), today)
     blocks.heading("Results", "How well customers are served, counted from what happened.")
+    for one in found.notices:
+        blocks.notice(one.remedy, "warning", title=one.told)
     with html.nav(**{"aria-label": "Time"}).classes("cs-spans"):
         for span, name in _SPANS.items():
             link = html.a(name, href=f"/{vertical.name}/results?days={span}")
@@ -42,22 +48,41 @@ async def results(vertical: ServedVertical) -> None:
     if not found.all.conversations:
         blocks.empty("No conversation yet", "Figures appear here as soon as customers write.", icon="insights")
     else:
-        _figures(found)
+        _figures(found, vertical.name)
     with blocks.section("What the figures mean"), html.dl().classes("cs-definitions"):
         for name, meaning in DEFINITIONS.items():
             html.dt(_NAMES.get(name, "Conversations"))
             html.dd(meaning)
 
 
-def _figures(found: Report) -> None:
+def _figures(found: Report, vertical: str) -> None:
     whole = found.all
     tiles: list[tuple[str, str | int, str]] = [("Conversations", whole.conversations, "")]
     tiles += [(_NAMES[name], shown(rate), f"{rate.count:,} of {rate.of:,}") for name, rate in _rates(whole)]
     blocks.stats(tiles)
+    if whole.wrong:
+        _wrong(whole.wrong, vertical)
     with blocks.section("By intent", "The first matter that was understood in each conversation"):
         _table(found.by_intent, "Intent", "Results by intent", readable)
     with blocks.section("By day", "By the day on which conversations began (UTC)"):
         _table(found.by_day[::-1], "Day", "Results by day", str)
+
+
+def _wrong(reasons: Mapping[str, int], vertical: str) -> None:
+    with blocks.section("What was wrong", "Why answers got a thumb down, as customers chose"):
+        with blocks.data_table(["Reason", "Answers"], caption="What was wrong"):
+            for reason, count in reasons.items():
+                with html.tr():
+                    html.th(_REASONS.get(reason, "Not told"), scope="row")
+                    _bar(count, max(reasons.values()))
+        link = html.a("What they wrote", href=f"/{vertical}/knowledge?tab=suggestions")
+        link.classes("p-quiet-link cs-told")
+
+
+def _bar(count: int, most: int) -> None:
+    with html.td(), html.span().classes("cs-bar"):
+        html.i(style=f"--share: {count / most:.3f}", **{"aria-hidden": "true"})
+        html.span(f"{count:,}")
 
 
 def _table(parts: list[Part], what: str, caption: str, named: object) -> None:
@@ -66,9 +91,7 @@ def _table(parts: list[Part], what: str, caption: str, named: object) -> None:
         for part in parts:
             with html.tr():
                 html.th(named(part.name) if callable(named) else part.name, scope="row")
-                with html.td(), html.span().classes("cs-bar"):
-                    html.i(style=f"--share: {part.conversations / most:.3f}", **{"aria-hidden": "true"})
-                    html.span(f"{part.conversations:,}")
+                _bar(part.conversations, most)
                 for _, rate in _rates(part):
                     html.td(shown(rate), title=f"{rate.count:,} of {rate.of:,}")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,12 +12,13 @@ from verticals import ServedVertical
 
 from .answering import Answering
 from .background import always
-from .calibrating import KIND, MEASURED, newest, unkept
 from .generating import Phrasing, source
 from .phrases import by_language
 from .policies import policies_of, templates_of
+from .precision import KIND, PROMOTION, newest, of_these, served_versions, unkept
 from .settings import DEFAULT
 from .stream import News
+from .templates import Templates
 from .trust import AnswersCalibrated
 from .webhooks import Deliveries
 
@@ -30,11 +31,9 @@ async def ready(vertical: ServedVertical) -> AsyncIterator[None]:
     """Read the templates and wake the index and the heads, so that the first customer does not wait."""
     settings = vertical.settings
     begun = await vertical.events.last_offset()
-    measured = await newest(vertical)
     answers = await asyncio.to_thread(templates_of, settings)
     vertical.state["phrases"] = by_language(await vertical.rows("phrases"), answers)
-    vertical.state["policies"] = policies_of(settings, answers, vertical.state["phrases"], measured)
-    await _tell_precision(vertical, measured)
+    await _decide_by(vertical, answers, await newest(vertical))
     if generator := settings.generator:
         vertical.state["phrasing"] = Phrasing(generator, source(generator, vertical), vertical.embed)
     under_way: set[asyncio.Task[Any]] = set()
@@ -49,7 +48,7 @@ async def ready(vertical: ServedVertical) -> AsyncIterator[None]:
         if webhook is not None
     ]
     if settings.answer_precision:
-        beside.append(asyncio.create_task(always("the calibration", lambda: _recalibrated(vertical, begun))))
+        beside.append(asyncio.create_task(always("the calibration", lambda: _follow_calibration(vertical, begun))))
     try:
         yield
     finally:
@@ -60,23 +59,19 @@ async def ready(vertical: ServedVertical) -> AsyncIterator[None]:
             await asyncio.wait(under_way, timeout=_SECONDS_TO_END)
 
 
-async def _recalibrated(vertical: ServedVertical, after: int) -> None:
-    """Take over what other processes measure while this one serves."""
-    async for event in vertical.events.follow(after, kinds=[KIND]):
-        measured = AnswersCalibrated.model_validate(event.payload)
+async def _follow_calibration(vertical: ServedVertical, after: int) -> None:
+    """Take over what is measured, and notice what a promotion leaves unmeasured, by this process or another."""
+    async for _ in vertical.events.follow(after, kinds=[KIND, PROMOTION]):
         answers = {language: policy.templates for language, policy in vertical.state["policies"].items()}
-        vertical.state["policies"] = policies_of(vertical.settings, answers, vertical.state["phrases"], measured)
-        await _tell_precision(vertical, measured)
+        await _decide_by(vertical, answers, await newest(vertical))
 
 
-async def _tell_precision(vertical: ServedVertical, measured: AnswersCalibrated | None) -> None:
-    """Warn where the precision that the settings state is not kept."""
-    if precision := vertical.settings.answer_precision:
-        live = {name: await _live(vertical, name) for name in MEASURED}
-        if problem := unkept(measured, precision, live):
-            _log.warning("answer_precision = %s is not kept: %s", precision, problem)
-
-
-async def _live(vertical: ServedVertical, head: str) -> str:
-    """The live version of a head; empty where there is none."""
-    return next((one.reference for one in await vertical.head(head).versions() if one.stage == "live"), "")
+async def _decide_by(
+    vertical: ServedVertical, answers: Mapping[str, Templates], measured: AnswersCalibrated | None
+) -> None:
+    """Answer by what was measured, where that is of what answers now; warn where a stated precision is not kept."""
+    settings, live = vertical.settings, await served_versions(vertical)
+    holds = measured if measured and of_these(measured, live) else None
+    vertical.state["policies"] = policies_of(settings, answers, vertical.state["phrases"], holds)
+    if settings.answer_precision and (notice := unkept(measured, settings.answer_precision, live)):
+        _log.warning("%s", notice)

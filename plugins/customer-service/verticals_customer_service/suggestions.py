@@ -18,20 +18,16 @@ from verticals import Event
 from .data import Intent
 from .dialogues import Dialogue, Role
 from .dialogues import Turn as Said
-from .events import Wrong
 from .handover import HUMAN
 from .mining.pairs import pairs
+from .page_words import ENGLISH
 from .redaction import Redactor
 from .teaching import Taught, bare
 
 KINDS = ("message", "feedback", "turn-corrected")
 Source = Literal["correction", "agent", "thumb-down", "thumb-up"]
 State = Literal["open", "accepted", "rejected"]
-WRONG: dict[Wrong, str] = {
-    "question": "I was not understood",
-    "answer": "Not true or out of date",
-    "unclear": "Not clear",
-}
+WRONG = ENGLISH.reasons()
 SURE = 0.5  # from this confidence on what the assistant took a question for is proposed with an agent's answer
 _OTHERS = 5
 

@@ -63,6 +63,8 @@ class Generation(BaseModel):
     sentence: str = Field("", description="The first sentence that the passages do not support")
     wrote: str = Field("", description="What the generator wrote, as far as 2,000 characters")
     instead: str = Field(description="The quote that it was to take the place of")
+    said: str = Field("", description="What was said in its place, with the numbers of its own citations")
+    cited: list[int] = Field([], description="Which of the quote's citations these are, counted from 0")
     seconds: float
 
 
@@ -89,6 +91,7 @@ class TracedMatter(Reading):
     """One matter of several."""
 
     span: tuple[int, int] = Field(description="Where the message speaks of it")
+    generation: Generation | None = Field(None, description="Where a generator was asked to phrase this part")
 
 
 class TracedDetail(BaseModel):
@@ -116,7 +119,15 @@ class Trace(Reading):
     language: str = Field("", description="In which it was answered; empty where the shop had only one")
     rule: Rule
     template_id: str | None
-    generation: Generation | None = Field(None, description="Where a generator was asked to phrase the answer")
+    generation: Generation | None = Field(
+        None, description="Where a generator was asked to phrase the answer; of several parts each has its own"
+    )
+
+    @property
+    def generations(self) -> dict[tuple[int, int], Generation]:
+        """What a generator wrote, by the place of the message that it answers."""
+        every = [((0, len(self.text)), self.generation), *((one.span, one.generation) for one in self.matters)]
+        return {place: one for place, one in every if one is not None}
 
 
 def reading(prediction: Prediction, hits: Sequence[Hit], faq: Sequence[Hit]) -> dict[str, Any]:

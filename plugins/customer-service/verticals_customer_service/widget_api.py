@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+import json
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel, Field
 
 from verticals import CurrentVertical
 
 from .conversation import Conversations
 from .data import LONGEST
+from .page_words import every_word
 
 router = APIRouter()
 
@@ -20,6 +23,7 @@ Language = Annotated[
     str | None, Query(pattern="^[a-z]{2}$", description="That the visitor prefers, ISO 639-1", examples=["zh"])
 ]
 _STATIC = Path(__file__).parent / "static"
+_WORDS = "{/* the words of page_words.toml */}"
 
 
 class Widget(BaseModel):
@@ -32,6 +36,12 @@ class Widget(BaseModel):
     longest: int = Field(description="Characters that a message may have")
 
 
+@functools.cache
+def _script() -> str:
+    written = (_STATIC / "widget.js").read_text(encoding="utf-8")
+    return written.replace(_WORDS, json.dumps(every_word(), ensure_ascii=False))
+
+
 @router.get("/widget")
 async def widget(vertical: CurrentVertical, language: Language = None) -> Widget:
     """Title, greeting and first questions."""
@@ -39,10 +49,10 @@ async def widget(vertical: CurrentVertical, language: Language = None) -> Widget
     return Widget(title=vertical.settings.shop_name, longest=LONGEST, **beginning.model_dump())
 
 
-@router.get("/widget.js", response_class=FileResponse, responses={200: {"content": {"text/javascript": {}}}})
-async def script() -> FileResponse:
-    """The widget itself: a web component in one file."""
-    return FileResponse(_STATIC / "widget.js", media_type="text/javascript", headers={"Cache-Control": "max-age=300"})
+@router.get("/widget.js", response_class=Response, responses={200: {"content": {"text/javascript": {}}}})
+async def script() -> Response:
+    """The widget itself: a web component in one file, with its words in every language."""
+    return Response(_script(), media_type="text/javascript", headers={"Cache-Control": "max-age=300"})
 
 
 @router.get("/demo", response_class=HTMLResponse)

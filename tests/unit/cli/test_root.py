@@ -74,6 +74,12 @@ def test_an_unknown_command_gets_the_nearest(platform) -> None:
     assert "There is no command 'trian'. Did you mean 'train'?" in ran.err
 
 
+def test_an_unknown_command_of_a_vertical_gets_the_nearest(platform) -> None:
+    ran = platform("weather", "gret")
+    assert (ran.code, ran.out) == (2, "")
+    assert "weather has no command 'gret'. Did you mean 'greet'?" in ran.err
+
+
 def test_an_unknown_subcommand_gets_the_nearest(platform) -> None:
     ran = platform("models", "lst")
     assert ran.code == 2

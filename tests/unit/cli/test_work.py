@@ -67,7 +67,20 @@ def test_bad_rows_are_reported_together_and_can_be_skipped(platform, remarks: Pa
     assert skipped.err.count("skipped row") == 2
 
 
-def test_train_evaluate_predict_promote_and_roll_back(platform, tmp_path: Path) -> None:
+NOTICES = """
+from verticals import Notice
+
+@hookimpl
+def notices(vertical):
+    live = vertical.head("mood").live
+    if live and live.version == "v2":
+        yield Notice("v2 was not measured.", "Run: platform evaluate weather")
+"""
+
+
+def test_train_evaluate_predict_promote_and_roll_back(platform, plugins_dir: Path, tmp_path: Path) -> None:
+    with (plugins_dir / "weather.py").open("a", encoding="utf-8") as plugin:
+        plugin.write(NOTICES)
     first = platform("train", "weather", "--method", "head", "--set", "batch_size=16", "--seed", "3")
     assert first.code == 0, first.err
     assert "weather/mood@v1 is live, being the first version." in first.out
@@ -93,8 +106,19 @@ def test_train_evaluate_predict_promote_and_roll_back(platform, tmp_path: Path) 
     assert {answer["version"] for answer in answers} == {"weather/mood@v2"}
 
     assert platform("models", "promote", "weather").code == 2
-    assert "weather/mood@v2 is live; v1 is retired." in platform("models", "promote", "weather/mood", "v2").out
-    assert "weather/mood@v1 is live; v2 is retired." in platform("models", "rollback", "weather").out
+    promoted = platform("models", "promote", "weather/mood", "v2")
+    assert "weather/mood@v2 is live; v1 is retired." in promoted.out
+    assert promoted.err.strip() == "Warning: v2 was not measured. Run: platform evaluate weather"
+    found = {one["part"]: one for one in json.loads(platform("doctor", "--json").out)}
+    assert found["weather"]["state"] == "warning"
+    assert found["weather"]["remedy"] == "Run: platform evaluate weather"
+    rolled_back = platform("models", "rollback", "weather")
+    assert "weather/mood@v1 is live; v2 is retired." in rolled_back.out
+    assert "Warning" not in rolled_back.err
+    (promotion, *_) = [
+        json.loads(line) for line in platform("events", "tail", "weather", "--last", "2", "--json").out.splitlines()
+    ]
+    assert promotion["payload"] == {"head": "mood", "version": "v2", "previous": "v1", "change": "promotion", "why": ""}
     shown = json.loads(platform("models", "show", "weather", "--json").out)
     assert shown["reference"] == "weather/mood@v1"
     assert [entry["version"] for entry in shown["history"]][-1] == "v1" or shown["history"][0]["version"] == "v1"

@@ -40,7 +40,9 @@ def test_serving_makes_a_first_version_opens_indexes_and_enters_the_lifespan(sar
 
     serve(host, check)
     assert plugin.LIVED == ["entered", "left"]
-    assert [event.payload["what"] for event in host["sarcasm"].events.read()] == ["started", "stopped"]
+    events = host["sarcasm"].events.read()
+    assert [event.kind for event in events] == ["promotion", "noted", "noted"]
+    assert [event.payload["what"] for event in events[1:]] == ["started", "stopped"]
     serve(host, check_version("sarcasm/sarcasm@v1"))
     assert len(host["sarcasm"].head("sarcasm").versions()) == 1
 
@@ -250,8 +252,8 @@ def test_events_are_followed_without_missing_or_repeating_one(sarcasm, open_smal
                 for number in range(20, 30):
                     host["sarcasm"].events.append("seen", {"text": "x", "times": number})  # as another process does
         assert offsets == list(range(30))
-        assert await vertical.events.last_offset() == 31
-        assert [event.offset for event in await vertical.events.read(after=29, limit=1)] == [30]
+        last = await vertical.events.last_offset()
+        assert [event.offset for event in await vertical.events.read(after=last - 2, limit=1)] == [last - 1]
 
     serve(host, check)
 

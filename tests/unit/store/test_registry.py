@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from verticals.contract import BadInput, Conflict, Damaged, NotFound, StorageError
 from verticals.files import sha256_file
-from verticals.store import Registry
+from verticals.store import PROMOTION, Registry
 
 MANIFEST = {
     "labels": ["where", "why"],
@@ -172,7 +172,7 @@ def test_an_unknown_version_is_told_with_those_there_are(registry):
     assert registry.live("shop", "intent") is None
 
 
-def test_a_promotion_retires_the_former_live_version_and_is_remembered(registry):
+def test_a_promotion_retires_the_former_live_version_and_is_remembered(registry, store):
     save(registry, 3)
     assert registry.promote("shop", "intent", "v1", why="first").stage == "live"
     assert registry.promote("shop", "intent", "latest", why="better").version == "v3"
@@ -184,6 +184,11 @@ def test_a_promotion_retires_the_former_live_version_and_is_remembered(registry)
         ("v3", "v1", "better", "promotion"),
     ]
     assert history[0].at <= history[1].at
+    told = store.events.read("shop", kinds=[PROMOTION])
+    assert [(one.offset, one.payload["version"], one.payload["previous"]) for one in told] == [
+        (1, "v1", None),
+        (2, "v3", "v1"),
+    ]
 
 
 def test_promoting_the_live_version_again_changes_nothing(registry):

@@ -23,6 +23,22 @@ def test_the_home_page_lists_what_runs_and_what_does_not(browser, host):
     assert "platform models promote shop/parity v2" in page.text, "the version that a training would make: v1 is live"
 
 
+def test_the_home_page_says_what_to_know_and_do_now(browser, host, save_version):
+    def promoted():
+        host.registry.promote("shop", "parity", save_version().version)
+        (shop, *_) = browser.get("/v1/platform/verticals").json()
+        return shop["notices"], browser.get("/").text
+
+    assert browser.get("/v1/platform/verticals").json()[0]["notices"] == []
+    notices, page = promoted()
+    assert notices == [{"told": "Parity was not measured.", "remedy": "Run: platform evaluate shop/parity"}]
+    assert "Shop: Parity was not measured." in page
+    assert "Run: platform evaluate shop/parity" in page
+    notices, page = promoted()
+    assert "hook notices failed (RuntimeError)" in notices[0]["told"]
+    assert "1234" not in page
+
+
 def test_empty_states_say_what_to_do(fresh_host):
     with TestClient(create_app(fresh_host, ["quiet"])) as client:
         page = client.get("/")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from verticals.contract import Notice
 from verticals.web.site import CurrentSite, Site
 
 router = APIRouter()
@@ -32,6 +33,7 @@ class VerticalSummary(BaseModel):
     datasets: list[str] = []
     indexes: list[str] = []
     pages: list[PageLink] = []
+    notices: list[Notice] = Field([], description="What whoever runs it should know and do now")
 
 
 @router.get("/verticals", summary="All plugins, with their state")
@@ -74,6 +76,7 @@ def summarise(site: Site, name: str) -> VerticalSummary:
             "datasets": list(vertical.datasets),
             "indexes": list(vertical.indexes),
             "pages": pages,
+            "notices": vertical.notices(),
         }
     )
 

@@ -12,8 +12,9 @@ from nicegui import html, ui
 
 import verticals
 from verticals.web.api.verticals import page_path
-from verticals.web.site import Site
-from verticals.web.ui import empty, heading
+from verticals.web.sign_in import SIGN_OUT
+from verticals.web.site import DEFAULT_TENANT, Site
+from verticals.web.ui import badge, empty, heading
 
 _STATIC = Path(__file__).parent.parent / "static"
 _THEMES = (("system", "contrast"), ("light", "light_mode"), ("dark", "dark_mode"))
@@ -40,14 +41,17 @@ def frame(site: Site, path: str, vertical: str) -> Iterator[ui.element]:
         with html.nav(**{"aria-label": "Main"}).classes("p-nav"):
             _link("Overview", "/", current=path == "/")
             for one in site.verticals:
-                if pages := [page for page in one.pages if page.in_navigation]:
+                if pages := site.pages(one.name):
                     _link(one.title, page_path(one.name, pages[0].path), current=one.name == vertical)
         with html.div().classes("p-tools"):
-            _link("Runs", "/runs", current=path == "/runs")
+            if site.tenant == DEFAULT_TENANT:
+                _link("Runs", "/runs", current=path == "/runs")
             if any(one.indexes for one in site.verticals):
                 _link("Indexes", "/indexes", current=path.split("/")[1] == "indexes")
             _link("API", "/docs", current=path == "/docs")
             _theme_button()
+            if site.signed_in:
+                _signed_in(site.tenant)
     if vertical:
         _pages_of(site, path, vertical)
     content = html.main(id="content", tabindex="-1").classes("p-main")
@@ -71,9 +75,16 @@ def missing(path: str) -> None:
     empty(f"Nothing answers at {path}.", "The navigation above leads to every page there is.", icon="explore")
 
 
+def refused() -> None:
+    """Stands where a page is not for the tenant who asks."""
+    heading("This page is not for your key")
+    told = f"It shows what belongs to all: sign in with a key of the tenant {DEFAULT_TENANT} to see it."
+    empty(told, "The navigation above leads to the pages of your own.", icon="lock")
+
+
 def _pages_of(site: Site, path: str, vertical: str) -> None:
     """The second row of the navigation, for a vertical with several pages."""
-    pages = [page for page in site.host[vertical].pages if page.in_navigation]
+    pages = site.pages(vertical)
     if len(pages) < 2:
         return
     with html.nav(**{"aria-label": f"Pages of {vertical}"}).classes("p-subnav"):
@@ -90,6 +101,15 @@ def _theme_button() -> None:
     with html.button(type="button", **{"data-theme-toggle": "", "aria-label": "Colours"}).classes("p-icon-button"):
         for theme, icon in _THEMES:
             ui.icon(icon).classes(f"p-theme-{theme}").props("aria-hidden=true")
+
+
+def _signed_in(tenant: str) -> None:
+    if tenant != DEFAULT_TENANT:
+        badge(tenant)
+    told = f"Sign out ({tenant})"
+    with html.form(action=SIGN_OUT, method="post"), html.button(type="submit", title=told) as button:
+        button.classes("p-icon-button").props["aria-label"] = told
+        ui.icon("logout").props("aria-hidden=true")
 
 
 def _mark() -> None:

@@ -10,7 +10,7 @@ from nicegui import html
 
 from verticals.web.api.heads import HeadSummary, Version
 from verticals.web.api.runs import Run
-from verticals.web.api.verticals import VerticalSummary
+from verticals.web.api.verticals import VerticalSummary, page_path
 from verticals.web.site import Site
 from verticals.web.ui import Tone, badge, command, data_table, empty, grid, heading, notice, section, stats
 
@@ -39,11 +39,33 @@ async def render(site: Site) -> None:
             notice(
                 plugin.cause, "warning", title=f"The plugin {plugin.name} does not fit this version of the platform."
             )
+    for one in overview.served:
+        for told in one.notices:
+            notice(told.remedy, "warning", title=f"{one.title}: {told.told}")
     _verticals(site, overview)
     _heads(overview)
     _versions(overview)
     _runs(overview)
     _next(overview)
+
+
+def render_of_tenant(site: Site) -> None:
+    """Build the page for who signed in with a key of another tenant: the pages that show that tenant's data."""
+    heading("Overview", f"What there is for {site.tenant}.")
+    shown = [one for one in site.verticals if site.pages(one.name)]
+    if not shown:
+        empty("No page keeps tenants apart.", "What is served here answers you over the API.", icon="lock")
+        return
+    with grid():
+        for one in shown:
+            with html.article().classes("p-card"):
+                with html.header():
+                    html.h3(one.title)
+                html.p(one.summary or "")
+                with html.footer():
+                    for place, page in enumerate(site.pages(one.name)):
+                        where = page_path(one.name, page.path)
+                        html.a(page.title, href=where).classes("p-quiet-link" if place else "p-button")
 
 
 def _figures(overview: Overview) -> None:

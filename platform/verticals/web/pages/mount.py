@@ -26,7 +26,7 @@ from verticals.contract import Page, PlatformError, resolve
 from verticals.web import problems
 from verticals.web.api.verticals import page_path
 from verticals.web.later import APP, SITE
-from verticals.web.site import Site
+from verticals.web.site import DEFAULT_TENANT, Site, site_for
 
 from . import frame, home, indexes, reference, runs
 from .asked import Asked
@@ -66,8 +66,11 @@ def mount(app: FastAPI, site: Site) -> None:
 
 async def _show(request: Request) -> None:
     """Any page: find out which one it is, and build it inside the frame."""
-    site: Site = request.scope[SITE]
+    site = site_for(request, request.scope[SITE])
     path = request.scope["path"].rstrip("/") or "/"
+    if path == "/" and site.tenant != DEFAULT_TENANT:
+        await _framed(site, path, "Overview", lambda: home.render_of_tenant(site))
+        return
     if path == "/":
         await _framed(site, path, "Overview", lambda: home.render(site))
         return
@@ -75,6 +78,9 @@ async def _show(request: Request) -> None:
         schema, base = request.scope[APP].openapi(), f"{request.url.scheme}://{request.url.netloc}"
         titles = {vertical.name: vertical.title for vertical in site.verticals}
         await _framed(site, path, "API", lambda: reference.render(schema, base, titles))
+        return
+    if path == "/runs" and site.tenant != DEFAULT_TENANT:
+        await _framed(site, path, "Runs", frame.refused, status=403)
         return
     if path == "/runs":
         asked = request.query_params
@@ -89,6 +95,9 @@ async def _show(request: Request) -> None:
         await _framed(site, path, place["index"], build)
         return
     vertical, page = _find(site, request.scope["route"].path)
+    if not site.shows(page):
+        await _framed(site, path, page.title, frame.refused, status=403)
+        return
     await _framed(site, path, page.title, lambda: resolve(page.render)(site.running(vertical)), vertical)
 
 
@@ -102,11 +111,17 @@ def _find(site: Site, path: str) -> tuple[str, Page]:
 
 
 async def _framed(
-    site: Site, path: str, title: str, build: Callable[[], Awaitable[None] | None], vertical: str = ""
+    site: Site,
+    path: str,
+    title: str,
+    build: Callable[[], Awaitable[None] | None],
+    vertical: str = "",
+    *,
+    status: int = 200,
 ) -> None:
     """Build a page; when that fails, say so in its place, and keep the trace for the log."""
     client = ui.context.client
-    client.title = f"{title} · Verticals"
+    client.title, client.status_code = f"{title} · Verticals", status
     with frame.frame(site, path, vertical) as content:
         try:
             built = build()
@@ -130,6 +145,6 @@ async def _not_found(request: Request, error: Exception) -> Response:
         return problems.http_error(request, error)
     with Client(ui.page(""), request=request) as client:
         client.title = "Not found · Verticals"
-        with frame.frame(request.scope[SITE], request.scope["path"], ""):
+        with frame.frame(site_for(request, request.scope[SITE]), request.scope["path"], ""):
             frame.missing(request.scope["path"])
     return client.build_response(request, 404)

@@ -45,6 +45,8 @@ def read_log(path: Path, encoding: str | None = None, progress: Callable[[int], 
     Raises:
         BadInput: no such file, an unknown extension or encoding, or no log at all.
     """
+    if path.is_dir():
+        raise BadInput(f"{path} is a folder.", "Give its files one by one.")
     kind = path.suffix.lower()
     if kind not in EXTENSIONS:
         raise BadInput(f"{path}: files of this kind cannot be read.", f"Use {', '.join(EXTENSIONS)}.")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .phrasing import Phrasing
+from .phrasing import Phrasing, phrased_again
 from .sources import source
 from .support import check
 
-__all__ = ["Phrasing", "check", "source"]
+__all__ = ["Phrasing", "check", "phrased_again", "source"]

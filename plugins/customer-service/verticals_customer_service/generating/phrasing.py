@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from verticals import Evidence
 from verticals_customer_service.answers import Answer
+from verticals_customer_service.matters import Place
 from verticals_customer_service.settings import Generator
 from verticals_customer_service.traces import Generation
 
@@ -32,6 +34,21 @@ class Phrasing:
     source: Source
     embed: Embed
 
+    async def phrase_parts(
+        self, message: str, parts: Sequence[tuple[Place, Answer]]
+    ) -> tuple[list[tuple[Place, Answer]], dict[Place, Generation]]:
+        """The parts of an answer, of which each that is quoted is phrased by itself, from its own passages alone.
+
+        Args:
+            message: the customer's.
+            parts: each with where the message speaks of it.
+        """
+        quoted = [(place, one) for place, one in parts if one.rule == "passage"]
+        done = await asyncio.gather(*(self.phrase(message[slice(*place)], one) for place, one in quoted))
+        phrased = {place: answer for (place, _), (answer, _) in zip(quoted, done, strict=True)}
+        told = {place: generation for (place, _), (_, generation) in zip(quoted, done, strict=True)}
+        return [(place, phrased.get(place, one)) for place, one in parts], told
+
     async def phrase(self, question: str, answer: Answer) -> tuple[Answer, Generation]:
         """The answer as the generator puts it, or as it was; and what became of it, for the trace.
 
@@ -50,7 +67,7 @@ class Phrasing:
         except Failed as failed:
             why = str(failed)
         why = why or self._refused(wrote)
-        phrased = answer
+        phrased, order = answer, list[int]()
         if not why:
             checked = await check(wrote, passages, self.embed)
             if checked.unsupported:
@@ -58,7 +75,7 @@ class Phrasing:
             elif not checked.sentences:
                 why = "the generator wrote no sentence"
             else:
-                phrased = _composed(answer, checked)
+                phrased, order = _composed(answer, checked)
         return phrased, Generation(
             by=self.source.name,
             used=not why,
@@ -66,6 +83,8 @@ class Phrasing:
             sentence=sentence,
             wrote=wrote[:_KEPT],
             instead=answer.text,
+            said="" if why else phrased.text,
+            cited=order,
             seconds=round(time.perf_counter() - began, 3),
         )
 
@@ -84,14 +103,24 @@ def _words(evidence: Evidence) -> str:
     return evidence.text[start:end]
 
 
-def _composed(answer: Answer, checked: Checked) -> Answer:
-    """The sentences with the numbers of their citations, in the order in which they are first cited."""
+def phrased_again(answer: Answer, generation: Generation | None) -> Answer:
+    """A quoted answer as it was phrased at the time; as it is where it was not, or where the quote is another now."""
+    if generation is None or not generation.used or generation.instead != answer.text:
+        return answer
+    return _phrased(answer, generation.said, generation.cited)
+
+
+def _composed(answer: Answer, checked: Checked) -> tuple[Answer, list[int]]:
+    """The sentences with the numbers of their citations, and these in the order in which they are first cited."""
     order = list(dict.fromkeys(place for _, places in checked.sentences for place in places))
     numbers = {place: number for number, place in enumerate(order, start=1)}
     said = " ".join(
         f"{sentence} {''.join(f'[{numbers[place]}]' for place in sorted(places, key=order.index))}"
         for sentence, places in checked.sentences
     )
-    return answer.model_copy(
-        update={"text": said, "citations": [answer.citations[place] for place in order], "phrased": True}
-    )
+    return _phrased(answer, said, order), order
+
+
+def _phrased(answer: Answer, said: str, order: Sequence[int]) -> Answer:
+    citations = [answer.citations[place] for place in order]
+    return answer.model_copy(update={"text": said, "citations": citations, "phrased": True})

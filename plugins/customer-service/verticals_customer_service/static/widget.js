@@ -2,7 +2,7 @@
  *
  *   <script src="https://…/v1/customer-service/widget.js" defer></script>
  *
- * Attributes of the tag: data-lang (en, zh, ar), data-theme (light, dark), data-accent (a colour), data-open.
+ * Attributes of the tag: data-lang (en, zh, ar; else the page's), data-theme (light, dark), data-accent (a colour), data-open.
  * What was said is kept by the server; the browser remembers the session's name and what was not sent yet. Every
  * turn is shown at the place of its offset, and once only, however often the connection is lost.
  */
@@ -13,41 +13,9 @@
   const MEMORY = `verticals-chat:${BASE}`;
   const RETRY = [500, 1000, 2000, 4000, 8000, 15000];
 
-  const WORDS = {
-    en: {
-      open: "Open the chat", close: "Close the chat", person: "Talk to a person", again: "New conversation",
-      ask: "Write a message", send: "Send", log: "Conversation", typing: "An answer is on its way",
-      unsent: "Not sent yet. Trying again …", refused: "Not sent.", offline: "No connection. Trying again …",
-      helped: "This helped", helpless: "This did not help", helpful: "Was this helpful?", sources: "Sources",
-      topics: "Nearest topics", begin: "Questions to begin with", quote: "Source", done: "Close",
-      waiting: "A person has been asked and reads this conversation. You can go on writing.",
-      taken: (name) => `${name} is here.`, returned: "The assistant is back.", resolved: "This matter is settled.",
-      you: "You", assistant: "Assistant", failed: "That could not be answered just now.", retry: "Try again",
-      more: (count) => `${count} new`,
-    },
-    zh: {
-      open: "打开聊天", close: "关闭聊天", person: "转人工", again: "新对话",
-      ask: "输入消息", send: "发送", log: "对话", typing: "正在回复",
-      unsent: "尚未发送，正在重试……", refused: "未能发送。", offline: "连接已断开，正在重试……",
-      helped: "有帮助", helpless: "没有帮助", helpful: "这个回答有帮助吗？", sources: "来源",
-      topics: "相近的主题", begin: "可以这样开始", quote: "来源", done: "关闭",
-      waiting: "已通知客服人员，他们会看到这段对话。您可以继续留言。",
-      taken: (name) => `${name} 已加入对话。`, returned: "智能助手已恢复。", resolved: "此问题已解决。",
-      you: "您", assistant: "助手", failed: "暂时无法回答。", retry: "重试",
-      more: (count) => `${count} 条新消息`,
-    },
-    ar: {
-      open: "افتح المحادثة", close: "أغلق المحادثة", person: "تحدّث إلى شخص", again: "محادثة جديدة",
-      ask: "اكتب رسالة", send: "أرسل", log: "المحادثة", typing: "الرد في الطريق",
-      unsent: "لم تُرسل بعد. نحاول من جديد …", refused: "لم تُرسل.", offline: "لا يوجد اتصال. نحاول من جديد …",
-      helped: "كان هذا مفيدًا", helpless: "لم يكن هذا مفيدًا", helpful: "هل كان هذا مفيدًا؟", sources: "المصادر",
-      topics: "أقرب المواضيع", begin: "أسئلة للبدء", quote: "المصدر", done: "إغلاق",
-      waiting: "طُلب شخص وسيقرأ هذه المحادثة. يمكنك متابعة الكتابة.",
-      taken: (name) => `انضم ${name}.`, returned: "عاد المساعد.", resolved: "حُلّت المسألة.",
-      you: "أنت", assistant: "المساعد", failed: "تعذّر الرد الآن.", retry: "حاول من جديد",
-      more: (count) => `${count} جديد`,
-    },
-  };
+  const WORDS = {/* the words of page_words.toml */};
+  /** A word with what belongs in its {places}. */
+  const fill = (word, given) => word.replace(/\{(\w+)\}/g, (_, name) => given[name]);
 
   const ICONS = {
     chat: "M4 5h16v11H9l-5 4V5z", close: "M6 6l12 12M18 6L6 18", send: "M12 20V5M5 12l7-7 7 7",
@@ -156,14 +124,14 @@
       const again = h("button", { type: "button", className: "plain", title: words.again, "aria-label": words.again }, icon("again"));
       const close = h("button", { type: "button", className: "plain", title: words.close, "aria-label": words.close }, icon("close"));
       this.banner = h("p", { className: "banner", role: "status", hidden: true });
-      this.log = h("div", { className: "log", role: "log", tabIndex: 0, "aria-label": words.log, "aria-live": "polite" });
+      this.log = h("div", { className: "log", role: "log", tabIndex: 0, "aria-label": words.conversation, "aria-live": "polite" });
       this.typing = h("div", { className: "turn assistant", hidden: true, role: "status", "aria-label": words.typing }, h("div", { className: "bubble dots" }, h("i"), h("i"), h("i")));
-      this.area = h("textarea", { rows: 1, placeholder: words.ask, enterKeyHint: "send", "aria-label": words.ask });
+      this.area = h("textarea", { rows: 1, placeholder: words.write, enterKeyHint: "send", "aria-label": words.write });
       const send = h("button", { className: "send", type: "button", title: words.send, "aria-label": words.send }, icon("send"));
       this.panel = h("section", { className: "panel", hidden: true, role: "dialog", "aria-modal": "true", "aria-labelledby": "heading" },
         h("header", {}, this.heading, again, close),
         this.banner, this.log, h("footer", {}, this.person, this.area, send));
-      this.quote = h("dialog", { className: "quote", "aria-label": words.quote });
+      this.quote = h("dialog", { className: "quote", "aria-label": words.source });
       root.append(h("style", { textContent: STYLE }), this.panel, this.launcher, this.quote);
 
       this.launcher.addEventListener("click", () => (this.panel.hidden ? this.open() : this.close()));
@@ -213,7 +181,7 @@
         event.stopPropagation();
         this.close();
       } else if (event.key === "Tab") {
-        const stops = [...this.panel.querySelectorAll("button, textarea, a[href], [tabindex='0']")].filter((one) => !one.disabled && one.offsetParent);
+        const stops = [...this.panel.querySelectorAll("button, input, textarea, a[href], [tabindex='0']")].filter((one) => !one.disabled && one.offsetParent);
         const at = this.shadowRoot.activeElement;
         const edge = event.shiftKey ? stops[0] : stops[stops.length - 1];
         if (at === edge) {
@@ -319,7 +287,7 @@
       if (now === this.stood && now !== "taken") return; // what was told stays until something changes
       const words = this.words;
       const back = this.stood === "taken" && now === "open";
-      const told = { waiting: words.waiting, taken: words.taken(agent || ""), resolved: words.resolved }[now] || (back ? words.returned : "");
+      const told = { waiting: words.waiting, taken: fill(words.here, { agent: agent || words.colleague }), resolved: words.resolved }[now] || (back ? words.back : "");
       this.stood = now;
       this.banner.textContent = told;
       this.banner.hidden = !told;
@@ -443,7 +411,7 @@
         this.unread += 1;
         this.badge.textContent = this.unread;
         this.badge.hidden = false;
-        this.launcher.setAttribute("aria-label", `${this.words.open}, ${this.words.more(this.unread)}`);
+        this.launcher.setAttribute("aria-label", `${this.words.open}, ${fill(this.words.more, { count: this.unread })}`);
       }
       this.down();
     }
@@ -484,20 +452,59 @@
     thumbs(turn) {
       const words = this.words;
       const row = h("span", { className: "thumbs", role: "group", "aria-label": words.helpful });
+      let asked = null;
       for (const [name, label] of [["up", words.helped], ["down", words.helpless]]) {
         const button = h("button", { type: "button", className: `plain ${name}`, title: label, "aria-label": label, "aria-pressed": String(turn.feedback === name) }, icon("up"));
         button.addEventListener("click", async () => {
-          await call(`/sessions/${this.memory.session}/feedback`, { offset: turn.offset, thumb: name }).catch(() => {});
+          await this.rate(turn, { thumb: name });
           for (const other of row.children) other.setAttribute("aria-pressed", String(other === button));
+          asked?.remove();
+          asked = name === "down" ? this.wrong(turn) : null;
+          if (asked) {
+            row.closest(".turn").append(asked);
+            asked.scrollIntoView({ block: "nearest" });
+          }
         });
         row.append(button);
       }
       return row;
     }
 
+    rate(turn, feedback) {
+      return call(`/sessions/${this.memory.session}/feedback`, { offset: turn.offset, ...feedback }).catch(() => {});
+    }
+
+    /** What was wrong: a reason is noted at once, a line when it is sent; who goes on writing passes it over. */
+    wrong(turn) {
+      const words = this.words;
+      const asked = h("form", { className: "wrong", role: "group", "aria-label": words.wrong });
+      const told = { thumb: "down" };
+      const reasons = h("div", { className: "chips" });
+      for (const reason of ["question", "answer", "unclear", "other"]) {
+        const button = h("button", { type: "button", textContent: words[`wrong_${reason}`], "aria-pressed": "false" });
+        button.addEventListener("click", () => {
+          told.wrong = reason;
+          for (const other of reasons.children) other.setAttribute("aria-pressed", String(other === button));
+          this.rate(turn, told);
+        });
+        reasons.append(button);
+      }
+      const line = h("input", { type: "text", maxLength: this.about?.longest || 2000, placeholder: words.comment, "aria-label": words.comment });
+      asked.append(h("span", { className: "notice", textContent: words.wrong }), reasons,
+        h("div", { className: "comment" }, line, h("button", { className: "person", textContent: words.send })));
+      asked.addEventListener("submit", (event) => {
+        event.preventDefault();
+        this.rate(turn, { ...told, comment: line.value.trim() });
+        const within = asked.contains(this.shadowRoot.activeElement);
+        asked.replaceChildren(h("span", { className: "notice", role: "status", textContent: words.thanks }));
+        if (within) this.area.focus();
+      });
+      return asked;
+    }
+
     /** The number of a source within the text, which opens it. */
     mark(number, one) {
-      const mark = h("button", { type: "button", className: "mark", textContent: number, "aria-haspopup": "dialog", "aria-label": `${this.words.sources} ${number}: ${one.title || one.id}` });
+      const mark = h("button", { type: "button", className: "mark", textContent: number, "aria-haspopup": "dialog", "aria-label": fill(this.words.source_number, { number, title: one.title || one.id }) });
       mark.addEventListener("click", () => this.cite(one));
       return mark;
     }
@@ -598,6 +605,11 @@
     .thumbs svg { width: 1rem; height: 1rem; }
     .thumbs .down svg { transform: rotate(180deg); }
     .thumbs [aria-pressed="true"] { color: var(--accent); background: var(--soft); }
+    .wrong { display: flex; flex-direction: column; align-items: flex-start; gap: .4rem; width: 100%; scroll-margin-block: 1rem; }
+    .wrong [aria-pressed="true"] { background: var(--soft); border-color: var(--accent); }
+    .comment { display: flex; gap: .4rem; width: 100%; max-width: 20rem; }
+    .comment input { flex: 1; min-width: 0; padding: .3rem .75rem; border: 1px solid var(--line); border-radius: 2rem; background: var(--paper); color: inherit; font: inherit; font-size: .86rem; }
+    .comment input::placeholder, textarea::placeholder { color: var(--muted); opacity: 1; }
     .chips { display: flex; flex-wrap: wrap; gap: .4rem; }
     .chips button { padding: .36rem .8rem; border: 1px solid var(--line); border-radius: 2rem; font-size: .86rem; text-align: start; }
     .chips button::first-letter { text-transform: uppercase; }

@@ -14,6 +14,7 @@ from verticals import (
     Endpoints,
     EventKind,
     NotFound,
+    Notice,
     Page,
     PlatformError,
     PluginError,
@@ -101,6 +102,14 @@ def render_order(vertical):
     ui.label(f"Order {ui.context.client.request.path_params['order']} of {vertical.name}")
 
 
+async def render_mine(vertical):
+    """A page that keeps tenants apart."""
+    from nicegui import ui
+
+    for event in await vertical.events.read(kinds=["message"]):
+        ui.label(f"{vertical.tenant} wrote {event.payload['text']}")
+
+
 async def render_broken(vertical):
     """A page that fails."""
     raise RuntimeError("the secret is 1234")
@@ -122,6 +131,15 @@ def register_heads():
 
 
 @hookimpl
+def notices(vertical):
+    live = vertical.head("parity").live
+    if live and live.version == "v2":
+        yield Notice("Parity was not measured.", "Run: platform evaluate shop/parity")
+    if live and live.version == "v3":
+        raise RuntimeError("the secret is 1234")
+
+
+@hookimpl
 def register_events():
     yield EventKind(name="message")
 
@@ -137,6 +155,7 @@ def register_pages():
     yield Page(title="Order", render=render_order, path="/order/{order}")
     yield Page(title="Broken", render=render_broken, path="/broken")
     yield Page(title="Refusing", render=render_refusing, path="/refusing")
+    yield Page(title="Mine", render=render_mine, path="/mine", tenants=True)
 
 
 @hookimpl
