@@ -30,6 +30,9 @@ _FIRST_TOKENS = 64  # before it is known how long anything takes
 # Who comes while a batch is computed waits for it, and then for its own: so a batch takes so many seconds, yet at least
 # so many tokens. A CPU needs 0.01 s for a single short text, and 0.03 s for four.
 _ALONE, _SHARED = (0.04, 256), (0.02, 64)
+# Who asks several heads and searches at once has asked within so many rounds of the event loop; so all of it comes into
+# one batch, and not the first of it into one of its own.
+_ROUNDS = 3
 _SHARED_SECONDS = 1.0  # for which it is remembered that several tenants asked
 _BYTES_PER_TOKEN, _LEAST = 4, 2
 
@@ -201,6 +204,14 @@ class _Lane:
             if all_ and all_ + len(items) > self._limit:
                 raise Unavailable(f"{all_} inputs are waiting already.", "Try again later.", self._seconds())
             self._shares.put(tenant, items)
+        job.loop.call_soon(self._wake, job.loop, _ROUNDS)
+
+    def _wake(self, loop: asyncio.AbstractEventLoop, rounds: int) -> None:
+        """Have the thread look for work, after so many more rounds of the event loop."""
+        if rounds:
+            loop.call_soon(self._wake, loop, rounds - 1)
+            return
+        with self._changed:
             self._changed.notify()
 
     def _seconds(self) -> float:
