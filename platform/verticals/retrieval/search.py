@@ -113,7 +113,8 @@ class _Hits:
 
     def __init__(self, search: Search, text: str, query: Vectors | None, state: State) -> None:
         reading, dense, lexical, attributes = state
-        self._search, self._text, self._query, self._reading, self._lexical = search, text, query, reading, lexical
+        self._search, self._text, self._query = search, text, query
+        self._reading, self._dense, self._lexical = reading, dense, lexical
         self._words = lexical.words(text)
         allowed = attributes.matching(search.where) if search.where else None
         by_meaning: dict[int, float] = {}
@@ -169,7 +170,7 @@ class _Hits:
 
     def _hit(self, row: int, score: float, document: Document, weights: Mapping[str, float]) -> Hit:
         tokens = self._lexical.tokens
-        span = best_span(document.text, weights, tokens.different)
+        span = best_span(document.text, weights, tokens.by_passage)
         similarity = self._similarities.get(row)
         return Hit(
             document=document,
@@ -187,8 +188,8 @@ class _Hits:
         """Take the cosine, in a search by meaning, also of what only its words have found."""
         if (query := self._query) is None:
             return
-        found = self._reading.vectors_in([row for row in rows if row not in self._similarities])
-        self._similarities = self._similarities | {row: float(vector @ query) for row, vector in found.items()}
+        missing = [row for row in rows if row not in self._similarities]
+        self._similarities = self._similarities | self._dense.measured(query, missing, self._reading.vectors_in)
 
     def _fold(self) -> None:
         """Keep the best of documents with the same title and text."""
