@@ -68,10 +68,10 @@ def test_a_mixed_batch_equals_single_answers(registry, encoder, mixed):
 
 def test_in_bf16_what_rounding_might_decide_is_decided_in_fp32(registry, encoder, mixed, monkeypatch):
     half, computed = encoder.private_copy().computing_in("bf16"), []
-    encode = Encoder.encode
+    encode = Encoder.encode_each
     monkeypatch.setattr(
         Encoder,
-        "encode",
+        "encode_each",
         lambda self, *given, **named: computed.append(self.precision.name) or encode(self, *given, **named),
     )
     chosen = [request for request in mixed if request.head in {"plain", "adapted", "private"}]
