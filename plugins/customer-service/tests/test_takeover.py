@@ -193,11 +193,11 @@ def test_no_message_is_answered_twice_whatever_the_order(events, policy, custome
 
 
 def test_the_answer_under_way_is_not_given_once_an_agent_has_taken_over(events, policy):
-    """Each possible moment of a take-over, one after the other."""
+    """Each possible moment of a take-over, one after the other, in several orders of all else."""
     kept = set()
-    for moment in range(1, 14):
-        name = f"m{moment}"
-        stage = Stage(Random(0))
+    for seed, moment in itertools.product(range(4), range(1, 14)):
+        name = f"m{seed}-{moment}"
+        stage = Stage(Random(seed))
         vertical = Rehearsal(events, policy, stage)
 
         async def late(vertical=vertical, name=name, stage=stage, moment=moment):
