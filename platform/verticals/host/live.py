@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import TYPE_CHECKING
 
 from .threads import in_thread
 
 if TYPE_CHECKING:
+    import asyncio
+
     from verticals.store import Registry
 
 _FRESH_SECONDS = 0.1
@@ -29,6 +30,8 @@ class Live:
 
     async def changes(self) -> tuple[int, int]:
         """Other numbers than before, where another version of any head may have gone live since."""
+        import asyncio
+
         if self._switches != self._registry.switches or time.monotonic() - self._looked >= _FRESH_SECONDS:
             if self._looking is None:
                 self._looking = asyncio.create_task(self._look())

@@ -10,8 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from verticals import Conflict, Event, Host, NotFound, Prediction
+from verticals_customer_service.answers import Answer
 from verticals_customer_service.conversation import Conversations
 from verticals_customer_service.desk import Desk
+from verticals_customer_service.handover import told
 from verticals_customer_service.session import Known, State
 from verticals_customer_service.settings import Settings
 
@@ -337,3 +339,8 @@ def test_states_of_sessions_are_remembered_up_to_a_number_of_messages_and_each_t
     assert known.get("acme", "a") == (state("a", 1), 8)
     known.put("default", state("long", 9), 20)
     assert known.get("default", "long") == known.get("acme", "a") == (None, 0)
+
+
+def test_who_asks_anew_while_the_person_gives_the_session_back_has_asked():
+    said = Answer(text="A colleague will be with you.", action="handover", rule="waiting")
+    assert told(State("s", 1, datetime(2026, 11, 21, tzinfo=UTC)), said)["reason"] == "asked"
