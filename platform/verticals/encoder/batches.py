@@ -52,6 +52,12 @@ class TokenBatch:
         """The bank's slot for each row, from those of the texts."""
         return list(of_texts) if self.owners is None else [of_texts[at] for at in self.owners.tolist()]
 
+    def rows_of(self, texts: Sequence[int]) -> torch.Tensor:
+        """The rows of some of its texts, one after the other."""
+        if self.owners is None:
+            return torch.tensor(texts, device=self.ids.device)
+        return torch.cat([(self.owners == text).nonzero().flatten() for text in texts])
+
     def places(self, starts: torch.Tensor) -> torch.Tensor:
         """Where each token is among those of all texts, one after the other, [rows, length].
 

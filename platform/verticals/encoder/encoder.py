@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -132,9 +133,13 @@ class Encoder:
             hidden: stands in for what the layer ``first`` takes; of `vectors` where that is the lowest.
             first: the lowest layer to go through.
         """
+        return self.pooled(self._through(batch, hidden, first), batch, reads)
+
+    def _through(self, batch: TokenBatch, hidden: torch.Tensor | None = None, first: int = 0) -> torch.Tensor:
+        """The token vectors of a batch, [rows, length, dimension]; see `features`."""
         with self.computing():
-            hidden = self.model(batch, hidden, first) if first else self.model(batch, hidden)
-        return self.pooled(hidden, batch, reads)
+            vectors: torch.Tensor = self.model(batch, hidden, first) if first else self.model(batch, hidden)
+        return vectors
 
     def pooled(self, hidden: torch.Tensor, batch: TokenBatch, reads: str) -> torch.Tensor:
         """What a head reads of the token vectors ``hidden`` [rows, length, dimension]; see `features`."""
@@ -173,12 +178,9 @@ class Encoder:
         counts = np.bincount(places, minlength=len(first))
         width = [max(map(len, rows.words), default=0)] if reads == "words" and rows.words is not None else []
         computed = torch.zeros(len(first), *width, self.dimension)
-        tokens = batch_tokens or tokens_at_once(self.precision.device, self.precision.compute)
-        for chosen in bucketed(rows.lengths[first], rows=512, tokens=tokens) if len(first) else ():
-            which = chosen[np.argsort(routed[first[chosen]], kind="stable")]
-            ordered = first[which]
-            batch = self.batch(rows, ordered)
-            with self.lock, torch.inference_mode(), self.routed(batch, routed[ordered].tolist()):
+        for which in self._buckets(rows, first, routed, batch_tokens):
+            batch = self.batch(rows, first[which])
+            with self.lock, torch.inference_mode(), self.routed(batch, routed[first[which]].tolist()):
                 features = self.features(batch, reads).cpu()
             if width:
                 computed[which, : features.shape[1]] = features
@@ -187,6 +189,38 @@ class Encoder:
             if progress is not None:
                 progress(int(counts[which].sum()))
         return computed if len(first) == len(rows) else computed[torch.from_numpy(places)]
+
+    def encode_each(self, rows: TokenRows, slots: Sequence[int], reads: Sequence[str]) -> list[torch.Tensor]:
+        """What heads of any kind read of rows, on the CPU, in the order given: [dimension] or [words, dimension] each.
+
+        Rows that differ only in what is read of them go through the encoder once.
+
+        Args:
+            rows, slots: see `encode`.
+            reads: per row; see `features`.
+        """
+        routed = np.asarray(slots, dtype=np.int64)
+        first, places = _distinct(replace(rows, words=None), routed)
+        found: dict[int, torch.Tensor] = {}
+        for which in self._buckets(rows, first, routed):
+            batch = self.batch(rows, first[which])
+            place = {text: at for at, text in enumerate(which.tolist())}
+            read = [at for at, text in enumerate(places.tolist()) if text in place]
+            with self.lock, torch.inference_mode(), self.routed(batch, routed[first[which]].tolist()):
+                hidden = self._through(batch)
+                for kind in dict.fromkeys(reads[at] for at in read):
+                    own = [at for at in read if reads[at] == kind]
+                    part = self.batch(rows, own)
+                    lines = batch.rows_of([place[places[at]] for at in own])
+                    found |= zip(own, self.pooled(hidden[lines, : part.ids.shape[1]], part, kind).cpu(), strict=True)
+        words = rows.words or []
+        return [found[at][: len(words[at])] if reads[at] == "words" else found[at] for at in range(len(rows))]
+
+    def _buckets(self, rows: TokenRows, first: np.ndarray, routed: np.ndarray, tokens: int = 0) -> Iterator[np.ndarray]:
+        """Which of the rows ``first`` are computed together, those of one slot side by side."""
+        tokens = tokens or tokens_at_once(self.precision.device, self.precision.compute)
+        for chosen in bucketed(rows.lengths[first], rows=512, tokens=tokens) if len(first) else ():
+            yield chosen[np.argsort(routed[first[chosen]], kind="stable")]
 
     def embed(self, texts: Sequence[Text], max_tokens: int = 256) -> np.ndarray:
         """Normalised vectors, float32 [n, dimension]."""

@@ -18,6 +18,7 @@ Text = str | tuple[str, str]
 Prompt = tuple[str, str, str]  # what stands before a text, the text, and what stands after it
 MASK = "[MASK]"  # how templates write the mask token, whatever the encoder's own is
 _CHARACTERS = 100_000  # of a text that are tokenised at least, however few tokens are wanted
+_NO_WORDS = np.empty(0, dtype=np.int64)
 _OFFSET = {"roberta", "xlm-roberta", "camembert", "mpnet"}
 
 
@@ -29,8 +30,8 @@ class TokenRows:
         ids: one int64 array per text, special tokens included; a long text's windows stand one after the other.
         second: per text, where the second segment of a pair begins; the length where there is none.
         cut: per text, how many tokens at its end were left out.
-        words: per text, where the first piece of each of its words is, -1 for a word left out; `None` where the
-            texts were not given as words.
+        words: per text, where the first piece of each of its words is, -1 for a word left out; `None` where no text
+            was given as words.
         windows: of the texts read in several windows, where each window begins in ``ids``.
     """
 
@@ -58,11 +59,12 @@ class TokenRows:
     def joined(cls, parts: Sequence[TokenRows]) -> TokenRows:
         """The rows of several, one after the other."""
         starts = np.cumsum([0, *map(len, parts)]).tolist()
+        words = [row for part in parts for row in part.words or [_NO_WORDS] * len(part)]
         return cls(
             [row for part in parts for row in part.ids],
             np.concatenate([part.second for part in parts]),
             np.concatenate([part.cut for part in parts]),
-            [row for part in parts for row in part.words or ()] or None,
+            words if any(part.words for part in parts) else None,
             {start + at: own for start, part in zip(starts, parts, strict=False) for at, own in part.windows.items()},
         )
 

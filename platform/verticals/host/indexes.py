@@ -23,7 +23,17 @@ from .tenants import DEFAULT
 if TYPE_CHECKING:
     from verticals.contract import Progress
     from verticals.files import FileLock
-    from verticals.retrieval import Changes, DocumentIndex, IndexFacts, LineLoader, Loaded, Probe, Reembedded, Tuning
+    from verticals.retrieval import (
+        Changes,
+        DocumentIndex,
+        Embedded,
+        IndexFacts,
+        LineLoader,
+        Loaded,
+        Probe,
+        Reembedded,
+        Tuning,
+    )
     from verticals.retrieval.reading import ImportSummary
 
     from .vertical import Vertical
@@ -80,9 +90,14 @@ class IndexHandle:
         if self.tenant != DEFAULT:
             self.vertical.host.open_tenants.note(self)
 
+    @property
+    def bare_embedding(self) -> str | None:
+        """Names the vectors of the bare encoder, where it makes this index's; `None` where a head does."""
+        return None if self.noun.head else self.vertical.host.encoder_source.identity
+
     def search(
         self,
-        text: str,
+        text: str | Embedded,
         *,
         k: int = 10,
         where: Mapping[str, Any] | None = None,

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from verticals.contract import Notice, check_name
 
+from .live import Live
 from .served_events import ServedEvents
 from .served_head import Direct, ServedHead
 from .served_index import ServedIndex
 from .tenants import DEFAULT
 from .threads import in_thread
+from .vectors import vectors_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,7 +47,8 @@ class ServedVertical:
         self.events = ServedEvents(vertical.events)
         self.state: dict[str, Any] = {}
         self.tenant = DEFAULT
-        self._heads = {name: ServedHead(vertical.head(name), queue) for name in vertical.heads}
+        self._live = Live(vertical.host.registry)
+        self._heads = {name: ServedHead(vertical.head(name), queue, self._live) for name in vertical.heads}
         self._tenants = {DEFAULT: self}
 
     def of(self, tenant: str) -> ServedVertical:
@@ -75,7 +78,9 @@ class ServedVertical:
             self._vertical.head(name)
         elif name not in self._heads:
             plugin, _, own = name.partition("/")
-            self._heads[name] = ServedHead(self._vertical.host[plugin].head(own), self._queue).of(self.tenant)
+            self._heads[name] = ServedHead(self._vertical.host[plugin].head(own), self._queue, self._live).of(
+                self.tenant
+            )
         return self._heads[name]
 
     def index(self, name: str) -> ServedIndex:
@@ -84,7 +89,7 @@ class ServedVertical:
         Raises:
             NotFound: it is not declared; the nearest is suggested.
         """
-        return ServedIndex(self._vertical.index(name, self.tenant))
+        return ServedIndex(self._vertical.index(name, self.tenant), self._queue)
 
     async def rows(self, dataset: str) -> list[dict[str, Any]]:
         """The rows of a data set's current version, as plain mappings with their ``split``.
@@ -109,7 +114,7 @@ class ServedVertical:
 
     async def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Vectors of texts by the bare encoder, of length 1, float32 [n, dimension]."""
-        return await in_thread(self._vertical.host.engine.embed, list(texts))
+        return await vectors_of(texts, self._queue, self.tenant)
 
     async def import_file(self, dataset: str, path: Path, **options: Any) -> ImportReport:
         """Make a new version of a data set with the rows of a file; see `verticals.host.datasets.DatasetHandle`.

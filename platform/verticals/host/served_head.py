@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import threading
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
 
     from .head import Head
     from .host import Host
-
-_FRESH_SECONDS = 0.1
+    from .live import Live
 
 
 class Direct:
@@ -54,17 +52,18 @@ class ServedHead:
     Args:
         head: that answers.
         queue: that batches.
+        live: tells when to look up what is live.
 
     Attributes:
         version: the version that answered last, or will answer first, as ``vertical/head@v3``; `None` before.
     """
 
-    def __init__(self, head: Head, queue: Queue | RemoteQueue | Direct) -> None:
-        self._head, self._queue = head, queue
+    def __init__(self, head: Head, queue: Queue | RemoteQueue | Direct, live: Live) -> None:
+        self._head, self._queue, self._live = head, queue, live
         self.name = head.name
         self.version: str | None = None
         self.tenant = DEFAULT
-        self._known: tuple[VersionRecord | None, int, float] | None = None  # what is live, and when that was looked up
+        self._known: tuple[VersionRecord | None, tuple[int, int]] | None = None  # what is live, and as of which changes
 
     def of(self, tenant: str) -> ServedHead:
         """The same head, asked for another tenant."""
@@ -173,17 +172,11 @@ class ServedHead:
         return record
 
     async def _looked_up(self) -> VersionRecord | None:
-        """What is live; what this process promotes counts at once, what another one does a moment later."""
-        switches, now = self._head.vertical.host.registry.switches, time.monotonic()
-        if self._known is not None:
-            record, then, at = self._known
-            if then == switches:
-                if now - at < _FRESH_SECONDS:
-                    return record
-                self._known = record, switches, now  # one request looks it up; the others need not wait for that
-        record = await in_thread(lambda: self._head.live)
-        self._known = record, switches, now
-        return record
+        """What is live; see `Live`."""
+        changes = await self._live.changes()
+        if self._known is None or self._known[1] != changes:
+            self._known = await in_thread(lambda: self._head.live), changes
+        return self._known[0]
 
     def _answer_by_queue(self, record: VersionRecord, inputs: list[Any], tenant: str) -> list[Prediction]:
         from anyio import from_thread

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 from verticals.contract import Document, Hit
 
 from .threads import in_thread
+from .vectors import vectors_of
 
 if TYPE_CHECKING:
-    from verticals.retrieval import Changes, IndexFacts, Loaded
+    from verticals.inference import Queue, RemoteQueue
+    from verticals.retrieval import Changes, Embedded, IndexFacts, Loaded
     from verticals.retrieval.reading import ImportSummary
 
     from .indexes import IndexHandle
+    from .served_head import Direct
 
 _PIECE_BYTES = 1 << 20
 _PAGE = 100
@@ -25,16 +28,28 @@ class ServedIndex:
 
     Args:
         index: that is searched.
+        queue: computes the vectors to search by.
     """
 
-    def __init__(self, index: IndexHandle) -> None:
-        self._index = index
+    def __init__(self, index: IndexHandle, queue: Queue | RemoteQueue | Direct) -> None:
+        self._index, self._queue = index, queue
 
     async def search(
         self, text: str, *, k: int = 10, where: Mapping[str, Any] | None = None, mode: str = "hybrid", **options: Any
     ) -> list[Hit]:
         """The best ``k`` hits, best first; see `verticals.retrieval.DocumentIndex.search`."""
-        return await in_thread(self._index.search, text, k=k, where=where, mode=mode, **options)
+        asked = await self._embedded(text) if mode != "lexical" else text
+        return await in_thread(self._index.search, asked, k=k, where=where, mode=mode, **options)
+
+    async def _embedded(self, text: str) -> str | Embedded:
+        """The text with its vector, computed in one batch with what others ask for; not where a head computes it."""
+        from verticals.retrieval import Embedded
+
+        if self._index.bare_embedding is None or not text.strip():
+            return text
+        asked = text.encode("utf-8", "replace").decode()  # JSON can carry half a surrogate pair
+        (vector,) = await vectors_of([asked], self._queue, self._index.tenant)
+        return Embedded(asked, self._index.bare_embedding, vector)
 
     async def get(self, id: str) -> Document:  # noqa: A002 - the field's own name
         """One document.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .caller import CALLER, Caller
 
 if TYPE_CHECKING:
+    from .bare import BARE as BARE
     from .engine import Engine as Engine
     from .engine import Request as Request
     from .queue import Queue as Queue
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
     from .remote import RemoteQueue as RemoteQueue
 
 _LAZY = {
-    "Engine": "engine", "Request": "engine", "Queue": "queue",
+    "BARE": "bare", "Engine": "engine", "Request": "engine", "Queue": "queue",
     "Desk": "remote", "RemoteEngine": "remote", "RemoteQueue": "remote",
 }  # fmt: skip
 
-__all__ = ["CALLER", "Caller", "Desk", "Engine", "Queue", "RemoteEngine", "RemoteQueue", "Request"]
+__all__ = ["BARE", "CALLER", "Caller", "Desk", "Engine", "Queue", "RemoteEngine", "RemoteQueue", "Request"]
 
 
 def __getattr__(name: str) -> Any:

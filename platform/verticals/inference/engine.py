@@ -6,25 +6,23 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 from verticals.contract import Extent, PlatformError, Prediction
 from verticals.encoder import Encoder, TokenRows
 from verticals.store import Registry
 
+from .bare import BARE, bare
 from .cache import FeatureCache, Features
-from .gathered import Gathered
 from .loaded import Loaded, load
 from .versions import Full, Key, Versions
 
-_EMBEDDED = Extent(256)  # see `Encoder.embed`
 _WHOLE = Extent(0)
 _MARKS = 4  # tokens that a tokenizer adds to a text's own, of which each has a character at least
-_FEW = 8  # texts that are embedded for a search rather than for an index
 _ROUNDING = 0.03  # that a lead may be off by in bf16, with room: 0.022 at most among 2,400 answers
 
 _Ready = tuple[int, Loaded, list[Any]]  # a request's place, who answers it, and what must be encoded for that
@@ -61,7 +59,6 @@ class Engine:
     ) -> None:
         self._encoder = encoder
         self._cache = FeatureCache(cached_texts)
-        self._embed = Gathered(lambda texts: encoder().embed(texts))
         self.versions = Versions(lambda *key: load(registry.open(*key), encoder(), other), memory)
 
     def load(self, vertical: str, head: str, version: str) -> Loaded:
@@ -74,20 +71,11 @@ class Engine:
         return self.versions.using((vertical, head, version))
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """Normalised vectors of the bare encoder, float32 [n, dimension].
+        """Normalised vectors of the bare encoder, float32 [n, dimension]; of texts by the thousand, too.
 
-        Of a few texts those are not computed that a head on the bare encoder has read lately, and what several
-        threads ask for at a time is computed together.
+        Who asks beside others asks for `BARE`, in one batch with them.
         """
-        if len(texts) > _FEW:
-            return self._embed(texts)
-        keys = [("", "text", _extent_of(text, _EMBEDDED), text) for text in texts]
-        read = {key: found.vectors for key in keys if (found := self._cache.get(key)) is not None}
-        known = {key: functional.normalize(vectors, dim=1).numpy() for key, vectors in read.items()}
-        if missing := [key for key in dict.fromkeys(keys) if key not in known]:
-            computed = self._embed([key[-1] for key in missing])
-            known |= {key: vector[None] for key, vector in zip(missing, computed, strict=True)}
-        return np.concatenate([known[key] for key in keys]) if keys else self._embed(texts)
+        return self._encoder().embed(texts)
 
     def warm(self, vertical: str, head: str, version: str) -> None:
         """Load a version and go through it once, so that the first who asks does not wait for that.
@@ -178,7 +166,13 @@ class Engine:
         again = self._features([(loaded, text) for _, loaded, texts in doubtful for text in texts], exactly=True)
         return _decode(requests, doubtful, again)
 
+    @cached_property
+    def _bare(self) -> Loaded:
+        return bare(self._encoder())
+
     def _held(self, key: Key, held: ExitStack) -> Loaded | PlatformError:
+        if key == BARE:
+            return self._bare
         try:
             return held.enter_context(self.versions.using(key))
         except PlatformError as error:
@@ -200,7 +194,7 @@ class Engine:
             for loaded, text in wanted
         ]
         known: dict[Any, Features] = {}
-        missing: dict[tuple[int, str], dict[Any, Loaded]] = {}  # by encoder and what is read of it
+        missing: dict[int, dict[Any, Loaded]] = {}  # by encoder
         for key, (loaded, _) in zip(keys, wanted, strict=True):
             if key in known:
                 continue
@@ -208,18 +202,17 @@ class Engine:
             if features is not None and (features.exact or not exactly):
                 known[key] = features
             else:
-                missing.setdefault((id(loaded.encoder), loaded.head.reads), {})[key] = loaded
-        for (_, reads), group in missing.items():
+                missing.setdefault(id(loaded.encoder), {})[key] = loaded
+        for group in missing.values():
             loadeds = list(group.values())
-            encoder = loadeds[0].encoder
+            encoder, reads = loadeds[0].encoder, [one.head.reads for one in loadeds]
             if exactly:
                 encoder = encoder.computing_in("fp32")
             exact = encoder.precision.compute == torch.float32
-            rows = _tokens(encoder, [(key[-1], one.extent) for key, one in group.items()], reads)
-            computed = encoder.encode(rows, [loaded.slot for loaded in loadeds], reads=reads)
-            for key, features, cut in zip(group, computed, rows.cut.tolist(), strict=True):
-                vectors = features[: len(key[-1])] if reads == "words" else features[None]
-                known[key] = Features(vectors, cut, exact)
+            rows = _tokens(encoder, [(key[-1], one.extent, one.head.reads) for key, one in group.items()])
+            computed = encoder.encode_each(rows, [one.slot for one in loadeds], reads)
+            for key, vectors, cut in zip(group, computed, rows.cut.tolist(), strict=True):
+                known[key] = Features(torch.atleast_2d(vectors), cut, exact)
                 self._cache.put(key, known[key])
         return [known[key] for key in keys]
 
@@ -230,12 +223,15 @@ def _extent_of(text: Any, extent: Extent) -> Extent:
     return _WHOLE if whole else extent
 
 
-def _tokens(encoder: Encoder, texts: Sequence[tuple[Any, Extent]], reads: str) -> TokenRows:
-    """Tokenise texts of which more or less may be read."""
-    extents = {extent for _, extent in texts}
-    if len(extents) == 1:
-        return encoder.tokens([text for text, _ in texts], extents.pop(), reads)
-    return TokenRows.joined([encoder.tokens([text], extent, reads) for text, extent in texts])
+def _tokens(encoder: Encoder, texts: Sequence[tuple[Any, Extent, str]]) -> TokenRows:
+    """Tokenise what heads read: of each how much may be read, and what is."""
+    alike: dict[tuple[Extent, str], list[int]] = {}
+    for at, (_, extent, reads) in enumerate(texts):
+        alike.setdefault((extent, reads), []).append(at)
+    parts = [encoder.tokens([texts[at][0] for at in places], *how) for how, places in alike.items()]
+    if len(parts) == 1:
+        return parts[0]
+    return TokenRows.joined(parts).part(np.argsort([at for places in alike.values() for at in places]))
 
 
 def _decode(

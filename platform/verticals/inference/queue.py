@@ -30,6 +30,10 @@ _FIRST_TOKENS = 64  # before it is known how long anything takes
 # Who comes while a batch is computed waits for it, and then for its own: so a batch takes so many seconds, yet at least
 # so many tokens. A CPU needs 0.01 s for a single short text, and 0.03 s for four.
 _ALONE, _SHARED = (0.04, 256), (0.02, 64)
+# Who asks several heads and searches at once has asked within so many rounds of the event loop; so all of it comes into
+# one batch, and not the first of it into one of its own.
+_ROUNDS = 3
+_BUSY_SECONDS = 1.0  # for which it is remembered that requests came faster than they were answered
 _SHARED_SECONDS = 1.0  # for which it is remembered that several tenants asked
 _BYTES_PER_TOKEN, _LEAST = 4, 2
 
@@ -165,7 +169,7 @@ class _Lane:
         self._open = False
         self._thread: threading.Thread | None = None
         self._rate = 0.0  # tokens a second, of late
-        self._shared_until = 0.0
+        self._shared_until = self._busy_until = 0.0
         self._taken: list[_Item] = []
         self._threads = Threads()
 
@@ -201,6 +205,14 @@ class _Lane:
             if all_ and all_ + len(items) > self._limit:
                 raise Unavailable(f"{all_} inputs are waiting already.", "Try again later.", self._seconds())
             self._shares.put(tenant, items)
+        job.loop.call_soon(self._wake, job.loop, _ROUNDS)
+
+    def _wake(self, loop: asyncio.AbstractEventLoop, rounds: int) -> None:
+        """Have the thread look for work, after so many more rounds of the event loop."""
+        if rounds:
+            loop.call_soon(self._wake, loop, rounds - 1)
+            return
+        with self._changed:
             self._changed.notify()
 
     def _seconds(self) -> float:
@@ -227,7 +239,7 @@ class _Lane:
                 continue
             began = time.perf_counter()
             try:
-                with self._threads.chosen():
+                with self._threads.chosen(busy=time.monotonic() < self._busy_until):
                     answers = self._engine.answer([job.requests[place] for job, place in items])
             except BaseException as error:  # noqa: BLE001 - whatever it is belongs to those who wait
                 for job in _jobs(items):
@@ -244,6 +256,8 @@ class _Lane:
     def _take(self) -> list[tuple[_Item, int]] | None:
         """Wait for work, then the next batch; `None` when the lane is closed and empty."""
         with self._changed:
+            if len(self._shares):  # it came while the last batch was computed
+                self._busy_until = time.monotonic() + _BUSY_SECONDS
             while not (taken := self._shares.take(self._budget())):
                 if not self._open:
                     return None

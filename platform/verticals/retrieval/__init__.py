@@ -8,7 +8,7 @@ The libraries are imported when an index opens.
 
 from .changes import Changes
 from .comparing import Compared, Question
-from .embedding import Embed
+from .embedding import Embed, Embedded
 from .facts import IndexFacts, Reembedding
 from .index import DocumentIndex
 from .loading import LineLoader, Loaded, load_file
@@ -17,6 +17,6 @@ from .reembedding import Pace, Reembedded
 from .transfer import export_file, json_line
 
 __all__ = [
-    "Changes", "Compared", "DocumentIndex", "Embed", "IndexFacts", "LineLoader", "Loaded", "Pace", "Probe", "Question",
-    "Reembedded", "Reembedding", "Tuning", "export_file", "json_line", "load_file",
+    "Changes", "Compared", "DocumentIndex", "Embed", "Embedded", "IndexFacts", "LineLoader", "Loaded", "Pace", "Probe",
+    "Question", "Reembedded", "Reembedding", "Tuning", "export_file", "json_line", "load_file",
 ]  # fmt: skip

@@ -138,6 +138,26 @@ class Dense:
         found = [*self._search_base(query, limit, allowed, vectors_in), *self._search_tail(query, limit, allowed)]
         return sorted(found, key=lambda hit: (-hit[1], hit[0]))[:limit]
 
+    def measured(self, query: Vectors, rows: Sequence[int], vectors_in: VectorsIn) -> dict[int, float]:
+        """The exact cosines of rows with a query, of those there are.
+
+        Args:
+            query: one vector [dimension] of length 1.
+            rows: which.
+            vectors_in: gives exact vectors where the kind does not keep them, and of rows that came lately.
+        """
+        asked = np.array(rows, np.int64)
+        there = _among(asked, self.base_rows) if self.kind.exact else np.zeros(asked.size, bool)
+        found: dict[int, float] = {}
+        if there.any():
+            kept = asked[there]
+            vectors = bases.exact_vectors(self.base)[np.searchsorted(self.base_rows, kept)]
+            found |= zip(kept.tolist(), (vectors @ query).tolist(), strict=True)
+        if not there.all():
+            others = vectors_in(asked[~there].tolist())
+            found |= {row: float(vector @ query) for row, vector in others.items()}
+        return found
+
     def search_many(self, queries: Vectors, limit: int, vectors_in: VectorsIn | None = None) -> tuple[Rows, Vectors]:
         """What `search` gives for each of ``queries``: rows and cosines, both [queries, limit]; row -1 where no more.
 

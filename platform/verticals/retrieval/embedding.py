@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,21 @@ def digest(title: str, text: str) -> bytes:
     return hashlib.sha256(embedded_text(title, text).encode()).digest()
 
 
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """A text to search for whose vector was computed before.
+
+    Args:
+        text: the query.
+        embedding: names what computed the vector.
+        vector: [dimension], float32.
+    """
+
+    text: str
+    embedding: str
+    vector: Vectors
+
+
 class Embedder:
     """A checked ``embed`` function.
 
@@ -47,9 +63,26 @@ class Embedder:
             BadInput: the function gave another number of vectors, another width than ``dimension``, or values that
                 are not finite.
         """
-        vectors = np.ascontiguousarray(self._embed(texts), np.float32)
-        if vectors.ndim != 2 or len(vectors) != len(texts) or not vectors.shape[1]:
-            raise BadInput(f"The embedding gave an array of shape {vectors.shape} for {len(texts)} texts.")
+        return self._checked(self._embed(texts), len(texts), dimension)
+
+    def query(self, asked: str | Embedded, text: str, dimension: int | None) -> Vectors:
+        """The vector [dimension] to search by for ``text``: the one that it was asked with where that can be compared.
+
+        Raises:
+            BadInput: as when it is called.
+        """
+        if isinstance(asked, Embedded) and asked.embedding == self.name:
+            vectors = self._checked(asked.vector[np.newaxis], 1, dimension)
+        else:
+            vectors = self([text], dimension)
+        vector: Vectors = vectors[0]
+        return vector
+
+    @staticmethod
+    def _checked(given: Any, count: int, dimension: int | None) -> Vectors:
+        vectors = np.ascontiguousarray(given, np.float32)
+        if vectors.ndim != 2 or len(vectors) != count or not vectors.shape[1]:
+            raise BadInput(f"The embedding gave an array of shape {vectors.shape} for {count} texts.")
         if dimension not in (None, vectors.shape[1]):
             raise BadInput(
                 f"The embedding gave vectors of width {vectors.shape[1]}, but the index holds vectors of {dimension}.",

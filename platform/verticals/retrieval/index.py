@@ -18,7 +18,7 @@ from . import kinds, probing
 from .calibration import QUERIES
 from .changes import Changes, batches
 from .comparing import Compared, Question
-from .embedding import Embed, Embedder, Former, Models, digest, embedded_text
+from .embedding import Embed, Embedded, Embedder, Former, Models, digest, embedded_text
 from .facts import IndexFacts, Reembedding
 from .filters import encode_metadata
 from .libraries import load_faiss, load_tantivy
@@ -226,7 +226,7 @@ class DocumentIndex:
 
     def search(
         self,
-        text: str,
+        text: str | Embedded,
         *,
         k: int = 10,
         offset: int = 0,
@@ -243,7 +243,8 @@ class DocumentIndex:
         """The ``k`` documents that answer ``text`` best, best first; fewer where there are fewer.
 
         Args:
-            text: the query, any text: it has no syntax. An empty one finds nothing.
+            text: the query, any text: it has no syntax. An empty one finds nothing. One whose vector is known already
+                is not embedded again, if the index holds vectors of that embedding.
             k: how many hits at most.
             offset: how many of the best to pass over, to turn pages.
             where: metadata that hits must have, ``{"topic": "returns"}`` or ``{"year": {"$gte": 2025}}``; the search is

@@ -10,7 +10,7 @@ import numpy as np
 
 from verticals.contract import BadInput, Document, Hit, suggest
 
-from .embedding import Embedder, Models
+from .embedding import Embedded, Embedder, Models
 from .fusion import convex_combination, maximal_marginal_relevance, reciprocal_rank_fusion, weighted_mean
 from .replica import Replica, State
 from .spans import best_span
@@ -34,7 +34,7 @@ Ranking = list[tuple[int, float]]
 class Search:
     """What is looked for; see `DocumentIndex.search` for the arguments."""
 
-    text: str
+    text: str | Embedded
     k: int = 10
     offset: int = 0
     where: Mapping[str, Any] | None = None
@@ -48,7 +48,7 @@ class Search:
     rerank_weight: float = 1.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.text, str):
+        if not isinstance(self.text, str | Embedded):
             raise BadInput(f"The query is not a string but {self.text!r}.")
         for name, value, least in (("k", self.k, 1), ("offset", self.offset, 0)):
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
@@ -81,13 +81,13 @@ class Search:
 
     def run(self, truth: Truth, replica: Replica, models: Models) -> list[Hit]:
         """The hits, best first."""
-        text = valid_unicode(self.text)
+        text = self._words()
         if not text.strip():
             return []
         while True:
             with truth.reading() as reading:
                 embedder, dimension = models.of(reading), reading.dimension
-            query = embedder([text], dimension)[0] if self.mode != "lexical" else None
+            query = embedder.query(self.text, text, dimension) if self.mode != "lexical" else None
             with replica.current() as state:
                 if state.reading.embedding == embedder.name:
                     return _Hits(self, text, query, state).page()
@@ -95,9 +95,12 @@ class Search:
 
     def rows(self, state: State, embedder: Embedder) -> list[int]:
         """The rows of the hits in one state, whose vectors ``embedder`` has made; best first."""
-        text = valid_unicode(self.text)
-        hits = _Hits(self, text, embedder([text], state.reading.dimension)[0], state)
+        text = self._words()
+        hits = _Hits(self, text, embedder.query(self.text, text, state.reading.dimension), state)
         return [row for row, _ in hits.ranking[: self.wanted]]
+
+    def _words(self) -> str:
+        return valid_unicode(self.text.text if isinstance(self.text, Embedded) else self.text)
 
 
 def valid_unicode(text: str) -> str:
@@ -110,7 +113,8 @@ class _Hits:
 
     def __init__(self, search: Search, text: str, query: Vectors | None, state: State) -> None:
         reading, dense, lexical, attributes = state
-        self._search, self._text, self._query, self._reading, self._lexical = search, text, query, reading, lexical
+        self._search, self._text, self._query = search, text, query
+        self._reading, self._dense, self._lexical = reading, dense, lexical
         self._words = lexical.words(text)
         allowed = attributes.matching(search.where) if search.where else None
         by_meaning: dict[int, float] = {}
@@ -166,7 +170,7 @@ class _Hits:
 
     def _hit(self, row: int, score: float, document: Document, weights: Mapping[str, float]) -> Hit:
         tokens = self._lexical.tokens
-        span = best_span(document.text, weights, tokens.different)
+        span = best_span(document.text, weights, tokens.by_passage)
         similarity = self._similarities.get(row)
         return Hit(
             document=document,
@@ -184,8 +188,8 @@ class _Hits:
         """Take the cosine, in a search by meaning, also of what only its words have found."""
         if (query := self._query) is None:
             return
-        found = self._reading.vectors_in([row for row in rows if row not in self._similarities])
-        self._similarities = self._similarities | {row: float(vector @ query) for row, vector in found.items()}
+        missing = [row for row in rows if row not in self._similarities]
+        self._similarities = self._similarities | self._dense.measured(query, missing, self._reading.vectors_in)
 
     def _fold(self) -> None:
         """Keep the best of documents with the same title and text."""

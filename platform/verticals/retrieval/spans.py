@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 
 # Looking further would cost more than the search itself; documents that long are better imported as passages.
 _SEARCHED_CHARACTERS = 100_000
 _LONGEST_PASSAGE = 400
+
+#: Gives the passages of a text: ``(start, end)`` and the different words of each.
+ByPassage = Callable[[str], Iterable[tuple[int, int, AbstractSet[str]]]]
 
 # A run of signs is entered at its beginning only: looking from each of a thousand dots takes seconds.
 _SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?=\s)|[。！？｡؟।]++[”’」』）]*+|\n")
@@ -27,21 +31,21 @@ def passages(text: str) -> Iterator[tuple[int, int]]:
             start = stop
 
 
-def best_span(text: str, weights: Mapping[str, float], words_of: Callable[[str], set[str]]) -> tuple[int, int] | None:
+def best_span(text: str, weights: Mapping[str, float], by_passage: ByPassage) -> tuple[int, int] | None:
     """The passage of ``text`` whose words weigh most, the shorter of equals; `None` where none of them occurs.
 
     A text of one passage is its own best passage whatever the words.
 
     Args:
         text: what to look in, its first 100,000 characters.
-        weights: the query's words, as ``words_of`` gives them, with their rarity.
-        words_of: gives the different words of a text.
+        weights: the query's words, as ``by_passage`` gives them, with their rarity.
+        by_passage: gives the passages of a text with their different words.
     """
     asked = weights.keys()
     best: tuple[float, int, tuple[int, int]] | None = None
     count = 0
-    for count, (start, end) in enumerate(passages(text), start=1):  # noqa: B007
-        weight = sum(weights[word] for word in asked & words_of(text[start:end]))
+    for count, (start, end, words) in enumerate(by_passage(text), start=1):  # noqa: B007
+        weight = sum(weights[word] for word in asked & words)
         if best is None or (weight, start - end) > best[:2]:
             best = weight, start - end, (start, end)
     return best[2] if best and (best[0] > 0 or count == 1) else None

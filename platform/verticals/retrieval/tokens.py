@@ -6,13 +6,14 @@ import functools
 import itertools
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
 from verticals.contract import BadInput
 
 from .libraries import load_tantivy
+from .spans import passages
 
 #: Goes into every lexical snapshot: a snapshot of other tokens is of no use. Raise it with every change
 #: here or in the fields of the lexical part.
@@ -37,7 +38,7 @@ _UNSPACED = re.compile(
 _PIECE = re.compile(r"[^\s!-/:-@\[-`{-~]+")
 _SCRIPTS = re.compile(f"{_UNSPACED.pattern}|(?:(?!{_UNSPACED.pattern}).)+", re.DOTALL)
 _LONGEST = 128
-_LONGEST_REMEMBERED = 32
+_LONGEST_REMEMBERED, _LONGEST_REMEMBERED_TEXT = 32, 10_000
 
 
 def _characters_and_pairs(match: re.Match[str]) -> str:
@@ -79,6 +80,12 @@ class Tokens:
     def different(self, text: str) -> set[str]:
         """The different words of ``text``; fast for many short texts, because recurring pieces are remembered."""
         return set(itertools.chain.from_iterable(map(self._of_piece, _PIECE.findall(text))))
+
+    def by_passage(self, text: str) -> Iterable[tuple[int, int, AbstractSet[str]]]:
+        """The passages of ``text``, and the different words of each; of shorter texts remembered, for hits recur."""
+        if len(text) <= _LONGEST_REMEMBERED_TEXT:
+            return _passages_remembered(self.language, text)
+        return ((start, end, self.different(text[start:end])) for start, end in passages(text))
 
     def _of_piece(self, piece: str) -> Sequence[str]:
         return _remembered(self.language, piece) if len(piece) <= _LONGEST_REMEMBERED else self(piece)
@@ -126,6 +133,12 @@ def _stretches(run: str, start: int, words: AbstractSet[str]) -> Iterator[tuple[
 @functools.lru_cache(maxsize=16_384)
 def _remembered(language: str, piece: str) -> tuple[str, ...]:
     return tuple(_analyzer(language).analyze(prepare(piece)))
+
+
+@functools.lru_cache(maxsize=1_024)
+def _passages_remembered(language: str, text: str) -> tuple[tuple[int, int, frozenset[str]], ...]:
+    different = Tokens(language).different
+    return tuple((start, end, frozenset(different(text[start:end]))) for start, end in passages(text))
 
 
 @functools.cache

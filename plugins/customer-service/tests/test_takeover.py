@@ -2,15 +2,19 @@
 
 import asyncio
 import itertools
+from datetime import UTC, datetime
 from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from verticals import Conflict, Host, NotFound, Prediction
+from verticals import Conflict, Event, Host, NotFound, Prediction
+from verticals_customer_service.answers import Answer
 from verticals_customer_service.conversation import Conversations
 from verticals_customer_service.desk import Desk
+from verticals_customer_service.handover import told
+from verticals_customer_service.session import Known, State
 from verticals_customer_service.settings import Settings
 
 TEXTS = ("hello", "thanks", "a human please", "why!")
@@ -36,6 +40,7 @@ class Stage:
         while not all(task.done() for task in tasks):
             for _ in range(20):  # all that need not wait for a turn
                 await asyncio.sleep(0)
+            self._waiting = [one for one in self._waiting if not one.cancelled()]
             if self._waiting:
                 self._waiting.pop(self._random.randrange(len(self._waiting))).set_result(None)
         return await asyncio.gather(*tasks, return_exceptions=True)
@@ -45,7 +50,7 @@ class Rehearsal:
     """What `Conversations` and `Desk` need of a running vertical: real events, heads that go by words."""
 
     def __init__(self, events, policy, stage: Stage, **settings) -> None:
-        self.settings = Settings(**settings)
+        self.settings, self.tenant = Settings(**settings), "default"
         self.state = {"policies": {"en": policy}, "phrases": {}, "under way": set()}
         self.events, self._stage = _Events(events, stage), stage
 
@@ -190,11 +195,11 @@ def test_no_message_is_answered_twice_whatever_the_order(events, policy, custome
 
 
 def test_the_answer_under_way_is_not_given_once_an_agent_has_taken_over(events, policy):
-    """Each possible moment of a take-over, one after the other."""
+    """Each possible moment of a take-over, one after the other, in several orders of all else."""
     kept = set()
-    for moment in range(1, 14):
-        name = f"m{moment}"
-        stage = Stage(Random(0))
+    for seed, moment in itertools.product(range(4), range(1, 14)):
+        name = f"m{seed}-{moment}"
+        stage = Stage(Random(seed))
         vertical = Rehearsal(events, policy, stage)
 
         async def late(vertical=vertical, name=name, stage=stage, moment=moment):
@@ -315,3 +320,27 @@ def test_another_agent_may_be_relieved(act):
     assert act("take_over", "Ann", force=True).agent == "Ann"
     with pytest.raises(Conflict):
         act("reply_as", "Ben", "hi")
+
+
+def test_states_of_sessions_are_remembered_up_to_a_number_of_messages_and_each_tenants_are_its_own():
+    known, at = Known(messages=4), datetime(2026, 11, 21, tzinfo=UTC)
+    message = Event(1, "customer-service", "message", {"role": "customer"}, at)
+
+    def state(session, count):
+        return State(session, count, at, messages=(message,) * count)
+
+    assert known.get("default", "a") == (None, 0)
+    for tenant, session, count in (("default", "a", 1), ("default", "b", 2), ("acme", "a", 1)):
+        known.put(tenant, state(session, count), 7 + count)
+    assert known.get("default", "a") == (state("a", 1), 8)
+    known.put("default", state("a", 2), 12)
+    assert known.get("default", "b") == (None, 0), "the longest unopened one has made room"
+    assert known.get("default", "a") == (state("a", 2), 12)
+    assert known.get("acme", "a") == (state("a", 1), 8)
+    known.put("default", state("long", 9), 20)
+    assert known.get("default", "long") == known.get("acme", "a") == (None, 0)
+
+
+def test_who_asks_anew_while_the_person_gives_the_session_back_has_asked():
+    said = Answer(text="A colleague will be with you.", action="handover", rule="waiting")
+    assert told(State("s", 1, datetime(2026, 11, 21, tzinfo=UTC)), said)["reason"] == "asked"

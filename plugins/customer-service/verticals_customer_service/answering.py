@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 
-from verticals import Event, Evidence, Hit, NotFound, PlatformError, ServedVertical, Span, Unavailable
+from verticals import Event, Evidence, Hit, NotFound, ServedVertical, Span, Unavailable
 
 from . import matters, passages
 from .answers import Answer
@@ -56,10 +55,13 @@ class Answering:
         """The language of ``text``, if it is plain and one that the shop answers in."""
         return detect(text, self._policies)
 
+    def language_of(self, state: State, text: str) -> str:
+        """The language to answer ``text`` in: its own, or else that of the session."""
+        return self.language(text) or self.known(state.language) or self.default
+
     async def emotion(self, text: str) -> Emotion:
-        """How the customer feels who wrote ``text``; the intent is read in the same batch, and remembered for later."""
-        prediction, _ = await asyncio.gather(self.vertical.head("emotion").predict(text), self._foreseen(text))
-        return Emotion.of(prediction)
+        """How the customer feels who wrote ``text``."""
+        return Emotion.of(await self.vertical.head("emotion").predict(text))
 
     async def answer(self, text: str, previous: Answer | None = None) -> Answer:
         """What would be said to ``text`` after the ``previous`` answer."""
@@ -67,14 +69,24 @@ class Answering:
         now = await self.read(text, language=language)
         return await self._said(self._policies[language], replace(now, previous=previous))
 
-    async def turn(self, state: State, asked: Event, previous: Answer | None = None) -> tuple[Answer, Trace]:
-        """The answer to a message of a session, with its trace."""
+    async def turn(
+        self, state: State, asked: Event, previous: Answer | None = None, reading: Awaitable[Situation] | None = None
+    ) -> tuple[Answer, Trace]:
+        """The answer to a message of a session, with its trace.
+
+        Args:
+            state: of the session, with the message.
+            asked: the message.
+            previous: what was said before the session began.
+            reading: what `read` says of the message, where that was begun already.
+        """
         language = self.known(asked.payload.get("language")) or self.known(state.language) or self.default
         before = state.last_answer()
         emotion = asked.payload.get("emotion")
         until = [one for one in state.of("customer") if one.offset <= asked.offset]
         now = replace(
-            await self.read(asked.payload["text"], asked.at.date(), language=language),
+            await (reading or self.read(asked.payload["text"], language=language)),
+            today=asked.at.date(),
             previous=last_answer(state) or previous,
             emotion=Emotion.model_validate(emotion) if emotion else None,
             mood=Mood(state.course[: len(until)]),
@@ -149,11 +161,6 @@ class Answering:
     def _policies(self) -> Mapping[str, Policy]:
         policies: Mapping[str, Policy] = self.vertical.state["policies"]
         return policies
-
-    async def _foreseen(self, text: str) -> None:
-        """Read the intent before it is asked for: two texts in one batch take little longer than one."""
-        with suppress(PlatformError):  # who asks for it will be told
-            await self.vertical.head("intent").predict(without_greeting(text))
 
     async def read(self, text: str, today: date | None = None, *, language: str | None = None) -> Situation:
         """What the heads and the index say of a message; its clauses are read with it, in one batch.

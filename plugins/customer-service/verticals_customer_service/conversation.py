@@ -22,6 +22,7 @@ from .events import Feedback, SessionStarted
 from .messages import checked
 from .policy import Policy
 from .session import Mode, Session, State
+from .situation import Situation
 
 T = TypeVar("T")
 
@@ -111,9 +112,15 @@ class Conversations:
             TooFast: the session sends more than it may; the message was not taken.
         """
         text = checked(text)
-        line, emotion = await asyncio.gather(Session.open(self.vertical, session), self._emotion(text))
-        asked = await self._heard(line, text, key, emotion)
-        return await self._to_its_end(self._replied(line, asked, previous))
+        line = await Session.open(self.vertical, session)
+        reading = self._read(line.state, text)
+        try:
+            asked = await self._heard(line, text, key, await self._emotion(text))
+        except BaseException:
+            if reading is not None:
+                reading.cancel()
+            raise
+        return await self._to_its_end(self._replied(line, asked, previous, reading))
 
     async def history(self, session: str) -> list[Turn]:
         """All messages of a session, oldest first.
@@ -164,6 +171,19 @@ class Conversations:
             if line.state.may_answer(message.offset):
                 await self._to_its_end(self._replied(line, message))
 
+    def _read(self, state: State, text: str) -> asyncio.Task[Situation] | None:
+        """Begin to read a message, in one batch with its emotion, and to search for it, before it is written down.
+
+        `None` where an agent will answer it.
+        """
+        if state.mode == "manual":
+            return None
+        answering = Answering(self.vertical)
+        work = answering.read(text, language=answering.language_of(state, text))
+        task = asyncio.create_task(work, context=Context())  # for the answer, as `_to_its_end`
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())  # told to who waits for it
+        return task
+
     async def _emotion(self, text: str) -> Emotion | None:
         try:
             return await Answering(self.vertical).emotion(text)
@@ -193,12 +213,17 @@ class Conversations:
             ):
                 return event
 
-    async def _replied(self, line: Session, asked: Event, previous: Answer | None = None) -> Reply:
+    async def _replied(
+        self,
+        line: Session,
+        asked: Event,
+        previous: Answer | None = None,
+        reading: asyncio.Task[Situation] | None = None,
+    ) -> Reply:
         """The reply to a message: written now, found, or none where an agent has the session."""
         if line.state.may_answer(asked.offset):
-            answering = Answering(self.vertical)
             try:
-                answer, trace = await answering.turn(line.state, asked, previous)
+                answer, trace = await Answering(self.vertical).turn(line.state, asked, previous, reading)
             except PlatformError as error:
                 while line.state.may_answer(asked.offset):
                     if await line.write("reply-failed", reply_to=asked.offset, error=error.message):
@@ -211,6 +236,8 @@ class Conversations:
                 said = {"text": answer.text, "reply_to": asked.offset, "trace_id": answer.trace_id}
                 kept = {"answer": answer.model_dump(mode="json"), "trace": trace.model_dump(mode="json")}
                 await line.write("message", role="assistant", action=answer.action, **said, **kept)
+        elif reading is not None:
+            reading.cancel()
         if former := line.state.answer_to(asked.offset):
             return _reply(former, line.state.mode)
         return _silent(asked, line.state)

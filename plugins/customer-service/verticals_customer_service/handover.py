@@ -84,7 +84,8 @@ def told(state: State, answer: Answer) -> dict[str, Any]:
     if answer.intent not in (None, HUMAN) and not matters:
         matters.append(answer.intent)
     return {
-        "reason": answer.rule,
+        # Who asks while a person is waited for has asked anew where that one gave the session back meanwhile.
+        "reason": "asked" if answer.rule == "waiting" else answer.rule,
         "summary": summary(list(questions.values()), matters, answer.slots, len(failed), state.course),
         "failed": failed,
         "slots": answer.slots,

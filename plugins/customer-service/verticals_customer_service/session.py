@@ -8,6 +8,7 @@ happened, and decides anew. So the assistant is silent from the very event on by
 from __future__ import annotations
 
 import secrets
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -25,6 +26,7 @@ CHAINED = (
 )  # fmt: skip
 READ = (*CHAINED, "feedback")
 _PAGE = 500
+_REMEMBERED = 2_000  # messages, some 10 kB each
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class State:
             has it; `resolved`: settled.
         agent: who has it, while it is taken.
         language: of the customer's latest message that told it, else the one chosen at the beginning.
-        messages: all of them, oldest first.
+        messages: all of them, oldest first, without the answers' traces.
         pending: offsets of the customer's messages that nobody has answered yet.
         failed: offset of the message that could not be answered.
         handover: what the person was told, from the handover until it is returned or resolved.
@@ -125,7 +127,8 @@ def after(state: State | None, event: Event) -> State:
 
 
 def _after_message(state: State, event: Event) -> State:
-    state = replace(state, messages=(*state.messages, event))
+    payload = {name: value for name, value in event.payload.items() if name != "trace"}  # how an answer came about
+    state = replace(state, messages=(*state.messages, replace(event, payload=payload)))
     match event.payload["role"]:
         case "customer":
             language = event.payload.get("language") or state.language
@@ -144,6 +147,34 @@ def _released(state: State) -> State:
     return replace(state, agent=None, handover=None, waiting_since=None, failed=None)
 
 
+class Known:
+    """The states of the sessions that were open last: a session is its events, and those before are still the same.
+
+    Args:
+        messages: of all sessions together, at most.
+    """
+
+    def __init__(self, messages: int = _REMEMBERED) -> None:
+        self._most, self._messages = messages, 0
+        self._states: OrderedDict[tuple[str, str], tuple[State, int]] = OrderedDict()
+
+    def get(self, tenant: str, session: str) -> tuple[State | None, int]:
+        """The state, and the offset of the last event in it."""
+        return self._states.get((tenant, session), (None, 0))
+
+    def put(self, tenant: str, state: State, seen: int) -> None:
+        """Remember a state; those of the sessions that were not open for longest make room."""
+        self._drop((tenant, state.session))
+        self._states[tenant, state.session] = state, seen
+        self._messages += len(state.messages)
+        while self._messages > self._most:
+            self._drop(next(iter(self._states)))
+
+    def _drop(self, key: tuple[str, str]) -> None:
+        if former := self._states.pop(key, None):
+            self._messages -= len(former[0].messages)
+
+
 class Session:
     """A session that is read, and written to only where nothing was written in between.
 
@@ -160,13 +191,15 @@ class Session:
 
     @classmethod
     async def open(cls, vertical: ServedVertical, name: str) -> Session:
-        """A session, read.
+        """A session, read; of one that was open lately only what is new.
 
         Raises:
             NotFound: there is none of this name.
         """
         session = cls(vertical, name)
-        await session.read()
+        known: Known = vertical.state.setdefault("sessions", Known())
+        session._known, session._seen = known.get(vertical.tenant, name)
+        known.put(vertical.tenant, await session.read(), session._seen)
         return session
 
     @property

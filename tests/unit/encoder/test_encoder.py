@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from verticals.contract import Damaged, NotFound, SettingsError
-from verticals.encoder import Encoder, EncoderSource, LoraAdapter, choose_precision, locate
+from verticals.contract import Damaged, Extent, NotFound, SettingsError
+from verticals.encoder import Encoder, EncoderSource, LoraAdapter, TokenRows, choose_precision, locate
 from verticals.encoder.precision import free_cores, set_threads
 from verticals.encoder.tokens import Tokenizer
 
@@ -96,6 +96,32 @@ def test_pooling_is_what_the_authors_say(source, tmp_path):
     torch.testing.assert_close(by_mean.encode(rows), expected, atol=1e-6, rtol=1e-5)
     torch.testing.assert_close(by_first.encode(rows), hidden[:, 0], atol=1e-6, rtol=1e-5)
     assert by_mean.identity != by_first.identity
+
+
+def test_what_several_read_of_a_text_goes_through_the_encoder_once(encoder, monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    adapter = LoraAdapter(encoder.bank.shapes, 4, 8.0, generator)
+    with torch.no_grad():
+        for up in adapter.up.values():
+            up.normal_(std=0.2, generator=generator)
+    slot, long = encoder.bank.add(adapter), "parcel " * 40
+    words = [tuple(text.replace(",", " ,").split()) for text in TEXTS]
+    asked = [
+        *((text, Extent(64), "text", 0) for text in TEXTS),
+        *((text, Extent(64), "words", 0) for text in words),
+        *((text, Extent(64), "text", slot) for text in TEXTS),
+        (long, Extent(20, 8), "text", 0), (words[2], Extent(6), "words", slot),
+    ]  # fmt: skip
+    asked = [asked[at] for at in torch.randperm(len(asked), generator=generator).tolist()]
+    rows = TokenRows.joined([encoder.tokens([text], extent, reads) for text, extent, reads, _ in asked])
+    computed, model = [], encoder._through
+    monkeypatch.setattr(encoder, "_through", lambda batch: computed.append(len(batch.lengths)) or model(batch))
+    found = encoder.encode_each(rows, [slot for *_, slot in asked], [reads for _, _, reads, _ in asked])
+    assert sum(computed) == 2 * len(TEXTS) + len(rows.pieces([text for text, *_ in asked].index(long))) + 1
+    monkeypatch.undo()
+    for (text, extent, reads, through), features in zip(asked, found, strict=True):
+        (alone,) = encoder.encode(encoder.tokens([text], extent, reads), [through], reads=reads)
+        torch.testing.assert_close(features, alone, atol=1e-5, rtol=0)
 
 
 def test_progress_counts_every_row(encoder):

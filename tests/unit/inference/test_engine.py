@@ -5,6 +5,7 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from verticals.contract import BadInput, Damaged, NotFound, PlatformError, Prediction, Unavailable
 from verticals.encoder import Encoder
 from verticals.encoder.heads import ClassifyHead, MultilabelHead, TagHead
-from verticals.inference import Engine
+from verticals.inference import BARE, Engine
 from verticals.inference.cache import FeatureCache, Features
 from verticals.inference.engine import Request
 
@@ -67,10 +68,10 @@ def test_a_mixed_batch_equals_single_answers(registry, encoder, mixed):
 
 def test_in_bf16_what_rounding_might_decide_is_decided_in_fp32(registry, encoder, mixed, monkeypatch):
     half, computed = encoder.private_copy().computing_in("bf16"), []
-    encode = Encoder.encode
+    encode = Encoder.encode_each
     monkeypatch.setattr(
         Encoder,
-        "encode",
+        "encode_each",
         lambda self, *given, **named: computed.append(self.precision.name) or encode(self, *given, **named),
     )
     chosen = [request for request in mixed if request.head in {"plain", "adapted", "private"}]
@@ -321,10 +322,8 @@ def test_heads_on_the_bare_encoder_share_features(engine, encoder, save, monkeyp
     save("two", 2)
     save("adapted", 3, method="lora")
     encoded = []
-    original = encoder.encode
-    monkeypatch.setattr(
-        encoder, "encode", lambda rows, *rest, **more: encoded.append(len(rows)) or original(rows, *rest, **more)
-    )
+    original = encoder.encode_each
+    monkeypatch.setattr(encoder, "encode_each", lambda rows, *rest: encoded.append(len(rows)) or original(rows, *rest))
     engine.answer([Request("shop", head, "v1", "a") for head in ("one", "two", "one")])
     engine.predict("shop", "two", "v1", ["a"])
     assert encoded == [1]
@@ -400,10 +399,10 @@ def test_a_vector_is_that_of_the_bare_encoder_whoever_has_read_the_text(registry
     texts = ["where is my parcel", "näh", long, "never read", "where is my parcel"]
     for head in ("short", "adapted", "plain"):
         engine.predict("shop", head, "v1", texts[:3])
-    expected = encoder.embed(texts)
-    asked, embed = [], encoder.embed
-    monkeypatch.setattr(encoder, "embed", lambda texts: asked.append(list(texts)) or embed(texts))
-    assert engine.embed(texts) == pytest.approx(expected, abs=1e-5)
-    assert asked == [["näh", long, "never read"]], "what `plain` has read whole is not computed again"
+    asked, encode_each = [], encoder.encode_each
+    monkeypatch.setattr(encoder, "encode_each", lambda rows, *rest: asked.append(len(rows)) or encode_each(rows, *rest))
+    vectors = [one.vector for one in engine.predict(*BARE, texts)]
+    assert np.array(vectors) == pytest.approx(encoder.embed(texts), abs=1e-5)
+    assert asked == [3], "what `plain` has read whole is not computed again"
     near(*engine.predict("shop", "plain", "v1", ["never read"]), Engine(registry, lambda: encoder, 0).predict(
         "shop", "plain", "v1", ["never read"])[0])  # fmt: skip

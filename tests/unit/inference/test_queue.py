@@ -97,6 +97,21 @@ def test_what_waits_while_the_engine_works_is_answered_together():
     assert [len(batch) for batch in engine.batches[:2]] == [1, 52]
 
 
+def test_what_one_handler_asks_heads_and_searches_at_once_is_one_batch():
+    engine = Gate()
+
+    async def scenario(queue):
+        async def later(rounds, value):
+            for _ in range(rounds):
+                await asyncio.sleep(0)
+            return await queue.predict("shop", "plain", "v1", [value])
+
+        await asyncio.gather(*(later(rounds, str(rounds)) for rounds in range(4)))
+
+    run(scenario, engine)
+    assert engine.batches == [["0", "1", "2", "3"]]
+
+
 def test_batches_keep_their_budget_and_a_longer_input_is_one_of_its_own():
     engine = Gate(open_=False)
 
@@ -266,7 +281,7 @@ def test_heads_that_compute_by_themselves_keep_nobody_waiting():
 
 
 def test_stopping_answers_what_waits_and_turns_new_requests_away():
-    engine = Gate(open_=False)
+    engine, before = Gate(open_=False), set(threading.enumerate())
 
     async def scenario(queue):
         tasks = [ask(queue, "a")]
@@ -284,7 +299,7 @@ def test_stopping_answers_what_waits_and_turns_new_requests_away():
         assert (await ask(queue, "again"))[0].label == "again"
 
     run(scenario, engine)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("inference")]
+    assert not [one for one in set(threading.enumerate()) - before if one.name.startswith("inference")]
 
 
 @pytest.mark.parametrize("error", [RuntimeError("no memory"), Unavailable("Later."), StopIteration(), SystemExit(3)])

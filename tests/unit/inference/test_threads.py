@@ -30,8 +30,8 @@ def clock(monkeypatch):
     torch.set_num_threads(before)
 
 
-def compute(chosen, clock, share, seconds=0.02):
-    with chosen.chosen():
+def compute(chosen, clock, share, seconds=0.02, busy=False):
+    with chosen.chosen(busy):
         number = torch.get_num_threads()
         clock.wall += seconds
         clock.core += share * seconds
@@ -60,3 +60,13 @@ def test_one_slow_batch_changes_nothing(clock):
 def test_batches_of_a_few_milliseconds_tell_nothing(clock):
     chosen = Threads()
     assert [compute(chosen, clock, 0.3, seconds=0.005) for _ in range(10)] == [2] * 10
+
+
+def test_one_thread_is_left_to_others_who_are_served(clock):
+    chosen = Threads()
+    assert [compute(chosen, clock, 0.9, busy=busy) for busy in (False, True, True, False)] == [2, 1, 1, 2]
+
+
+def test_a_single_batch_that_took_very_long_is_enough(clock):
+    chosen = Threads()
+    assert [compute(chosen, clock, 0.3, seconds=0.3), compute(chosen, clock, 0.3)] == [2, 1]

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from verticals import BadInput, Document
+from verticals.retrieval import Embedded
 from verticals.retrieval.fusion import convex_combination, maximal_marginal_relevance, reciprocal_rank_fusion
 from verticals.retrieval.tokens import Tokens
 
@@ -31,6 +32,21 @@ def test_pages_are_parts_of_one_ranking(shelf, mode):
     assert [name for page in pages for name in page] == whole
     assert len(set(whole)) == 48
     assert shelf.search("red book", offset=5000, mode=mode) == []
+
+
+def test_a_query_with_its_vector_is_not_embedded_again_unless_the_vector_is_of_another_model(shelf, embed, word_bag):
+    expected = shelf.search("red book", k=20)
+    embedding, (vector,) = shelf.facts().embedding, embed(["red book"])
+    embed.asked.clear()
+    found = shelf.search(Embedded("red book", embedding, vector), k=20)
+    assert ids(found) == ids(expected)
+    assert [hit.similarity for hit in found] == pytest.approx([hit.similarity for hit in expected], abs=1e-6)
+    assert embed.asked == []
+    other = Embedded("red book", "another", word_bag(salt="other")(["red book"])[0])
+    assert ids(shelf.search(other, k=20)) == ids(expected)
+    assert embed.asked == ["red book"]
+    with pytest.raises(BadInput, match="width 3"):
+        shelf.search(Embedded("red book", embedding, np.ones(3, np.float32)))
 
 
 def test_weights_lean_towards_meaning_or_words(shelf):

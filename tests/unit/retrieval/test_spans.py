@@ -11,7 +11,8 @@ from verticals.retrieval.spans import best_span, passages
 
 
 def words(text):
-    return set(text.lower().replace(".", " ").split())
+    """The words of each passage."""
+    return ((start, end, set(text[start:end].lower().replace(".", " ").split())) for start, end in passages(text))
 
 
 def shown(text):

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from verticals.retrieval.spans import passages
 from verticals.retrieval.tokens import STEMMERS, Tokens
 
 
@@ -38,6 +39,10 @@ def test_every_stemmer_named_exists(language):
 def test_different_words_are_those_of_the_whole_text(text):
     tokens = Tokens("en")
     assert tokens.different(text) == set(tokens(text))
+    for _ in range(2):  # computed, and remembered
+        by_passage = list(tokens.by_passage(text))
+        assert [(start, end) for start, end, _ in by_passage] == list(passages(text))
+        assert all(words == tokens.different(text[start:end]) for start, end, words in by_passage)
 
 
 @pytest.mark.parametrize("query", ["货", "退货", "政策", "退货政策"])
