@@ -213,9 +213,10 @@ def test_mixed_batches_and_single_requests_agree(tmp_path: Path, monkeypatch: py
         while places:
             chosen, places = places[: (size := source.randint(1, 200))], places[size:]
             mixed |= dict(zip(chosen, host.engine.answer([requests[at] for at in chosen]), strict=True))
+        none = torch.empty(0)
         doubts = sum(
-            host.engine.load(vertical, head, "v1").head.undecided(one, 0.03)
-            for (_, vertical, head), one in zip(some, alone, strict=True)
+            host.engine.load(vertical, head, "v1").head.undecided(one, 0.03, text, none)
+            for (text, vertical, head), one in zip(some, alone, strict=True)
         )
     precision = Encoder.open(locate()).precision.name
     apart = max(abs(one.confidence - mixed[at].confidence) for at, one in enumerate(alone))

@@ -157,9 +157,12 @@ class Engine:
         """
         doubtful, start = [], 0
         for place, loaded, texts in ready:
-            exact = all(one.exact for one in features[start : start + len(texts)])
+            read = features[start : start + len(texts)]
             start += len(texts)
-            if not exact and loaded.head.undecided(answers[place], _ROUNDING):
+            if all(one.exact for one in read):
+                continue
+            own, value = torch.cat([one.vectors for one in read]), requests[place].value
+            if loaded.head.undecided(answers[place], _ROUNDING, value, own):
                 doubtful.append((place, loaded, texts))
         if not doubtful:
             return {}

@@ -98,22 +98,31 @@ def test_a_label_is_in_doubt_near_another_or_near_the_threshold(likely, familiar
     head = ClassifyHead(4, ["a", "b"][: len(likely)], threshold=0.5)
     ranking = tuple(zip(head.labels, likely, strict=True))
     answer = Prediction(label="a", confidence=likely[0], ranking=ranking, familiarity=familiarity)
-    assert head.undecided(answer, 0.01) == in_doubt
+    assert head.undecided(answer, 0.01, "a text", torch.empty(0)) == in_doubt
 
 
 @pytest.mark.parametrize(("likely", "in_doubt"), [((0.9, 0.1), False), ((0.69, 0.1), True), ((0.9, 0.309), True)])
 def test_a_label_of_several_is_in_doubt_near_its_own_threshold(likely, in_doubt):
     head = MultilabelHead(4, ["a", "b"], thresholds=[0.7, 0.3])
     answer = Prediction(label="a", confidence=0.9, ranking=tuple(zip("ab", likely, strict=True)))
-    assert head.undecided(answer, 0.02) == in_doubt
+    assert head.undecided(answer, 0.02, "a text", torch.empty(0)) == in_doubt
 
 
 @pytest.mark.parametrize(
-    ("outside", "confidence", "in_doubt"), [(0.0, 0.51, True), (0.0, 0.6, False), (1.0, 0.7, True), (-1.0, 0.8, False)]
+    ("outside", "logits", "in_doubt"),
+    [
+        (0.0, ((4.0, 0.0, 0.0), (1.0, 1.0, 0.0)), True),
+        (0.0, ((4.0, 0.0, 0.0), (2.0, 1.0, 0.0)), False),
+        (1.0, ((4.0, 0.0, 0.0), (2.0, 1.0, 0.0)), True),
+        (1.0, ((4.0, 0.0, 0.0), (1.0, 1.0, 0.0)), False),
+    ],
 )
-def test_spans_are_in_doubt_where_two_tags_are_nearly_as_good(outside, confidence, in_doubt):
+def test_spans_are_in_doubt_where_two_tags_are_nearly_as_good(outside, logits, in_doubt):
     head = TagHead(4, ["name"], outside=outside)
-    assert head.undecided(Prediction(label=None, confidence=confidence), 0.02) == in_doubt
+    features = torch.tensor([(*row, 0.0) for row in logits])
+    head.forward = lambda read: read[..., :3]  # its features are its logits
+    (answer,) = head.answer(features, ["two words"])
+    assert head.undecided(answer, 0.02, "two words", features) == in_doubt
 
 
 def test_what_is_remembered_changes_no_answer(engine, mixed):

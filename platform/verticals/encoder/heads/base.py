@@ -65,12 +65,18 @@ class Head(nn.Module, ABC):
             values: the inputs.
         """
 
-    def undecided(self, answer: Prediction, margin: float) -> bool:
+    def undecided(self, answer: Prediction, margin: float, value: Any, features: torch.Tensor) -> bool:
         """Whether an answer of this head would be another one if probabilities were off by ``margin``.
 
         Where numbers alone are answered there is nothing to decide.
+
+        Args:
+            answer: to ``value``.
+            margin: probability.
+            value: the input.
+            features: of its texts, as for `answer`.
         """
-        del answer, margin
+        del answer, margin, value, features
         return False
 
     def stream(self, value: Any) -> Iterator[str]:

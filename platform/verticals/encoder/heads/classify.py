@@ -146,7 +146,8 @@ class ClassifyHead(Head):
             )
         ]
 
-    def undecided(self, answer: Prediction, margin: float) -> bool:
+    def undecided(self, answer: Prediction, margin: float, value: Any, features: torch.Tensor) -> bool:
         """See `Head.undecided`: two labels are nearly as likely, or it nearly abstains."""
+        del value, features
         near = answer.familiarity is not None and abs(answer.familiarity - self.threshold) < margin / _STEADY
         return near or (len(answer.ranking) > 1 and answer.ranking[0][1] - answer.ranking[1][1] < margin)

@@ -79,8 +79,9 @@ class MultilabelHead(Head):
             answers.append(Prediction(label=best, confidence=sure, ranking=ranking, labels=labels))
         return answers
 
-    def undecided(self, answer: Prediction, margin: float) -> bool:
+    def undecided(self, answer: Prediction, margin: float, value: Any, features: torch.Tensor) -> bool:
         """See `Head.undecided`: a label nearly applies, or nearly does not."""
+        del value, features
         likely = dict(answer.ranking)
         limits = zip(self.labels, self.thresholds, strict=True)
         return any(abs(likely[label] - threshold) < margin for label, threshold in limits)

@@ -93,31 +93,44 @@ class TagHead(Head):
 
     def decide(self, chances: torch.Tensor) -> torch.Tensor:
         """The tags of texts, int64 [texts, words], from their log probabilities [texts, words, tags]."""
-        taken = torch.zeros(len(self.tags), device=chances.device)
-        taken[0] = self.outside
-        return decode(chances - taken)
+        return decode(self._weighed(chances))
 
     def answer(self, features: torch.Tensor, values: Sequence[Any]) -> list[Prediction]:
         """See `Head.answer`."""
         answers, start = [], 0
         for value in values:
             words, places, _ = read_words(value, self.fields)
-            parts = windows(len(words), self.window)
-            columns = torch.from_numpy(casing(words)) if self.casing else torch.empty(len(words), 0)
-            chances, seen = [], []
-            for first, last in parts:
-                read = features[start : start + last - first]
-                chances.append(self.chances(torch.cat([read, columns[first:last]], dim=-1)))
-                seen.append(self.read(read).tolist())
-                start += last - first
-            best = best_windows(len(words), self.window, seen)
-            whole = torch.stack([chances[at][word - parts[at][0]] for word, at in enumerate(best)])
-            answers.append(self._spans(whole, places))
+            used = sum(last - first for first, last in windows(len(words), self.window))
+            answers.append(self._spans(self._whole(features[start : start + used], words), places))
+            start += used
         return answers
 
-    def undecided(self, answer: Prediction, margin: float) -> bool:
+    def undecided(self, answer: Prediction, margin: float, value: Any, features: torch.Tensor) -> bool:
         """See `Head.undecided`: of some word two tags are nearly as likely, with what the outside is taken down by."""
-        return answer.confidence < 1 / (1 + math.exp(-abs(self.outside))) + margin
+        if answer.confidence > 1 / (1 + math.exp(-abs(self.outside))) + margin:  # no two tags can be
+            return False
+        words, _, _ = read_words(value, self.fields)
+        first, second = self._weighed(self._whole(features, words)).softmax(dim=-1).topk(2, dim=-1).values.unbind(-1)
+        return bool(((first - second) < margin).any())
+
+    def _weighed(self, chances: torch.Tensor) -> torch.Tensor:
+        """Log probabilities with the outside taken down, which the tags are chosen by."""
+        taken = torch.zeros(len(self.tags), device=chances.device)
+        taken[0] = self.outside
+        return chances - taken
+
+    def _whole(self, features: torch.Tensor, words: Sequence[str]) -> torch.Tensor:
+        """Log probabilities of a text's words, [words, tags], each from the window that shows most around it."""
+        parts = windows(len(words), self.window)
+        columns = torch.from_numpy(casing(words)) if self.casing else torch.empty(len(words), 0)
+        chances, seen, start = [], [], 0
+        for first, last in parts:
+            read = features[start : start + last - first]
+            chances.append(self.chances(torch.cat([read, columns[first:last]], dim=-1)))
+            seen.append(self.read(read).tolist())
+            start += last - first
+        best = best_windows(len(words), self.window, seen)
+        return torch.stack([chances[at][word - parts[at][0]] for word, at in enumerate(best)])
 
     def _spans(self, chances: torch.Tensor, places: Sequence[tuple[int, int]]) -> Prediction:
         tags = self.decide(chances[None])[0]
