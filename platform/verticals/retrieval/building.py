@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -24,8 +24,8 @@ class Source(Protocol):
     def rows(self) -> Rows:
         """All rows, ascending."""
 
-    def vectors_in(self, rows: Sequence[int]) -> Mapping[int, Vectors]:
-        """The vectors in these rows."""
+    def vectors_in(self, rows: Sequence[int]) -> tuple[Rows, Vectors]:
+        """Those of these rows that there are, ascending, and their vectors."""
 
     def vector_batches(self) -> Iterator[tuple[Rows, Vectors]]:
         """All rows and vectors, ascending."""
@@ -65,7 +65,6 @@ def sampled(source: Source, rows: Rows, count: int, generator: np.random.Generat
     chosen = rows if rows.size <= count else np.sort(generator.choice(rows, count, replace=False))
     parts = []
     for start in range(0, chosen.size, _AT_ONCE):
-        wanted = chosen[start : start + _AT_ONCE].tolist()
-        found = source.vectors_in(wanted)
-        parts.append(np.stack([found[row] for row in wanted]))
+        _rows, vectors = source.vectors_in(chosen[start : start + _AT_ONCE].tolist())
+        parts.append(vectors)
     return np.concatenate(parts)

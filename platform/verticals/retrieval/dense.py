@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,8 @@ from .truth import Rows, Vectors
 #: Goes into every dense snapshot; raise it when its files change their meaning.
 FORMAT = "dense-2"
 
-#: Gives the exact vectors of some rows, each [dimension].
-VectorsIn = Callable[[Sequence[int]], Mapping[int, Vectors]]
+#: Gives some rows [n], ascending, and their exact vectors [n, dimension].
+VectorsIn = Callable[[Sequence[int]], tuple[Rows, Vectors]]
 
 _FILE, _ABOUT, _REMOVED = "vectors.faiss", "kind.json", "removed.npy"
 _SMALLEST_FOLD = 1024
@@ -154,8 +154,7 @@ class Dense:
             vectors = bases.exact_vectors(self.base)[np.searchsorted(self.base_rows, kept)]
             found |= zip(kept.tolist(), (vectors @ query).tolist(), strict=True)
         if not there.all():
-            others = vectors_in(asked[~there].tolist())
-            found |= {row: float(vector @ query) for row, vector in others.items()}
+            found |= _measured(query, asked[~there], vectors_in)
         return found
 
     def search_many(self, queries: Vectors, limit: int, vectors_in: VectorsIn | None = None) -> tuple[Rows, Vectors]:
@@ -188,7 +187,7 @@ class Dense:
         if not there:
             return []
         if allowed is not None and there <= _FEW and vectors_in is not None and not self.kind.exact:
-            return _ordered(query, allowed, vectors_in)
+            return _measured(query, allowed, vectors_in)
         kind, selector, effort = self.kind, self._not_removed, self.kind.effort
         if allowed is not None:
             selector = _selector(allowed)
@@ -199,7 +198,7 @@ class Dense:
             rows, similarities = bases.search(self.base, kind, query, wanted, selector, kind.most_effort)
         if kind.exact or vectors_in is None:
             return list(zip(rows.tolist(), similarities.tolist(), strict=True))
-        return _ordered(query, rows, vectors_in)
+        return _measured(query, rows, vectors_in)
 
     @functools.cached_property
     def _not_removed(self) -> Any:
@@ -264,8 +263,7 @@ def _selector(allowed: Rows) -> Any:
     return faiss.IDSelectorBitmap(np.packbits(members, bitorder="little"))
 
 
-def _ordered(query: Vectors, rows: Rows, vectors_in: VectorsIn) -> list[tuple[int, float]]:
+def _measured(query: Vectors, rows: Rows, vectors_in: VectorsIn) -> list[tuple[int, float]]:
     """These rows with their exact cosines."""
-    vectors = vectors_in(rows.tolist())
-    similarities = np.stack([vectors[row] for row in rows.tolist()]) @ query
-    return list(zip(rows.tolist(), similarities.tolist(), strict=True))
+    ascending, vectors = vectors_in(rows.tolist())
+    return list(zip(ascending.tolist(), (vectors @ query).tolist(), strict=True))

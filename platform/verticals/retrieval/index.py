@@ -149,7 +149,8 @@ class DocumentIndex:
                 and known[identity].source == batch[identity].source
                 and known[identity].metadata == metadata[identity]
             }
-            kept = reading.vectors_in([row for identity, row in same_text.items() if identity not in same])
+            rows, there = reading.vectors_in([row for identity, row in same_text.items() if identity not in same])
+            kept = dict(zip(rows.tolist(), there, strict=True))
             embedder, dimension = self._models.of(reading), reading.dimension
         vectors = {identity: kept[row] for identity, row in same_text.items() if row in kept}
         new = [document for identity, document in batch.items() if identity not in same_text]

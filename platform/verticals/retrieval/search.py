@@ -219,11 +219,11 @@ class _Hits:
         """Put what says the same as a better hit further back."""
         best = self.ranking[: self._search.candidates]
         rows = [row for row, _ in best]
-        vectors = self._reading.vectors_in(rows)
         relevance = [self._relevance.get(row, score) for row, score in best]
         if self._relevance:
             rows = rows[: len(self._relevance)]
             relevance = relevance[: len(rows)]
-        stacked = np.stack([vectors[row] for row in rows]) if rows else np.empty((0, 0), np.float32)
+        ascending, vectors = self._reading.vectors_in(rows)
+        stacked = vectors[np.searchsorted(ascending, rows)]
         order = maximal_marginal_relevance(relevance, stacked, self._search.diversity, self._search.wanted)
         self.ranking = [best[at] for at in order]

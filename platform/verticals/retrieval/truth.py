@@ -162,11 +162,12 @@ class Reading:
         found = self._connection.execute(query, (json.dumps(list(rows)),))
         return {row: (identity, digest) for row, identity, digest in found}
 
-    def vectors_in(self, rows: Sequence[int]) -> dict[int, Vectors]:
-        """The vectors in these rows, each [dimension]."""
-        query = f"SELECT row, vector FROM {self._vectors} WHERE row IN (SELECT value FROM json_each(?))"  # noqa: S608
-        found = self._connection.execute(query, (json.dumps(rows),))
-        return {row: np.frombuffer(vector, np.float32) for row, vector in found}
+    def vectors_in(self, rows: Sequence[int]) -> tuple[Rows, Vectors]:
+        """Those of these rows that there are [n], ascending, and their vectors [n, dimension]."""
+        query = f"SELECT row, vector FROM {self._vectors} WHERE row IN (SELECT value FROM json_each(?)) ORDER BY row"  # noqa: S608
+        found = self._connection.execute(query, (json.dumps(rows),)).fetchall()
+        vectors = np.frombuffer(b"".join([vector for _, vector in found]), np.float32)
+        return np.array([row for row, _ in found], np.int64), vectors.reshape(len(found), self.dimension or 0)
 
     def known(self, identities: Iterable[str]) -> dict[str, Stored]:
         """What is stored under those of these ids that there are."""

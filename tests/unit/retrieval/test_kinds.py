@@ -44,7 +44,8 @@ class Held:
         return np.array(sorted(self.by_row), np.int64)
 
     def vectors_in(self, rows):
-        return {row: self.by_row[row] for row in rows}
+        ascending = sorted(rows)
+        return np.array(ascending, np.int64), np.stack([self.by_row[row] for row in ascending])
 
     def vector_batches(self):
         rows = self.rows()
