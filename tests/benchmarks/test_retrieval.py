@@ -1,16 +1,14 @@
 """What an index finds, on SciFact and XQuAD, and how fast it is filled."""
 
-import json
-import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from tests.benchmarks.commands import DATA, needs
+from tests.benchmarks.commands import needs
+from tests.benchmarks.scifact import documents, judgements, lines, ndcg_at_10
 
 from verticals import Document
 from verticals.encoder import Encoder, locate
@@ -24,30 +22,6 @@ pytestmark = [pytest.mark.bench, pytest.mark.timeout(3600)]
 def encoder() -> Encoder:
     set_threads()
     return Encoder.open(locate())
-
-
-def lines(path: str) -> list[dict[str, Any]]:
-    with (DATA / path).open(encoding="utf-8") as file:
-        return [json.loads(line) for line in file]
-
-
-def documents(path: str) -> list[Document]:
-    return [Document(id=line["_id"], title=line["title"], text=line["text"]) for line in lines(path)]
-
-
-def judgements(split: str) -> dict[str, dict[str, int]]:
-    found: dict[str, dict[str, int]] = {}
-    with (DATA / f"scifact/qrels/{split}.tsv").open(encoding="utf-8") as file:
-        for line in list(file)[1:]:
-            query, document, score = line.split("\t")
-            found.setdefault(query, {})[document] = int(score)
-    return found
-
-
-def ndcg_at_10(found: Sequence[str], wanted: dict[str, int]) -> float:
-    gain = sum(wanted.get(name, 0) / math.log2(place + 2) for place, name in enumerate(found[:10]))
-    best = sum(score / math.log2(place + 2) for place, score in enumerate(sorted(wanted.values())[:-11:-1]))
-    return gain / best
 
 
 @needs("scifact")
