@@ -240,6 +240,7 @@ class DocumentIndex:
         fold: bool = False,
         rerank: Rerank | None = None,
         rerank_weight: float = 1.0,
+        rerank_depth: int = 50,
     ) -> list[Hit]:
         """The ``k`` documents that answer ``text`` best, best first; fewer where there are fewer.
 
@@ -256,8 +257,9 @@ class DocumentIndex:
             weights: how much meaning and words count in it; 0.6 and 0.4 by default, of ranks 1 and 1.
             diversity: from 0 (the best) to 1: how much hits are to differ from those before them.
             fold: give only the best of documents with the same title and text, and name the others in it.
-            rerank: says how well each of the best 50 answers the query, and so orders them anew.
+            rerank: says how well each of the best hits answers the query, and so orders them anew.
             rerank_weight: how much that counts beside the score that the hits had, 0 to 1; 1: it alone.
+            rerank_depth: how many of the best it sees; never fewer than are asked for.
 
         Raises:
             BadInput: a parameter cannot be used.
@@ -266,7 +268,7 @@ class DocumentIndex:
         search = Search(
             text=text, k=k, offset=offset, where=where, mode=mode, fusion=fusion,
             minimum_similarity=minimum_similarity, weights=weights, diversity=diversity, fold=fold, rerank=rerank,
-            rerank_weight=rerank_weight,
+            rerank_weight=rerank_weight, rerank_depth=rerank_depth,
         )  # fmt: skip
         return search.run(self._truth, self._replica, self._models)
 

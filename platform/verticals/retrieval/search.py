@@ -25,7 +25,6 @@ _MODES = ("hybrid", "dense", "lexical")
 _WEIGHTS = {"scores": (0.6, 0.4), "ranks": (1.0, 1.0)}
 # So many of each ranking are fused. A few steps, so that the pages of one search are of one ranking.
 _CANDIDATES = (100, 1_000, 10_000)
-_RERANKED = 50
 
 Ranking = list[tuple[int, float]]
 
@@ -46,11 +45,13 @@ class Search:
     fold: bool = False
     rerank: Rerank | None = None
     rerank_weight: float = 1.0
+    rerank_depth: int = 50
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str | Embedded):
             raise BadInput(f"The query is not a string but {self.text!r}.")
-        for name, value, least in (("k", self.k, 1), ("offset", self.offset, 0)):
+        counts = ("k", self.k, 1), ("offset", self.offset, 0), ("rerank_depth", self.rerank_depth, 1)
+        for name, value, least in counts:
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise BadInput(f"{name} is {value!r}.", f"Give a whole number of at least {least}.")
         if self.mode not in _MODES:
@@ -207,7 +208,7 @@ class _Hits:
 
     def _rerank(self, rerank: Rerank, weight: float) -> None:
         """Let another judge order the best, or have a say in it; what it does not see stays behind them."""
-        best = self.ranking[: max(_RERANKED, self._search.wanted)]
+        best = self.ranking[: max(self._search.rerank_depth, self._search.wanted)]
         rest = self.ranking[len(best) :]
         documents = self._reading.documents_in([row for row, _ in best])
         said = rerank(self._text, [documents[row] for row, _ in best])

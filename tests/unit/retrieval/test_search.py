@@ -91,8 +91,13 @@ def test_another_judge_orders_the_best_anew(shelf):
     unheard = shelf.search("red book", k=100, rerank=backwards, rerank_weight=0.0)
     assert ids(unheard) == ids(before)
     assert ids(shelf.search("red book", k=100, rerank=backwards, rerank_weight=0.5)) not in (ids(hits), ids(before))
+    shallow = shelf.search("red book", k=2, rerank=backwards, rerank_depth=3)
+    assert asked[-1] == ("red book", 3)
+    assert set(ids(shallow)) < set(ids(before)[:3])
     with pytest.raises(BadInput, match="rerank_weight is 2"):
         shelf.search("red book", rerank=backwards, rerank_weight=2)
+    with pytest.raises(BadInput, match="rerank_depth is 0"):
+        shelf.search("red book", rerank=backwards, rerank_depth=0)
     few = shelf.search("red book", k=3, rerank=backwards)
     assert asked[-1] == ("red book", 50)
     best = min(before[:50], key=lambda hit: len(hit.document.text))
