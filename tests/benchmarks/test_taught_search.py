@@ -71,12 +71,16 @@ def register_indexes():
 '''
 
 
-def measured(index: Any, texts: Mapping[str, str], **options: Any) -> float:
-    """NDCG@10 of the test claims."""
-    return statistics.fmean(
-        ndcg_at_10([hit.document.id for hit in index.search(texts[claim], k=10, **options)], wanted)
-        for claim, wanted in judgements("test").items()
-    )
+def measured(index: Any, texts: Mapping[str, str], **options: Any) -> tuple[float, float]:
+    """NDCG@10 of the test claims, and of those whose right abstracts are none of a train claim's."""
+    taught = {name for wanted in judgements("train").values() for name in wanted}
+    every, strange = [], []
+    for claim, wanted in judgements("test").items():
+        found = ndcg_at_10([hit.document.id for hit in index.search(texts[claim], k=10, **options)], wanted)
+        every.append(found)
+        if not taught & wanted.keys():
+            strange.append(found)
+    return statistics.fmean(every), statistics.fmean(strange)
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -101,7 +105,10 @@ def test_search_taught_with_claims(tmp_path: Path) -> None:
         index = papers.index("abstracts")
         index.upsert(abstracts)
         figures = {"untaught": measured(index, claims)}
-        print(f"\nSciFact test, nDCG@10: {figures}", flush=True)
+        print(
+            f"\nSciFact test, nDCG@10 of all claims, of those whose abstracts did not teach: {figures}",
+            flush=True,
+        )
 
         pairs: list[dict[str, Any]] = []
         judged: list[dict[str, Any]] = []
@@ -130,5 +137,5 @@ def test_search_taught_with_claims(tmp_path: Path) -> None:
         figures["re-ranked"] = measured(index, claims, weights=WEIGHTS, **RERANKED)
         print(f"{figures}; the judge was taught with {len(judged):,} pairs in {seconds:.0f} s, the re-ranked searches "
               f"took {time.perf_counter() - began:.0f} s")  # fmt: skip
-    assert figures["untaught"] >= 0.72
-    assert figures["taught"] >= 0.75
+    assert figures["untaught"][0] >= 0.72
+    assert figures["taught"][0] >= 0.75
