@@ -88,6 +88,8 @@ def build(session: Session, target: str, tenant: str, as_json: bool) -> None:
 @click.option("--diversity", type=click.FloatRange(0, 1), default=0.0, help="How much hits are to differ, 0 to 1.")
 @click.option("--fold", is_flag=True, help="Show only the best of documents with the same title and text.")
 @click.option("--rerank", is_flag=True, help="Let the index's head order the best hits anew.")
+@click.option("--rerank-weight", type=click.FloatRange(0, 1), default=1.0, help="How much that head counts, 0 to 1.")
+@click.option("--rerank-depth", type=Whole(1), default=50, show_default=True, help="How many hits that head sees.")
 @click.option("--explain", is_flag=True, help="Show each hit's place in both rankings and its scores.")
 @tenant_option
 @json_option

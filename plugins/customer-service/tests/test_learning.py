@@ -114,7 +114,8 @@ def test_the_command_line_reviews(run, learned):
 
 def test_bad_rows_are_told_and_the_rest_is_learned(run, learned, tmp_path):
     log = tmp_path / "bad.jsonl"
-    log.write_text('{"dialogue_id": "x"}\nnot json\n', encoding="utf-8")
+    good = {"dialogue_id": "y", "turns": [{"role": "customer", "text": "Do you hem curtains?"}], "resolved": False}
+    log.write_text(f'{{"dialogue_id": "x"}}\nnot json\n{json.dumps(good)}\n', encoding="utf-8")
     said = run("learn", str(log))
     assert "row 1, turns: is missing" in said
     assert "row 2: is not JSON" in said

@@ -86,6 +86,8 @@ def test_a_filter_restricts_the_search(client):
         ({"text": "a", "weights": [1, -1]}, "body.weights"),
         ({"text": "a", "diversity": "much"}, "body.diversity"),
         ({"text": "a", "rerank": "often"}, "body.rerank"),
+        ({"text": "a", "rerank_weight": 1.5}, "body.rerank_weight"),
+        ({"text": "a", "rerank_depth": 0}, "body.rerank_depth"),
         ({"text": "a", "minimum_similarity": 2}, "body.minimum_similarity"),
         ({"text": "a", "where": "topic=returns"}, "body.where"),
         ({"text": "a", "where": {"topic": {"like": {"a": 1}}}}, "topic"),

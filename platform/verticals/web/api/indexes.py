@@ -95,6 +95,8 @@ class SearchOrder(BaseModel):
     diversity: float = Field(0.0, ge=0, le=1, description="How much hits are to differ from those before them")
     fold: bool = Field(False, description="Only the best of documents with the same title and text")
     rerank: bool = Field(False, description="Let the index's head order the best hits anew")
+    rerank_weight: float = Field(1.0, ge=0, le=1, description="How much that head counts beside the score of a hit")
+    rerank_depth: int = Field(50, ge=1, le=MOST_HITS, description="How many of the best hits that head sees")
 
 
 class ReembedOrder(BaseModel):
