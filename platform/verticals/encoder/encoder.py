@@ -23,6 +23,8 @@ from .precision import Precision, choose_precision, keep_freed_memory
 from .source import EncoderSource
 from .tokens import Text, Tokenizer, TokenRows
 
+EMBEDDED_TOKENS = 256  # of a text whose vector is to be compared with others
+
 
 class Encoder:
     """A base model, its tokenizer, its pooling and the bank of adapters on it.
@@ -222,7 +224,7 @@ class Encoder:
         for chosen in bucketed(rows.lengths[first], rows=512, tokens=tokens) if len(first) else ():
             yield chosen[np.argsort(routed[first[chosen]], kind="stable")]
 
-    def embed(self, texts: Sequence[Text], max_tokens: int = 256) -> np.ndarray:
+    def embed(self, texts: Sequence[Text], max_tokens: int = EMBEDDED_TOKENS) -> np.ndarray:
         """Normalised vectors, float32 [n, dimension]."""
         features = self.encode(self.tokens(texts, max_tokens))
         vectors: np.ndarray = functional.normalize(features, dim=1).numpy()

@@ -14,7 +14,7 @@ from verticals.contract import Notice, check_name
 
 from .live import Live
 from .served_events import ServedEvents
-from .served_head import Direct, ServedHead
+from .served_head import ServedHead
 from .served_index import ServedIndex
 from .tenants import DEFAULT
 from .threads import in_thread
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from verticals.data import ImportReport
-    from verticals.inference import Queue, RemoteQueue
 
+    from .served_head import Answerer
     from .vertical import Vertical
 
 
@@ -41,7 +41,7 @@ class ServedVertical:
         state: where the vertical may keep things while it serves; nothing of one tenant's that others must not see.
     """
 
-    def __init__(self, vertical: Vertical, queue: Queue | RemoteQueue | Direct) -> None:
+    def __init__(self, vertical: Vertical, queue: Answerer) -> None:
         self._vertical, self._queue = vertical, queue
         self.name, self.title, self.settings = vertical.name, vertical.title, vertical.settings
         self.events = ServedEvents(vertical.events)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import threading
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from verticals.contract import Batch, Prediction, Predictions, Progress
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from .head import Head
     from .host import Host
     from .live import Live
+
+    Answerer: TypeAlias = "Queue | RemoteQueue | Direct"
+    """Whoever answers for heads, and for the bare encoder."""
 
 
 class Direct:
@@ -58,7 +61,7 @@ class ServedHead:
         version: the version that answered last, or will answer first, as ``vertical/head@v3``; `None` before.
     """
 
-    def __init__(self, head: Head, queue: Queue | RemoteQueue | Direct, live: Live) -> None:
+    def __init__(self, head: Head, queue: Answerer, live: Live) -> None:
         self._head, self._queue, self._live = head, queue, live
         self.name = head.name
         self.version: str | None = None

@@ -12,12 +12,11 @@ from .threads import in_thread
 from .vectors import vectors_of
 
 if TYPE_CHECKING:
-    from verticals.inference import Queue, RemoteQueue
     from verticals.retrieval import Changes, Embedded, IndexFacts, Loaded
     from verticals.retrieval.reading import ImportSummary
 
     from .indexes import IndexHandle
-    from .served_head import Direct
+    from .served_head import Answerer
 
 _PIECE_BYTES = 1 << 20
 _PAGE = 100
@@ -31,7 +30,7 @@ class ServedIndex:
         queue: computes the vectors to search by.
     """
 
-    def __init__(self, index: IndexHandle, queue: Queue | RemoteQueue | Direct) -> None:
+    def __init__(self, index: IndexHandle, queue: Answerer) -> None:
         self._index, self._queue = index, queue
 
     async def search(
@@ -43,11 +42,11 @@ class ServedIndex:
 
     async def _embedded(self, text: str) -> str | Embedded:
         """The text with its vector, computed in one batch with what others ask for; not where a head computes it."""
-        from verticals.retrieval import Embedded
+        from verticals.retrieval import Embedded, valid_unicode
 
         if self._index.bare_embedding is None or not text.strip():
             return text
-        asked = text.encode("utf-8", "replace").decode()  # JSON can carry half a surrogate pair
+        asked = valid_unicode(text)
         (vector,) = await vectors_of([asked], self._queue, self._index.tenant)
         return Embedded(asked, self._index.bare_embedding, vector)
 

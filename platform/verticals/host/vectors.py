@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-    from verticals.inference import Queue, RemoteQueue
-
-    from .served_head import Direct
+    from .served_head import Answerer
 
 
-async def vectors_of(texts: Sequence[str], queue: Queue | RemoteQueue | Direct, tenant: str) -> np.ndarray:
+async def vectors_of(texts: Sequence[str], queue: Answerer, tenant: str) -> np.ndarray:
     """Vectors of length 1, float32 [n, dimension].
 
     Raises:

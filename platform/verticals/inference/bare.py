@@ -10,13 +10,13 @@ from torch.nn import functional
 
 from verticals.contract import Prediction
 from verticals.encoder import Encoder
+from verticals.encoder.encoder import EMBEDDED_TOKENS
 from verticals.encoder.heads import Head
 
 from .loaded import Loaded
 
 #: What is asked for in the place of vertical, head and version.
 BARE = ("", "", "")
-_MAX_TOKENS = 256  # see `Encoder.embed`
 
 
 class Vectors(Head):
@@ -37,4 +37,4 @@ class Vectors(Head):
 
 def bare(encoder: Encoder) -> Loaded:
     """The encoder as a version in memory."""
-    return Loaded("", Vectors(encoder.dimension), encoder, 0, {"recipe": {"max_tokens": _MAX_TOKENS}}, 0)
+    return Loaded("", Vectors(encoder.dimension), encoder, 0, {"recipe": {"max_tokens": EMBEDDED_TOKENS}}, 0)

@@ -14,9 +14,11 @@ from .index import DocumentIndex
 from .loading import LineLoader, Loaded, load_file
 from .probing import Probe, Tuning
 from .reembedding import Pace, Reembedded
+from .search import valid_unicode
 from .transfer import export_file, json_line
 
 __all__ = [
     "Changes", "Compared", "DocumentIndex", "Embed", "Embedded", "IndexFacts", "LineLoader", "Loaded", "Pace", "Probe",
     "Question", "Reembedded", "Reembedding", "Tuning", "export_file", "json_line", "load_file",
+    "valid_unicode",
 ]  # fmt: skip
