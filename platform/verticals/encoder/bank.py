@@ -81,13 +81,12 @@ class BankedLinear(nn.Module):
 
     def _update(self, hidden: torch.Tensor, output: torch.Tensor) -> None:
         """Add to each token of the output [tokens, width] what its adapter makes of the input."""
-        if len(output) != self.routing.tokens:
+        if len(output) != self.routing.places:
             raise Unavailable(
                 f"The layer {self.name!r} does not compute token by token, so adapters of it cannot share a batch.",
                 "Train with the method `full`, or an adapter of other layers.",
             )
         for group in self.routing.groups:
-            rows = output[group.tokens]
             updates = [self.updates.get(segment.slot) for segment in group.segments]
             held = [update for update in updates if update is not None]
             if len(held) > 1:
@@ -96,10 +95,11 @@ class BankedLinear(nn.Module):
                 down, up = held[0]
             else:
                 continue
-            few = len(held) == 1 and group.size <= _FEW and rows.device.type == "cpu"
-            dtype = torch.float32 if few else rows.dtype
-            thin = functional.linear(self.routing.tokens_of(hidden, dtype)[group.tokens], down.to(dtype))
-            if len(updates) > 1:
+            few = len(updates) == 1 and len(group.segments[0]) <= _FEW and output.device.type == "cpu"
+            span, dtype = (group.tokens, torch.float32) if few else (group.span, output.dtype)
+            rows = output[span]
+            thin = functional.linear(self.routing.tokens_of(hidden, dtype)[span], down.to(dtype))
+            if not few and not group.whole:
                 thin *= group.mask([0 if update is None else len(update[0]) for update in updates], thin)
             if few:
                 rows += thin.mm(up.to(dtype))
@@ -200,15 +200,16 @@ class Bank:
         return weight.new_empty(_TOGETHER, rank * sum(map(sum, self.shapes.values())), dtype=self._stored)
 
     @contextlib.contextmanager
-    def route(self, slots: Sequence[int], lengths: Sequence[int]) -> Iterator[None]:
+    def route(self, slots: Sequence[int], lengths: Sequence[int], places: int) -> Iterator[None]:
         """Send row ``i`` through the adapter in slot ``slots[i]`` within the block; equal slots must lie together.
 
         Args:
             slots: per row.
-            lengths: tokens that are computed, per row.
+            lengths: tokens, per row.
+            places: in which layers compute them, one row after the other; what is beyond the rows does not matter.
         """
         segments = segments_of(slots, lengths)
-        self.routing.groups, self.routing.tokens = grouped(segments, self._dear), sum(lengths)
+        self.routing.groups, self.routing.places = grouped(segments, self._dear, places), places
         try:
             yield
         finally:

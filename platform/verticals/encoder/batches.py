@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from .packing import places_for
 from .tokens import TokenRows
 
 _MOST_PADDING = 0.05  # of a batch; where there is more, to leave it out costs less than to compute it
@@ -35,7 +36,8 @@ class TokenBatch:
         second: int64 [rows], where the second segment begins.
         words: int64 [rows, words], where each word's first piece is, -1 where there is none; empty where the texts
             did not come as words.
-        packed: whether layers that can should compute the tokens alone, one after the other, and pad only to attend.
+        places: how many places layers that can should compute the tokens in, one after the other, and pad only to
+            attend; 0: they compute what is padded.
         owners: which text of the batch each row belongs to, int64 [rows]; `None` where each text is a row.
         begins: where in its text each row begins, in tokens, int64 [rows]; `None` where each text is a row.
     """
@@ -44,7 +46,7 @@ class TokenBatch:
     lengths: torch.Tensor
     second: torch.Tensor
     words: torch.Tensor = field(default_factory=lambda: torch.empty(0, 0, dtype=torch.int64))
-    packed: bool = False
+    places: int = 0
     owners: torch.Tensor | None = None
     begins: torch.Tensor | None = None
 
@@ -58,7 +60,7 @@ class TokenBatch:
             return torch.tensor(texts, device=self.ids.device)
         return torch.cat([(self.owners == text).nonzero().flatten() for text in texts])
 
-    def places(self, starts: torch.Tensor) -> torch.Tensor:
+    def positions(self, starts: torch.Tensor) -> torch.Tensor:
         """Where each token is among those of all texts, one after the other, [rows, length].
 
         Args:
@@ -84,22 +86,31 @@ class TokenBatch:
         return torch.arange(self.ids.shape[1], device=self.ids.device) < self.lengths[:, None]
 
     @classmethod
-    def of(cls, rows: TokenRows, which: Sequence[int] | np.ndarray, pad_id: int, device: torch.device) -> TokenBatch:
-        """The texts ``which``, padded to the longest window of any."""
+    def of(
+        cls, rows: TokenRows, which: Sequence[int] | np.ndarray, pad_id: int, device: torch.device, rounded: int = 0
+    ) -> TokenBatch:
+        """The texts ``which``, padded to the longest window of any.
+
+        Args:
+            rows: tokenised texts.
+            which: of them.
+            pad_id: what stands where there is no token.
+            device: where the batch is computed.
+            rounded: the longest row that the encoder takes, if numbers of tokens are to be rounded up on a CPU.
+        """
         windowed = bool(rows.windows) and any(int(index) in rows.windows for index in which)
         pieces = [piece for index in which for piece in (rows.pieces(int(index)) if windowed else (rows.ids[index],))]
         lengths = np.array([len(piece) for piece in pieces], dtype=np.int64)
-        ids = np.full((len(lengths), int(lengths.max())), pad_id, dtype=np.int64)
+        length, places = _shape(lengths, device, rounded)
+        ids = np.full((len(lengths), length), pad_id, dtype=np.int64)
         for at, piece in enumerate(pieces):
             ids[at, : lengths[at]] = piece
         words = np.empty((len(lengths), 0), dtype=np.int64)
         if rows.words is not None:
             chosen = [rows.words[index] for index in which]
             words = np.full((len(lengths), max(map(len, chosen))), -1, dtype=np.int64)
-            for at, places in enumerate(chosen):
-                words[at, : len(places)] = places
-        # On a GPU padding costs little, and small shapes that differ from batch to batch cost more.
-        packed = device.type == "cpu" and lengths.sum() < ids.size * (1 - _MOST_PADDING)
+            for at, begun in enumerate(chosen):
+                words[at, : len(begun)] = begun
         owners = begins = None
         second = rows.second[list(which)]
         if windowed:
@@ -108,7 +119,19 @@ class TokenBatch:
             second = np.where(np.bincount(of)[of] > 1, lengths, second[of])  # windows are of single texts alone
             owners, begins = _on(device, of), _on(device, np.concatenate(starts))
         ids_, lengths_, second_, words_ = (_on(device, array) for array in (ids, lengths, second, words))
-        return cls(ids_, lengths_, second_, words_, bool(packed), owners, begins)
+        return cls(ids_, lengths_, second_, words_, places, owners, begins)
+
+
+def _shape(lengths: np.ndarray, device: torch.device, rounded: int) -> tuple[int, int]:
+    """What rows are padded to, and `TokenBatch.places`."""
+    longest, tokens = int(lengths.max()), int(lengths.sum())
+    if device.type != "cpu":  # padding costs little there, and small shapes that differ from batch to batch cost more
+        return longest, 0
+    if rounded and len(lengths) == 1:
+        return max(longest, min(places_for(longest), rounded)), 0
+    if rounded:
+        return longest, places_for(tokens)
+    return longest, tokens if tokens < longest * len(lengths) * (1 - _MOST_PADDING) else 0
 
 
 def _on(device: torch.device, array: np.ndarray) -> torch.Tensor:

@@ -185,7 +185,7 @@ class Bert(nn.Module):
             first, last: the layers to go through.
         """
         length = batch.ids.shape[1]
-        mask, packing = None, Packing(batch.lengths, length) if batch.packed else None
+        mask, packing = None, Packing(batch.lengths, length, batch.places) if batch.places else None
         # On a GPU the mask is always made: looking whether it is needed would wait for the device.
         if packing is not None:
             mask = packing.mask

@@ -99,7 +99,8 @@ class Encoder:
 
     def batch(self, rows: TokenRows, which: Sequence[int] | np.ndarray) -> TokenBatch:
         """The rows ``which`` as one padded batch on the encoder's device."""
-        return TokenBatch.of(rows, which, self.tokenizer.pad_id, self.precision.device)
+        rounded = 0 if self.precision.compute == torch.float32 else self.tokenizer.limit
+        return TokenBatch.of(rows, which, self.tokenizer.pad_id, self.precision.device, rounded)
 
     @property
     def word_vectors(self) -> torch.Tensor:
@@ -112,9 +113,10 @@ class Encoder:
 
     def routed(self, batch: TokenBatch, slots: Sequence[int]) -> AbstractContextManager[None]:
         """Send each text of a batch through the adapter in its slot within the block; equal slots must lie together."""
-        packed = batch.packed and self.model.packs
         rows, length = batch.ids.shape
-        return self.bank.route(batch.slots(slots), batch.lengths.tolist() if packed else [length] * rows)
+        if batch.places and self.model.packs:
+            return self.bank.route(batch.slots(slots), batch.lengths.tolist(), batch.places)
+        return self.bank.route(batch.slots(slots), [length] * rows, rows * length)
 
     def computing(self) -> AbstractContextManager[Any]:
         """A context in which the model's matrix products run in the encoder's number format."""
@@ -212,7 +214,7 @@ class Encoder:
                 hidden = self._through(batch)
                 for kind in dict.fromkeys(reads[at] for at in read):
                     own = [at for at in read if reads[at] == kind]
-                    part = self.batch(rows, own)
+                    part = TokenBatch.of(rows, own, self.tokenizer.pad_id, self.precision.device)
                     lines = batch.rows_of([place[places[at]] for at in own])
                     found |= zip(own, self.pooled(hidden[lines, : part.ids.shape[1]], part, kind).cpu(), strict=True)
         words = rows.words or []

@@ -8,6 +8,16 @@ import torch
 _BLOCK = (
     64  # tokens that attend together: shorter ones cost a CPU more for each token, longer ones compute more in vain
 )
+_STEP = 16  # tokens that a CPU multiplies at once
+
+
+def places_for(tokens: int) -> int:
+    """A number that so many tokens are rounded up to: one of a few, and a sixteenth larger at most from 256 on.
+
+    Libraries make kernels for each shape that they meet, and keep them: a batch of every size would fill the memory.
+    """
+    step = max(_STEP, 1 << max(0, tokens.bit_length() - 5))
+    return -(-tokens // step) * step
 
 
 class Packing:
@@ -18,39 +28,43 @@ class Packing:
     Args:
         lengths: tokens of each row, [rows].
         length: what the rows are padded to.
+        places: how many tokens are computed; the last one is repeated where the rows have fewer.
     """
 
-    def __init__(self, lengths: torch.Tensor, length: int) -> None:
+    def __init__(self, lengths: torch.Tensor, length: int, places: int) -> None:
         self._shape = len(lengths), length
-        self._places = (torch.arange(length) < lengths[:, None]).flatten().nonzero().squeeze(1)
+        inside = (torch.arange(length) < lengths[:, None]).flatten().nonzero().squeeze(1)
         starts, blocks, size = _laid(lengths.tolist())
         rows = torch.repeat_interleave(lengths)
-        self._dealt = torch.arange(len(rows)) + (starts - lengths.cumsum(0) + lengths)[rows]
+        dealt = torch.arange(len(rows)) + (starts - lengths.cumsum(0) + lengths)[rows]
         self._taken = torch.zeros(blocks * size, dtype=torch.int64)
-        self._taken[self._dealt] = torch.arange(len(rows))
+        self._taken[dealt] = torch.arange(len(rows))
         owners = torch.full((blocks * size,), -1)
-        owners[self._dealt] = rows
+        owners[dealt] = rows
         owners = owners.view(blocks, size)
         self._blocks = blocks, size
         self.mask = owners[:, None, :, None] == owners[:, None, None, :]
+        self._tokens, repeated = len(rows), places - len(rows)
+        self._places, self._dealt = (torch.cat([each, each[-1:].expand(repeated)]) for each in (inside, dealt))
 
     def pack(self, padded: torch.Tensor) -> torch.Tensor:
-        """[rows, length, ...] to [tokens, ...]."""
+        """[rows, length, ...] to [places, ...]."""
         packed: torch.Tensor = padded.flatten(0, 1).index_select(0, self._places)
         return packed
 
     def pad(self, packed: torch.Tensor) -> torch.Tensor:
-        """[tokens, width] to [rows, length, width], zeros where there is no token."""
+        """[places, width] to [rows, length, width], zeros where there is no token."""
         rows, length = self._shape
         padded = packed.new_zeros(rows * length, packed.shape[1])
-        return padded.index_copy(0, self._places, packed).view(rows, length, -1)
+        inside, packed = self._places[: self._tokens], packed[: self._tokens]
+        return padded.index_copy(0, inside, packed).view(rows, length, -1)
 
     def deal(self, packed: torch.Tensor) -> torch.Tensor:
-        """[tokens, width] to [blocks, size, width], any token's values where there is none."""
+        """[places, width] to [blocks, size, width], any token's values where there is none."""
         return packed.index_select(0, self._taken).view(*self._blocks, -1)
 
     def gather(self, dealt: torch.Tensor) -> torch.Tensor:
-        """[blocks, size, width] to [tokens, width]."""
+        """[blocks, size, width] to [places, width]."""
         packed: torch.Tensor = dealt.flatten(0, 1).index_select(0, self._dealt)
         return packed
 

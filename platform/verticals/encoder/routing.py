@@ -8,23 +8,24 @@ from dataclasses import dataclass, field
 import torch
 
 from .lora import LoraAdapter
+from .packing import places_for
 
 _TOGETHER = 16  # slots of a group: each computes its neighbours' products too, so more of them cost more than they save
 
 
 @dataclass(slots=True)
 class Routing:
-    """Which adapter the batch in flight goes through, how many tokens it has, and what a layer read last.
+    """Which adapter the batch in flight goes through, how many places it has, and what a layer read last.
 
     Args:
         groups: of the batch, in order; tokens in none go through the bare encoder.
-        tokens: of the batch.
+        places: that layers compute the batch's tokens in.
         training: an adapter that the whole batch goes through in their place.
         computes: number format that layers multiply in; `None`: as autocast has it.
     """
 
     groups: Sequence[Group] = ()
-    tokens: int = 0
+    places: int = 0
     training: LoraAdapter | None = None
     computes: torch.dtype | None = None
     _read: tuple[torch.Tensor, dict[torch.dtype, torch.Tensor]] | None = None
@@ -59,22 +60,27 @@ class Segment:
 class Group:
     """Neighbouring segments whose updates are computed together.
 
-    Attributes:
-        tokens: all of them.
-        size: how many.
+    Args:
+        segments: one after the other.
+        span: the places that are computed: those of the segments, and perhaps more beside them.
     """
 
     segments: Sequence[Segment]
-    tokens: slice = field(init=False)
-    size: int = field(init=False)
+    span: slice
     _masks: dict[tuple[object, ...], torch.Tensor] = field(default_factory=dict, init=False)
 
-    def __post_init__(self) -> None:
-        first, last = self.segments[0].first, self.segments[-1].last
-        self.tokens, self.size = slice(first, last), last - first
+    @property
+    def tokens(self) -> slice:
+        """Those of the segments."""
+        return slice(self.segments[0].first, self.segments[-1].last)
+
+    @property
+    def whole(self) -> bool:
+        """Whether every place that is computed is of the same segment."""
+        return len(self.segments) == 1 and self.span == self.tokens
 
     def mask(self, ranks: Sequence[int], like: torch.Tensor) -> torch.Tensor:
-        """1 where a column is of the token's own segment, else 0, [tokens, sum of ranks].
+        """1 where a column is of the place's own segment, else 0, [places, sum of ranks].
 
         Args:
             ranks: columns of each segment.
@@ -82,9 +88,10 @@ class Group:
         """
         key = (*ranks, like.dtype)
         if key not in self._masks:
-            lengths = torch.tensor([len(one) for one in self.segments])
-            tokens, columns = (torch.repeat_interleave(counts) for counts in (lengths, torch.tensor(ranks)))
-            self._masks[key] = (tokens[:, None] == columns).to(like)
+            begins = torch.tensor([one.first for one in self.segments] + [self.tokens.stop])
+            places = torch.arange(self.span.start, self.span.stop)
+            owners = torch.searchsorted(begins, places, right=True) - 1
+            self._masks[key] = (owners[:, None] == torch.repeat_interleave(torch.tensor(ranks))).to(like)
         return self._masks[key]
 
 
@@ -100,8 +107,14 @@ def segments_of(slots: Sequence[int], lengths: Sequence[int]) -> list[Segment]:
     return [segment for segment in found if segment.slot]
 
 
-def grouped(segments: Sequence[Segment], together: bool) -> list[Group]:
-    """Segments in groups of a few neighbours, or each by itself."""
+def grouped(segments: Sequence[Segment], together: bool, places: int) -> list[Group]:
+    """Segments in groups of a few neighbours, or each by itself.
+
+    Args:
+        segments: of the batch, in order.
+        together: groups, each of a number of places that is one of a few; see `places_for`.
+        places: of the batch.
+    """
     groups: list[list[Segment]] = []
     for segment in segments:
         neighbours = bool(groups) and groups[-1][-1].last == segment.first
@@ -109,4 +122,11 @@ def grouped(segments: Sequence[Segment], together: bool) -> list[Group]:
             groups[-1].append(segment)
         else:
             groups.append([segment])
-    return [Group(one) for one in groups]
+    return [Group(one, _span(one[0].first, one[-1].last, places if together else 0)) for one in groups]
+
+
+def _span(first: int, last: int, places: int) -> slice:
+    """What is computed for the tokens from ``first`` to before ``last``: more of them, as far as there are places."""
+    size = min(places_for(last - first), places) or last - first
+    first = max(0, min(first, places - size)) if size > last - first else first
+    return slice(first, first + size)

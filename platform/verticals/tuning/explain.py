@@ -173,7 +173,7 @@ class _Path:
         """What the head makes of word vectors [rows, tokens, width]."""
         rows, encoder = len(vectors), self._encoder
         batch = encoder.batch(self._rows, [0] * rows)
-        places = batch.places(torch.arange(rows, device=self._device) * len(self._ids))
+        places = batch.positions(torch.arange(rows, device=self._device) * len(self._ids))
         given = vectors.flatten(0, 1)[places.clamp_max(rows * len(self._ids) - 1)]  # what pads is masked
         with encoder.lock, encoder.routed(batch, [self._slot] * rows), _giving(self._table, given):
             features = encoder.features(batch)

@@ -29,7 +29,7 @@ class Lower:
     def batch(self, which: np.ndarray, batch: TokenBatch) -> torch.Tensor:
         """Of the texts ``which``, padded as their ``batch`` is, [rows, length, width]."""
         # What stands in for padding is masked in every layer, so another text's vectors do no harm.
-        places = batch.places(torch.from_numpy(self.starts[which]).to(batch.ids.device))
+        places = batch.positions(torch.from_numpy(self.starts[which]).to(batch.ids.device))
         return self.vectors[places.clamp_max(len(self.vectors) - 1)]
 
 
@@ -44,7 +44,7 @@ def through_lower(
         batch = encoder.batch(rows, which)
         with encoder.lock, torch.inference_mode(), encoder.computing():
             hidden = encoder.model(batch, last=layers).float()
-        vectors[batch.places(torch.from_numpy(starts[which]).to(hidden.device))[batch.mask]] = hidden[batch.mask]
+        vectors[batch.positions(torch.from_numpy(starts[which]).to(hidden.device))[batch.mask]] = hidden[batch.mask]
         if progress is not None:
             progress(len(which))
     return Lower(layers, vectors, starts)

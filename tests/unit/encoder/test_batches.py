@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from verticals.encoder import TokenBatch, TokenRows, bucketed
+from verticals.encoder.packing import places_for
 
 LENGTHS = st.lists(st.integers(1, 300), min_size=1, max_size=400).map(lambda values: np.array(values, dtype=np.int64))
 BUDGET = {"rows": st.integers(1, 40), "tokens": st.sampled_from([1, 64, 500, 4096, 1 << 30])}
@@ -58,9 +59,23 @@ def test_a_batch_is_padded_to_its_longest_row():
 def test_a_batch_of_uneven_rows_is_packed():
     def packed(*lengths):
         rows = TokenRows([np.full(one, 5) for one in lengths], np.array(lengths), np.zeros(len(lengths), int))
-        return TokenBatch.of(rows, np.arange(len(lengths)), 0, torch.device("cpu")).packed
+        return TokenBatch.of(rows, np.arange(len(lengths)), 0, torch.device("cpu")).places
 
-    assert packed(90, *[8] * 40)
+    assert packed(90, *[8] * 40) == 410
     assert not packed(*[9] * 64)
     assert not packed(90)
     assert not packed(*[20] * 30, 19)
+
+
+def test_few_shapes_where_libraries_keep_kernels_for_each():
+    def shape(*lengths, limit=512):
+        rows = TokenRows([np.full(one, 5) for one in lengths], np.array(lengths), np.zeros(len(lengths), int))
+        batch = TokenBatch.of(rows, np.arange(len(lengths)), 0, torch.device("cpu"), rounded=limit)
+        return batch.ids.shape[1], batch.places
+
+    assert shape(9) == (16, 0)
+    assert shape(90, limit=94) == (94, 0)
+    assert shape(9, 9) == (9, 32)
+    assert shape(*[100] * 6) == (100, 608)
+    assert len({places_for(tokens) for tokens in range(1, 2049)}) == 64
+    assert all(tokens <= places_for(tokens) <= tokens * 17 / 16 + 15 for tokens in range(1, 5000))

@@ -21,13 +21,13 @@ def encoder(source):
 
 
 @settings(max_examples=25, deadline=None)
-@given(chosen=st.lists(st.integers(0, len(TEXTS) - 1), min_size=2, max_size=9))
-def test_the_same_features_of_texts_and_words(encoder, chosen):
+@given(chosen=st.lists(st.integers(0, len(TEXTS) - 1), min_size=1, max_size=9), more=st.integers(0, 20))
+def test_the_same_features_of_texts_and_words(encoder, chosen, more):
     for reads in ("text", "words"):
         texts = [TEXTS[at] if reads == "text" else TEXTS[at].split() for at in chosen]
         batch = encoder.batch(encoder.tokens(texts, 64, reads), np.arange(len(texts)))
         packed, padded = copy.copy(batch), copy.copy(batch)
-        packed.packed, padded.packed = True, False
+        packed.places, padded.places = int(batch.lengths.sum()) + more, 0
         with torch.inference_mode():
             torch.testing.assert_close(
                 encoder.features(packed, reads), encoder.features(padded, reads), atol=1e-5, rtol=1e-4
@@ -36,10 +36,11 @@ def test_the_same_features_of_texts_and_words(encoder, chosen):
 
 def test_the_same_gradients(encoder):
     batch = encoder.batch(encoder.tokens(TEXTS, 64), np.arange(len(TEXTS)))
-    assert batch.packed
+    tokens = int(batch.lengths.sum())
+    assert batch.places == tokens
     gradients = []
-    for packed in (True, False):
-        batch.packed = packed
+    for places in (tokens + 5, 0):
+        batch.places = places
         adapter = LoraAdapter(encoder.bank.shapes, 4, 8.0, torch.Generator().manual_seed(0))
         with torch.no_grad():
             for up in adapter.up.values():
