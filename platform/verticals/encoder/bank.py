@@ -20,6 +20,7 @@ from torch.nn import functional
 from verticals.contract import Damaged, Unavailable
 
 from .lora import LoraAdapter
+from .products import Product, product_with
 from .routing import Routing, grouped, segments_of
 
 _TOGETHER = 8  # slots that memory is had for at once
@@ -46,7 +47,7 @@ class BankedLinear(nn.Module):
         self.weight.data = self.weight.data.t().contiguous().t()
         self.name, self.routing = name, routing
         self.updates: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
-        self._converted: tuple[object, torch.Tensor, torch.Tensor | None] | None = None
+        self._product: tuple[object, Product] | None = None
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         """The layer's output with each row's own update, [rows, length, outputs]."""
@@ -54,7 +55,7 @@ class BankedLinear(nn.Module):
         if dtype is None:
             output = functional.linear(hidden, self.weight, self.bias)
         else:
-            output = functional.linear(self.routing.tokens_of(hidden, dtype), *self._converted_to(dtype))
+            output = self._product_in(dtype)(self.routing.tokens_of(hidden, dtype))
             output = output.view(*hidden.shape[:-1], -1)
         if adapter is not None:
             if self.name not in adapter.layers:
@@ -67,17 +68,15 @@ class BankedLinear(nn.Module):
             self._update(hidden, output.view(-1, output.shape[-1]))
         return output
 
-    def _converted_to(self, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Weight and bias in the format computed in, converted once and kept."""
+    def _product_in(self, dtype: torch.dtype) -> Product:
+        """The product with the weight in the format computed in, which is converted once and kept."""
         weight, bias = self.weight, self.bias
         if weight.dtype == dtype:
-            return weight, bias
+            return lambda tokens: functional.linear(tokens, weight, bias)
         made_of = (weight.data_ptr(), weight._version, dtype)  # noqa: SLF001 - it counts changes in place
-        if self._converted is None or self._converted[0] != made_of:
-            with torch.inference_mode(False), torch.no_grad():
-                converted = weight.to(dtype, memory_format=torch.contiguous_format)
-                self._converted = made_of, converted, None if bias is None else bias.to(dtype)
-        return self._converted[1:]
+        if self._product is None or self._product[0] != made_of:
+            self._product = made_of, product_with(weight, bias, dtype)
+        return self._product[1]
 
     def _update(self, hidden: torch.Tensor, output: torch.Tensor) -> None:
         """Add to each token of the output [tokens, width] what its adapter makes of the input."""

@@ -77,7 +77,7 @@ class SelfAttention(nn.Module):
     def forward(
         self, hidden: torch.Tensor, mask: torch.Tensor | None, packing: Packing | None = None, dropout: float = 0.0
     ) -> torch.Tensor:
-        """Attended values, shaped as ``hidden``; ``mask`` is true where a token may be looked at."""
+        """Attended values, shaped as ``hidden``; ``mask`` is true where a token may be looked at, without a packing."""
         width = hidden.shape[-1]
         if torch.is_autocast_enabled(hidden.device.type):  # once, not for each of the three
             hidden = hidden.to(torch.get_autocast_dtype(hidden.device.type))
@@ -86,9 +86,10 @@ class SelfAttention(nn.Module):
             rows = tensor if packing is None else packing.deal(tensor)
             return rows.view(*rows.shape[:2], self.heads, width // self.heads).transpose(1, 2)
 
-        attended = functional.scaled_dot_product_attention(
-            split(self.query(hidden)), split(self.key(hidden)), split(self.value(hidden)), mask, dropout
-        )  # fmt: skip
+        query, key, value = (split(layer(hidden)) for layer in (self.query, self.key, self.value))
+        if packing is not None:
+            mask = packing.mask(query.dtype)
+        attended = functional.scaled_dot_product_attention(query, key, value, mask, dropout)
         values: torch.Tensor = attended.transpose(1, 2).flatten(-2)
         return packing.gather(values) if packing is not None else values
 
@@ -187,9 +188,7 @@ class Bert(nn.Module):
         length = batch.ids.shape[1]
         mask, packing = None, Packing(batch.lengths, length, batch.places) if batch.places else None
         # On a GPU the mask is always made: looking whether it is needed would wait for the device.
-        if packing is not None:
-            mask = packing.mask
-        elif batch.ids.is_cuda or int(batch.lengths.min()) < length:
+        if packing is None and (batch.ids.is_cuda or int(batch.lengths.min()) < length):
             mask = batch.mask[:, None, None, :]
         if hidden is None:
             hidden = self.embeddings(batch, packing)

@@ -43,9 +43,19 @@ class Packing:
         owners[dealt] = rows
         owners = owners.view(blocks, size)
         self._blocks = blocks, size
-        self.mask = owners[:, None, :, None] == owners[:, None, None, :]
-        self._tokens, repeated = len(rows), places - len(rows)
+        self._apart = owners[:, None, :, None] != owners[:, None, None, :]
+        self._masks: dict[torch.dtype, torch.Tensor] = {}
+        self._padding = torch.full((len(lengths) * length,), len(rows) - 1)
+        self._padding[inside] = torch.arange(len(rows))
+        repeated = places - len(rows)
         self._places, self._dealt = (torch.cat([each, each[-1:].expand(repeated)]) for each in (inside, dealt))
+
+    def mask(self, dtype: torch.dtype) -> torch.Tensor:
+        """Added to the scores of attention, [blocks, 1, size, size]: 0 within a text, minus infinity between two."""
+        if dtype not in self._masks:
+            zeros = torch.zeros(self._apart.shape, dtype=dtype)
+            self._masks[dtype] = zeros.masked_fill_(self._apart, float("-inf"))
+        return self._masks[dtype]
 
     def pack(self, padded: torch.Tensor) -> torch.Tensor:
         """[rows, length, ...] to [places, ...]."""
@@ -53,11 +63,8 @@ class Packing:
         return packed
 
     def pad(self, packed: torch.Tensor) -> torch.Tensor:
-        """[places, width] to [rows, length, width], zeros where there is no token."""
-        rows, length = self._shape
-        padded = packed.new_zeros(rows * length, packed.shape[1])
-        inside, packed = self._places[: self._tokens], packed[: self._tokens]
-        return padded.index_copy(0, inside, packed).view(rows, length, -1)
+        """[places, width] to [rows, length, width], any token's values where there is none."""
+        return packed.index_select(0, self._padding).view(*self._shape, -1)
 
     def deal(self, packed: torch.Tensor) -> torch.Tensor:
         """[places, width] to [blocks, size, width], any token's values where there is none."""
