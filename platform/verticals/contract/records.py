@@ -65,15 +65,33 @@ class Prediction:
     vector: tuple[float, ...] | None = None
 
 
+#: Key of a document's metadata under which a list of its other wordings stands.
+ALSO = "also"
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One searchable document. ``metadata`` holds JSON values that filters can ask for."""
+    """One searchable document. ``metadata`` holds JSON values that filters can ask for.
+
+    What is under ``also`` in it, a list of texts, are other wordings of the title: searches meet the document by them
+    too.
+    """
 
     id: str
     text: str
     title: str = ""
     source: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def wordings(self) -> tuple[str, ...]:
+        """The other wordings of the title."""
+        return wordings_in(self.metadata.get(ALSO))
+
+
+def wordings_in(also: Any) -> tuple[str, ...]:
+    """The wordings among what stands under ``also`` in a document's metadata."""
+    return tuple(one for one in also if isinstance(one, str) and one.strip()) if isinstance(also, list | tuple) else ()
 
 
 @dataclass(frozen=True, slots=True)

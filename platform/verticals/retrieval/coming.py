@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .schema import VECTORS_NEW
+from .written import WRITTEN, Written, written
 
 
 class Coming:
@@ -35,11 +36,11 @@ class Coming:
         (done,) = self._connection.execute(query, (self._last(),)).fetchone()
         return int(done)
 
-    def left(self, limit: int) -> list[tuple[int, str, str]]:
-        """``(row, title, text)`` of the next documents that have none yet."""
+    def left(self, limit: int) -> list[Written]:
+        """What is written in the next documents that have none yet."""
         # Rows only ever grow and are done in their order.
-        query = "SELECT row, title, text FROM documents WHERE row > ? ORDER BY row LIMIT ?"
-        return self._connection.execute(query, (self._last(), limit)).fetchall()
+        query = f"SELECT {WRITTEN} FROM documents WHERE row > ? ORDER BY row LIMIT ?"  # noqa: S608
+        return [written(*found) for found in self._connection.execute(query, (self._last(), limit))]
 
     def dimension(self) -> int | None:
         """Width of the vectors; `None` while there are none."""

@@ -24,9 +24,18 @@ def embedded_text(title: str, text: str) -> str:
     return f"{title}\n{text}" if title else text
 
 
-def digest(title: str, text: str) -> bytes:
+def embedded_texts(title: str, text: str, wordings: Sequence[str] = ()) -> list[str]:
+    """What stands for a document before the model, in one text or several; its vector is the middle of theirs.
+
+    Of a document with other wordings these are its title and the wordings, each by itself: a question is like
+    questions. On the starter FAQ of the customer-service vertical the middle finds more than the nearest of them does.
+    """
+    return [title or text, *wordings] if wordings else [embedded_text(title, text)]
+
+
+def digest(title: str, text: str, wordings: Sequence[str] = ()) -> bytes:
     """Tells whether a document has to be embedded again."""
-    return hashlib.sha256(embedded_text(title, text).encode()).digest()
+    return hashlib.sha256("\0".join([embedded_text(title, text), *wordings]).encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +73,19 @@ class Embedder:
                 are not finite.
         """
         return self._checked(self._embed(texts), len(texts), dimension)
+
+    def documents(self, several: Sequence[Sequence[str]], dimension: int | None) -> Vectors:
+        """Vectors [n, dimension] of documents of which each stands for itself in one or more texts.
+
+        Raises:
+            BadInput: as when it is called.
+        """
+        vectors = self([text for texts in several for text in texts], dimension)
+        counts = [len(texts) for texts in several]
+        if len(vectors) == len(several):
+            return vectors
+        starts = np.cumsum([0, *counts[:-1]])
+        return self._checked(np.add.reduceat(vectors, starts), len(several), dimension)
 
     def query(self, asked: str | Embedded, text: str, dimension: int | None) -> Vectors:
         """The vector [dimension] to search by for ``text``: the one that it was asked with where that can be compared.

@@ -18,7 +18,7 @@ from . import kinds, probing
 from .calibration import QUERIES
 from .changes import Changes, batches
 from .comparing import Compared, Question
-from .embedding import Embed, Embedded, Embedder, Former, Models, digest, embedded_text
+from .embedding import Embed, Embedded, Embedder, Former, Models, digest, embedded_texts
 from .facts import IndexFacts, Reembedding
 from .filters import encode_metadata
 from .libraries import load_faiss, load_tantivy
@@ -118,7 +118,7 @@ class DocumentIndex:
         """Add documents, or replace those that have the same ids; of several with one id the last counts.
 
         Documents are committed in batches of 512, each of them whole and durable; when this returns, all are, and
-        searches find them. Only documents whose title or text changed are embedded.
+        searches find them. Only documents whose title, text or wordings changed are embedded.
 
         Raises:
             BadInput: a document cannot be stored; the batches before it are.
@@ -135,7 +135,7 @@ class DocumentIndex:
         return Changes(added, updated, unchanged)
 
     def _upsert_batch(self, batch: Mapping[str, Document]) -> Changes:
-        digests = {identity: digest(document.title, document.text) for identity, document in batch.items()}
+        digests = {identity: digest(one.title, one.text, one.wordings) for identity, one in batch.items()}
         metadata = {identity: encode_metadata(identity, document.metadata) for identity, document in batch.items()}
         with self._truth.reading() as reading:
             known = reading.known(batch)
@@ -155,7 +155,8 @@ class DocumentIndex:
         vectors = {identity: kept[row] for identity, row in same_text.items() if row in kept}
         new = [document for identity, document in batch.items() if identity not in same_text]
         if new:
-            computed = embedder([embedded_text(document.title, document.text) for document in new], dimension)
+            texts = [embedded_texts(one.title, one.text, one.wordings) for one in new]
+            computed = embedder.documents(texts, dimension)
             vectors |= {document.id: vector for document, vector in zip(new, computed, strict=True)}
         if vectors:
             with self._truth.writing() as writing:

@@ -17,7 +17,7 @@ from verticals.contract import Progress, Unavailable
 
 from .comparing import Compared, Question, compare
 from .dense import Dense
-from .embedding import Embedder, Models, embedded_text
+from .embedding import Embedder, Models, embedded_texts
 from .replica import Replica
 from .truth import Truth
 
@@ -197,10 +197,10 @@ def embed_all(
         if not left:
             return
         asked = time.monotonic()
-        vectors = embedder([embedded_text(title, text) for _, title, text in left], dimension)
+        vectors = embedder.documents([embedded_texts(*written) for _, *written in left], dimension)
         size = pace.after(len(left), max(1e-6, time.monotonic() - asked))
         with truth.writing() as writing:
-            writing.coming.put([row for row, _, _ in left], vectors)
+            writing.coming.put([row for row, *_ in left], vectors)
         done += len(left)
         told(len(left), done, max(done, total))
         pace.rest(time.monotonic() - began)

@@ -201,7 +201,7 @@ class Replica:
             self._unsaved_rows += removed.size + rows.size
         since = self._lexical.view.change
         if since < reading.change:
-            self._lexical.advance(reading.change, reading.removed_after(since), reading.texts_after(since))
+            self._lexical.advance(reading.change, reading.removed_after(since), reading.written_after(since))
         since = self._attributes.change
         if since < reading.change:
             removed = reading.removed_after(since)

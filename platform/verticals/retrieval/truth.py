@@ -18,6 +18,7 @@ from verticals.contract import Document, Unavailable
 
 from .coming import Coming
 from .schema import connect, create_or_check, explained
+from .written import WRITTEN, Written, written
 
 Rows = npt.NDArray[np.int64]
 Vectors = npt.NDArray[np.float32]
@@ -178,10 +179,10 @@ class Reading:
         found = self._connection.execute(query, (json.dumps(list(identities)),))
         return {identity: Stored(*rest) for identity, *rest in found}
 
-    def texts_after(self, change: int) -> Iterator[tuple[int, str, str]]:
-        """``(row, title, text)`` of what was written after ``change`` and is still there, rows ascending."""
-        query = "SELECT row, title, text FROM documents WHERE change > ? ORDER BY row"
-        yield from self._connection.execute(query, (change,))
+    def written_after(self, change: int) -> Iterator[Written]:
+        """What is written in documents that came after ``change`` and are still there, rows ascending."""
+        query = f"SELECT {WRITTEN} FROM documents WHERE change > ? ORDER BY row"  # noqa: S608
+        yield from (written(*found) for found in self._connection.execute(query, (change,)))
 
     def metadata_after(self, change: int) -> Iterator[tuple[int, str]]:
         """``(row, metadata as JSON)`` of what was written after ``change`` and is still there, rows ascending."""

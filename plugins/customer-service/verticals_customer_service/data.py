@@ -131,7 +131,12 @@ def faq() -> Iterator[Document]:
                 title=row["question"],
                 text=row["answer"],
                 source=name,
-                metadata={"topic": row["topic"], "kind": FAQ, "language": language},
+                metadata={
+                    "topic": row["topic"],
+                    "kind": FAQ,
+                    "language": language,
+                    "also": [one.strip() for one in row["also"].split("|")],
+                },
             )
 
 

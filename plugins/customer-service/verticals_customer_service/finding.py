@@ -57,8 +57,13 @@ def phrases_of(vertical: ServedVertical, language: str) -> Phrases | None:
 
 
 def _by_likeness(hits: Sequence[Hit], text: str, phrases: Phrases) -> list[Hit]:
-    """Hits of a search by words, with how much their titles are like ``text`` in the place of the cosine."""
-    measured = [replace(hit, similarity=phrases.likeness(text, hit.document.title)) for hit in hits]
+    """Hits of a search by words; in place of the cosine, how like ``text`` the likest of their wordings is."""
+    measured = [
+        replace(
+            hit, similarity=max(phrases.likeness(text, one) for one in (hit.document.title, *hit.document.wordings))
+        )
+        for hit in hits
+    ]
     return sorted(measured, key=lambda hit: -(hit.similarity or 0.0))
 
 

@@ -87,6 +87,19 @@ def test_what_is_gone_from_a_file_or_a_folder_is_deleted_and_nothing_else(index,
     assert set(state(index)) == {"kb/faq.csv#q1", *(document.id for document in mine)}
 
 
+def test_other_wordings_of_a_question_lead_to_its_answer(index, write, embed):
+    rows = "id,question,also,answer,topic\nq1,How long?,{},Three days.,delivery\nq2,How much?,,Five pounds.,delivery\n"
+    path = write("faq.csv", rows.format("will it take ages|when do I get it"))
+    import_files(index, [path])
+    (hit, *_) = index.search("will it take ages", where={"topic": "delivery"})
+    assert (hit.document.title, hit.document.wordings) == ("How long?", ("will it take ages", "when do I get it"))
+    assert index.count() == 2
+    embed.asked.clear()
+    write("faq.csv", rows.format("when do I get it"))
+    assert figures(import_files(index, [path])) == (0, 1, 1, 0)
+    assert embed.asked == ["How long?", "when do I get it"]
+
+
 def test_a_file_that_cannot_be_read_keeps_its_passages_and_the_others_go_on(index, kb, write):
     import_files(index, [kb])
     before = state(index)

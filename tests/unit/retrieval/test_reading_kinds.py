@@ -153,9 +153,27 @@ def test_rows_may_be_titles_with_texts_in_any_form(write, read):
 
 
 def test_a_long_answer_is_cut_and_keeps_its_question(write, read):
-    passages = read(write("a.csv", "id,question,answer\nq,Why?," + "Because it is so. " * 50 + "\n"), size=200)
+    row = "q,Why?,how come|what for," + "Because it is so. " * 50
+    passages = read(write("a.csv", f"id,question,also,answer\n{row}\n"), size=200)
     assert len(passages) > 4
     assert {each.title for each in passages} == {"Why?"}
+    assert [each.metadata for each in passages[:2]] == [{"also": ["how come", "what for"]}, {}]
+
+
+def test_a_question_may_have_other_wordings(write, read):
+    path = write(
+        "faq.csv", 'question,Also,answer\nWhy?,"how come | what for |how come\nwhats that about",So.\nHow?,,So.\n'
+    )
+    first, second = read(path)
+    assert (first.metadata, second.metadata) == ({"also": ["how come", "what for", "whats that about"]}, {})
+    lines = (
+        '{"question": "Why?", "answer": "So.", "also": ["how come", " "]}\n'
+        '{"question": "A", "answer": "B", "also": 7}\n'
+    )
+    told = Told()
+    (line,) = split(read_blocks(write("faq.jsonl", lines), None, told))
+    assert line.metadata == {"also": ["how come"]}
+    assert "also: must be text or a list of texts" in told.left_out[0]
 
 
 def test_every_ending_has_a_reader_and_no_library_is_imported_before_its_file_comes():

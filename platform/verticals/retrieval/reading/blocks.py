@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+
+from verticals.contract.records import ALSO
 
 
 class Unreadable(Exception):
@@ -53,6 +55,12 @@ class Block:
     key: str = ""
     kind: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def continued(self) -> Block:
+        """What the parts behind its first one are of: its other wordings lead to the first."""
+        if ALSO not in self.metadata:
+            return self
+        return replace(self, metadata={name: value for name, value in self.metadata.items() if name != ALSO})
 
 
 class Headings:

@@ -76,7 +76,7 @@ def split(blocks: Iterable[Block], size: int = SIZE) -> Iterator[Passage]:
                 building = None
             part = block.text[first:last]
             if building is None:
-                building = _Building(block, start + first, part)
+                building = _Building(block if first == 0 else block.continued(), start + first, part)
             else:
                 building.text += (block.before if first == 0 else block.text[building.read : first]) + part
             building.read = last
@@ -92,7 +92,8 @@ def split(blocks: Iterable[Block], size: int = SIZE) -> Iterator[Passage]:
 def split_alone(block: Block, start: int, size: int) -> Iterator[Passage]:
     """The passages of a block that is joined with no other."""
     for first, last in _parts(block.text, _room(block.text, size)):
-        yield _Building(block, start + first, block.text[first:last]).passage()
+        part = block if first == 0 else block.continued()
+        yield _Building(part, start + first, block.text[first:last]).passage()
 
 
 @dataclass(slots=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from verticals.contract import BadInput, RowProblem
+from verticals.contract.records import ALSO
 from verticals.data.readers import RawRow, open_table
 
 from .blocks import Block, Told
@@ -16,6 +18,7 @@ from .encodings import text_encoding
 _PAIRS = (("question", "answer"), ("title", "text"))
 #: The kind of a passage that answers the question in its title.
 FAQ = "faq"
+_BETWEEN = re.compile(r"[|\n]")
 _MISSING = "Name them so, in the first row or line. A column 'title' may be missing beside 'text'."
 # What the importer itself says of a passage.
 _RESERVED = ("path", "folder", "heading", "start", "end", "page", "kind")
@@ -24,8 +27,9 @@ _RESERVED = ("path", "folder", "heading", "start", "end", "page", "kind")
 def read(path: Path, encoding: str | None, told: Told) -> Iterator[Block]:
     """The answer of each row, titled by its question; rows that cannot be read are told, each with its number.
 
-    A column ``id`` gives the passages their names. Every other column becomes metadata; ``path`` and the other names
-    that are taken become ``row_path`` and so on.
+    A column ``id`` gives the passages their names, and ``also`` other wordings of the question, with ``|`` or a line's
+    end between them, in JSON also a list. Every other column becomes metadata; ``path`` and the other names that are
+    taken become ``row_path`` and so on.
 
     Raises:
         BadInput: the file cannot be read as rows, columns are missing, or no row is good.
@@ -73,17 +77,31 @@ class _Rows:
             return RowProblem(row.number, "id", f"is that of row {self._seen[key]} too", key)
         if "\0" in key:
             return RowProblem(row.number, "id", "contains a NUL byte; remove it", key)
+        wordings = _wordings(row.values.get(values.get(ALSO, "")))
+        if wordings is None:
+            return RowProblem(row.number, ALSO, "must be text or a list of texts", str(row.values[values[ALSO]]))
         metadata = {
             f"row_{name}" if name in _RESERVED else name: value
             for name, value in row.values.items()
-            if name.strip().casefold() not in (named, said, "id") and value not in ("", None)
+            if name.strip().casefold() not in (named, said, "id", ALSO) and value not in ("", None)
         }
+        if wordings:
+            metadata[ALSO] = wordings
         if problem := _unstorable([title, text, key, metadata]):
             return RowProblem(row.number, "", problem)
         title = (title or "").strip()
         before = f"\n\n{title}\n" if title else "\n\n"
         kind = FAQ if named == "question" else ""
         return Block(text.strip(), before, title or self._path.stem, alone=True, key=key, kind=kind, metadata=metadata)
+
+
+def _wordings(given: Any) -> list[str] | None:
+    """The different wordings that a cell of the column ``also`` names; `None` where it cannot be read."""
+    if isinstance(given, str):
+        given = _BETWEEN.split(given)
+    if given is None or (isinstance(given, list) and all(isinstance(one, str) for one in given)):
+        return list(dict.fromkeys(one.strip() for one in given or () if one.strip()))
+    return None
 
 
 def _pair(path: Path, columns: Collection[str]) -> tuple[str, str]:
