@@ -18,8 +18,9 @@ which a page's own styles may use.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import Literal
 
 from nicegui import html, ui
@@ -30,6 +31,36 @@ Tone = Literal["neutral", "info", "success", "warning", "error"]
 Cell = str | int | float | None
 
 _ICONS = {"neutral": "info", "info": "info", "success": "check_circle", "warning": "warning", "error": "error"}
+
+
+@dataclass(frozen=True)
+class EvidenceWords:
+    """What the evidence drawer says by itself; ``{count}`` is filled in.
+
+    Args:
+        title: of the drawer.
+        none, one, several: how many pieces of evidence there are, on the button.
+        ranked: the same of several, in the drawer.
+        close: the button that closes it.
+        score: what the figure of a piece of evidence is.
+        kinds: names of kinds of evidence; one that has none is called by itself.
+    """
+
+    title: str = "Evidence"
+    none: str = "No sources"
+    one: str = "1 source"
+    several: str = "{count} sources"
+    ranked: str = "{count} sources, strongest first"
+    close: str = "Close"
+    score: str = "Score"
+    kinds: Mapping[str, str] = field(default_factory=dict)
+
+    def counted(self, count: int) -> str:
+        """How many pieces of evidence there are."""
+        return self.none if count == 0 else self.one if count == 1 else self.several.format(count=count)
+
+
+_ENGLISH = EvidenceWords()
 
 
 def heading(title: str, summary: str = "") -> None:
@@ -147,32 +178,33 @@ def ranking(ranked: Iterable[tuple[str, float]], *, limit: int = 5) -> None:
                 html.meter(value=probability, min=0, max=1, **{"aria-label": label})
 
 
-def evidence(items: Sequence[Evidence], *, label: str = "") -> ui.element:
+def evidence(items: Sequence[Evidence], *, label: str = "", words: EvidenceWords = _ENGLISH) -> ui.element:
     """A button that opens the evidence drawer: why an answer was given.
 
     Args:
         items: what the answer rests on, strongest first; the span of each is highlighted in its text.
         label: of the button; the number of items by default.
+        words: the drawer's own, where it is not to speak English.
 
     Returns:
         The button; it is disabled where there is no evidence.
     """
     items = tuple(items)
-    shown = label or (f"{len(items)} source{'' if len(items) == 1 else 's'}" if items else "No sources")
-    drawer = ui.dialog().props('position=right full-height aria-label="Evidence"').classes("p-drawer")
+    drawer = ui.dialog().props("position=right full-height").classes("p-drawer")
+    drawer.props["aria-label"] = words.title
 
     def fill() -> None:
         if not drawer.default_slot.children:
             with drawer, html.aside().classes("p-drawer-body"):
-                _drawer_head(drawer, len(items))
+                _drawer_head(drawer, len(items), words)
                 for item in items:
-                    evidence_card(item)
+                    evidence_card(item, words=words)
         drawer.open()
 
     button: ui.element = html.button(type="button", **{"aria-haspopup": "dialog"}).classes("p-evidence-button")
     with button:
         ui.icon("format_quote").props("aria-hidden=true")
-        html.span(shown)
+        html.span(label or words.counted(len(items)))
     if items:
         button.on("click", fill)
     else:
@@ -180,14 +212,16 @@ def evidence(items: Sequence[Evidence], *, label: str = "") -> ui.element:
     return button
 
 
-def evidence_card(item: Evidence) -> None:
+def evidence_card(item: Evidence, *, words: EvidenceWords = _ENGLISH) -> None:
     """One piece of evidence: its source, its text with the span highlighted, its score."""
     with html.article().classes("p-evidence"):
         with html.header():
             html.h3(item.title or item.source or item.id)
             if item.score is not None:
-                html.span(f"{item.score:.2f}", title="Score").classes("p-number")
-        html.p(f"{item.kind} · {(item.source if item.title else '') or item.id}").classes("p-muted")
+                html.span(f"{item.score:.2f}", title=words.score).classes("p-number")
+        html.p(f"{words.kinds.get(item.kind, item.kind)} · {(item.source if item.title else '') or item.id}").classes(
+            "p-muted"
+        )
         with html.blockquote():
             start, end = _within(item)
             html.span(item.text[:start])
@@ -196,12 +230,13 @@ def evidence_card(item: Evidence) -> None:
             html.span(item.text[end:])
 
 
-def _drawer_head(drawer: ui.dialog, count: int) -> None:
+def _drawer_head(drawer: ui.dialog, count: int, words: EvidenceWords) -> None:
     with html.header().classes("p-drawer-head"):
         with html.div():
-            html.h2("Evidence")
-            html.p("1 source" if count == 1 else f"{count} sources, strongest first").classes("p-muted")
-        with html.button(type="button", **{"aria-label": "Close"}).classes("p-icon-button").on("click", drawer.close):
+            html.h2(words.title)
+            html.p(words.one if count == 1 else words.ranked.format(count=count)).classes("p-muted")
+        close = html.button(type="button", **{"aria-label": words.close}).classes("p-icon-button")
+        with close.on("click", drawer.close):
             ui.icon("close").props("aria-hidden=true")
 
 

@@ -28,6 +28,16 @@ def test_every_word_is_said_somewhere():
     assert unsaid == [f"wrong_{reason}" for reason in ENGLISH.reasons()], "these are said by their names"
 
 
+def test_the_evidence_drawer_speaks_the_pages_language():
+    for language in every_word():
+        words = page_words.page_words(language)
+        drawer = words.drawer()
+        assert (drawer.title, drawer.close) == (words.evidence, words.done)
+        assert drawer.counted(0) == words.evidence_none
+        assert "3" in drawer.counted(3)
+        assert set(drawer.kinds) == {"article", "faq"}
+
+
 def test_the_widget_brings_its_words_along(service):
     script = service.get(f"{BASE}/widget.js").text
     found = re.search(r"const WORDS = (\{.*\});\n", script)

@@ -43,7 +43,7 @@ def assistant(text: str, citations: Sequence[Evidence] = (), words: PageWords = 
         for part in composing.marked(text, len(citations)):
             if isinstance(part, int):
                 item = citations[part - 1]
-                mark = blocks.evidence([item], label=str(part)).classes("cs-mark")
+                mark = blocks.evidence([item], label=str(part), words=words.drawer()).classes("cs-mark")
                 mark.props["aria-label"] = words.source_number.format(number=part, title=item.title or item.id)
             else:
                 _words(part)
@@ -92,7 +92,7 @@ def answer(
         if given.offers:
             chips(given.offers, send=send, label=words.topics)
         with html.div().classes("cs-under"):
-            sources(given.citations)
+            sources(given.citations, words)
             with html.div().classes("cs-meta"):
                 _intent(given, words)
                 if given.trace_id:
@@ -100,11 +100,11 @@ def answer(
                 _thumbs(rate, thumb, words)
 
 
-def sources(citations: Iterable[Evidence]) -> None:
+def sources(citations: Iterable[Evidence], words: PageWords = ENGLISH) -> None:
     """What an answer rests on; the style numbers them as they are in its text."""
     with html.div().classes("cs-sources"):
         for item in citations:
-            blocks.evidence([item], label=item.title or item.id)
+            blocks.evidence([item], label=item.title or item.id, words=words.drawer())
 
 
 def chips(texts: Iterable[str], *, send: Send, label: str) -> ui.element:

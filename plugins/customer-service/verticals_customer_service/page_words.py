@@ -6,9 +6,12 @@ import functools
 import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from .events import Wrong
+
+if TYPE_CHECKING:
+    from verticals.web.ui import EvidenceWords
 
 _FILE = Path(__file__).parent / "static" / "page_words.toml"
 
@@ -36,6 +39,13 @@ class PageWords:
     sources: str
     source: str
     source_number: str
+    evidence: str
+    evidence_one: str
+    evidence_ranked: str
+    evidence_none: str
+    score: str
+    kind_article: str
+    kind_faq: str
     done: str
     why: str
     understood: str
@@ -68,6 +78,21 @@ class PageWords:
         """What is said of an event, if anything is."""
         notes = {"taken-over": self.taken_over, "returned": self.returned, "resolved": self.resolved}
         return notes[kind].format(agent=agent or self.colleague) if kind in notes else None
+
+    def drawer(self) -> EvidenceWords:
+        """What the evidence drawer says."""
+        from verticals.web.ui import EvidenceWords
+
+        return EvidenceWords(
+            title=self.evidence,
+            none=self.evidence_none,
+            one=self.evidence_one,
+            several=self.evidence_ranked,
+            ranked=self.evidence_ranked,
+            close=self.done,
+            score=self.score,
+            kinds={"article": self.kind_article, "faq": self.kind_faq},
+        )
 
     def reasons(self) -> dict[Wrong, str]:
         """What may be wrong with an answer, as customers choose it."""

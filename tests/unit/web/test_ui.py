@@ -68,3 +68,31 @@ def test_evidence_counts_its_items(show):
     text = show(build)
     for shown in ("No sources", "1 source", "3 sources", "Why?"):
         assert shown in text
+
+
+def test_the_drawer_speaks_the_words_that_it_is_given(show):
+    words = blocks.EvidenceWords(
+        title="Belege", one="1 Quelle", several="{count} Quellen", ranked="{count} Quellen, die stärkste zuerst",
+        close="Schließen", score="Nähe", kinds={"article": "Artikel"},
+    )  # fmt: skip
+    items = [Evidence("article", "a", "text", score=0.5), Evidence("note", "b", "text")]
+
+    def build():
+        blocks.evidence(items, words=words)
+        blocks._drawer_head(ui.dialog(), 2, words)
+        for item in items:
+            blocks.evidence_card(item, words=words)
+
+    text = show(build)
+    for shown in (
+        "Belege",
+        "2 Quellen",
+        "2 Quellen, die stärkste zuerst",
+        "Schließen",
+        "Nähe",
+        "Artikel · a",
+        "note · b",
+    ):
+        assert shown in text, shown
+    for unsaid in ("Evidence", "sources", "Close", "Score"):
+        assert unsaid not in text, unsaid
