@@ -57,6 +57,21 @@ def test_each_half_of_the_questions_has_its_own_pairs_and_copies_none():
         assert len(own & title) < 0.9 * len(own | title), row["question"]
 
 
+def test_each_pair_has_other_wordings_which_copy_no_question():
+    english = [one for one in FAQ.values() if one.metadata["language"] == "en"]
+    wordings = [words(text) for one in english for text in one.wordings]
+    assert len(wordings) >= 1200
+    assert min(len(one.wordings) for one in FAQ.values()) >= 2
+    assert len({text for one in FAQ.values() for text in one.wordings}) == sum(
+        len(one.wordings) for one in FAQ.values()
+    )
+    asked = [words(row["question"]) for row in rows(data.STARTER / "faq_questions.csv") + rows("faq_questions.csv")]
+    copies = [own for own in asked if any(len(own & one) >= 0.8 * len(own | one) for one in wordings)]
+    assert not copies
+    chinese = {text for one in FAQ.values() if one.metadata["language"] == "zh" for text in one.wordings}
+    assert not chinese & {row["question"] for row in rows("chinese.csv")}
+
+
 def test_what_the_faq_answers_is_answered_in_its_words(policy, today):
     found = asked("faq-wedding-list", 0.6)
     answer = policy.answer(
@@ -105,7 +120,9 @@ def test_a_real_server_answers_from_it_and_replays_that(service):
 
 def test_ones_own_faq_takes_part_as_soon_as_it_is_sent(service):
     table = (
-        "id,question,answer,topic\nq7,Can I rent a raclette grill?,Yes. A raclette grill is 9 pounds a day.,rental\n"
+        "id,question,also,answer,topic\n"
+        "q7,Can I rent a raclette grill?,lend me that cheese melting thing for new year's eve,"
+        "Yes. A raclette grill is 9 pounds a day.,rental\n"
     )
     files = {"files": ("own.csv", table.encode(), "text/csv")}
     sent = service.post("/v1/platform/indexes/customer-service/knowledge/files?name=shop", files=files)
@@ -116,5 +133,8 @@ def test_ones_own_faq_takes_part_as_soon_as_it_is_sent(service):
         answer = service.post(f"{BASE}/sessions/{session}/messages", json={"text": text}).json()
         assert (answer["rule"], answer["text"]) == ("faq", "Yes. A raclette grill is 9 pounds a day. [1]")
         assert answer["citations"][0]["id"] == "shop/own.csv#q7"
+        text = "would you lend me your cheese melting thing"
+        answer = service.post(f"{BASE}/sessions/{session}/messages", json={"text": text}).json()
+        assert (answer["rule"], answer["citations"][0]["title"]) == ("faq", "Can I rent a raclette grill?")
     finally:
         service.delete("/v1/platform/indexes/customer-service/knowledge/documents/shop%2Fown.csv%23q7")
