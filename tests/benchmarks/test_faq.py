@@ -13,8 +13,7 @@ from verticals import Host
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(900)]
 TESTS = Path(__file__).parents[2] / "plugins/customer-service/tests"
-# Of the plain wordings. The indirect ones share next to no word with question and answer; they have no bar yet.
-BARS = {1: 0.80, 5: 0.95}
+BARS = {1: 0.80, 5: 0.95}  # of all questions, plain and indirect
 Search = Callable[..., list[str]]
 
 
@@ -57,13 +56,13 @@ def test_the_right_answer_is_among_the_first(search: Search, split: str) -> None
         "lexical": {"mode": "lexical", "weights": None},
     }  # fmt: skip
     reached = {}
-    for wording in ("plain", "indirect"):
-        some = [row for row in asked if row["wording"] == wording]
+    for wording in ("plain", "indirect", "all"):
+        some = [row for row in asked if wording in (row["wording"], "all")]
         for name, options in ways.items():
             reached[wording, name] = figures = recall(some, search, **options)
             print(f"  {wording:9} {name:20} first {figures[1]:.3f}, first five {figures[5]:.3f}")
     for k, least in BARS.items():
-        assert reached["plain", "the assistant's"][k] >= least
+        assert reached["all", "the assistant's"][k] >= least
 
 
 @pytest.mark.parametrize("split", ["development", "held-out"])
@@ -72,11 +71,11 @@ def test_chinese_is_found_by_its_words(search: Search, split: str) -> None:
     from verticals_customer_service.phrases import by_language
 
     phrases = by_language((row.model_dump() for row in data.phrases()), ["en", "zh"])["zh"]
-    titles = {document.id: document.title for document in data.faq()}
+    wordings = {document.id: (document.title, *document.wordings) for document in data.faq()}
 
     def found(text: str) -> list[str]:
         hits = search(text, "zh", mode="lexical", weights=None)
-        return sorted(hits, key=lambda name: -phrases.likeness(text, titles[name]))
+        return sorted(hits, key=lambda name: -max(phrases.likeness(text, one) for one in wordings[name]))
 
     reached = {}
     for wording in ("plain", "indirect"):

@@ -63,6 +63,7 @@ class IndexHandle:
         self.folder = tenants.folder_of(self._home, tenant)
         self._models = IndexModels(vertical, noun)
         self._follower: Follower | None = None
+        self._told: Callable[[Progress], None] | None = None
         self._anew = threading.Lock()
         self._leases = Leases(self.folder, self._open, partial(self._open, writable=True))
 
@@ -82,6 +83,18 @@ class IndexHandle:
     def opened(self) -> DocumentIndex:
         """The index itself, opened on first use; for reading only while another process writes to it."""
         return self._leases.index
+
+    def open(self, progress: Callable[[Progress], None] | None = None) -> None:
+        """Open it now rather than on first use.
+
+        Args:
+            progress: told how many of the starter documents are embedded, where some have to be.
+        """
+        self._told = progress
+        try:
+            _ = self.opened
+        finally:
+            self._told = None
 
     @contextmanager
     def _using(self, *, writing: bool = False) -> Iterator[DocumentIndex]:
@@ -398,7 +411,8 @@ class IndexHandle:
                 raise
             return open_index(writable=False)
         try:
-            load_starters(index, starters(noun, f"{self.vertical.name}/{self.name}"), self.folder / _STARTER)
+            brought = starters(noun, f"{self.vertical.name}/{self.name}")
+            load_starters(index, brought, self.folder / _STARTER, self._told)
         except BaseException:
             index.close()
             raise

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from verticals.contract import Document, Index, NotFound, PlatformError, PluginError, resolve
+from verticals.contract import Document, Index, NotFound, PlatformError, PluginError, Progress, resolve
 
 if TYPE_CHECKING:
     from verticals.retrieval import DocumentIndex
+
+_AT_ONCE = 128  # documents that are embedded and committed together
 
 
 def starters(noun: Index, name: str) -> list[Document]:
@@ -39,11 +42,16 @@ def starters(noun: Index, name: str) -> list[Document]:
     return documents
 
 
-def load_starters(index: DocumentIndex, starters: Iterable[Document], memory: Path) -> None:
+def load_starters(
+    index: DocumentIndex,
+    starters: Iterable[Document],
+    memory: Path,
+    progress: Callable[[Progress], None] | None = None,
+) -> None:
     """Bring the starter documents of an index up to what the plugin now has, and leave the user's alone.
 
     A document is the user's when no starter put it there, or when it was changed or deleted since. What was loaded
-    is remembered by content, in the file ``memory``.
+    is remembered by content, in the file ``memory``. ``progress`` is told in documents.
     """
     from verticals.files import write_file
 
@@ -55,9 +63,19 @@ def load_starters(index: DocumentIndex, starters: Iterable[Document], memory: Pa
     changed = [name for name in wanted if digests[name] != remembered.get(name)]
     fresh = [wanted[name] for name in changed if _present(index, name) == remembered.get(name)]
     gone = [name for name in remembered if name not in wanted and _present(index, name) == remembered[name]]
-    index.upsert(fresh)
+    began = time.monotonic()
+    for start in range(0, len(fresh), _AT_ONCE):
+        _tell(progress, start, len(fresh), began)
+        index.upsert(fresh[start : start + _AT_ONCE])
+    _tell(progress, len(fresh), len(fresh), began)
     index.delete(gone)
     write_file(memory, json.dumps(digests, indent=0, sort_keys=True).encode())
+
+
+def _tell(progress: Callable[[Progress], None] | None, done: int, total: int, began: float) -> None:
+    if progress is not None and total:
+        rate = done / max(time.monotonic() - began, 1e-9)
+        progress(Progress("embedding", done, total, "documents", rate, (total - done) / rate if rate else 0.0))
 
 
 def _present(index: DocumentIndex, id: str) -> str | None:  # noqa: A002

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import click
 
 from verticals import BadInput
 
+from .bars import bar, opening
 from .commands_sessions import done, shortened, table
 from .improving import HEADS
 
@@ -57,7 +57,7 @@ def learn(vertical: Vertical, logfile: Path | None, example: bool, encoding: str
         raise click.UsageError("Give either a LOGFILE or --example.")
     logfile = logfile or STARTER / "dialogues.jsonl"
     size = logfile.stat().st_size if logfile.is_file() else 0
-    with _bar(size, "Reading", as_json) as told:
+    with bar(size, "Reading", as_json) as told:
         summary = import_log(vertical, logfile, encoding, lambda at: told(at, size))
     if summary.left_out == summary.read:
         _tell_problems(summary)
@@ -65,7 +65,7 @@ def learn(vertical: Vertical, logfile: Path | None, example: bool, encoding: str
             f"{logfile}: no dialogue could be read, {_count(summary.read, 'row')} left out.",
             "Correct what is told above; the form is in docs/how-to/learn-from-dialogues.md.",
         )
-    with _bar(1, "Encoding", as_json) as told:
+    with bar(1, "Encoding", as_json) as told:
         mined = learning.mine(vertical, told)
     found = learning.load(vertical).listed("open")
     if as_json:
@@ -130,8 +130,12 @@ def accept(
     Example:
       platform customer-service accept gift_list --answer "Make a list under Account > Gift lists."
     """
+    from .learning import load
     from .review import Review
 
+    found = load(vertical).get(proposal)
+    if not found.known if article is None else article:
+        opening(vertical)
     told = done(vertical, lambda served: Review(served).accept(proposal, name, answer, article, without))
     document = f" and the document {told.document}" if told.document else ""
     texts = told.taught.texts if told.taught else []
@@ -243,23 +247,6 @@ def _show(found: Proposal, as_json: bool) -> None:
         click.secho(f"    {' '.join(example.answer.split())}", dim=True)
 
 
-@contextmanager
-def _bar(length: int, label: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A bar with rate and time left, on a terminal only."""
-    import sys
-
-    if quiet or not sys.stderr.isatty() or length == 0:
-        yield lambda done, total: None
-        return
-    with click.progressbar(length=length, label=label, file=sys.stderr, show_eta=True) as bar:
-
-        def told(done: int, total: int) -> None:
-            bar.length = total
-            bar.update(done - bar.pos)
-
-        yield told
-
-
 def _rows(found: Sequence[Proposal]) -> list[dict[str, Any]]:
     return [one.model_dump(mode="json", exclude={"examples"}) for one in found]
 
@@ -297,7 +284,7 @@ def improve(vertical: Vertical, heads: tuple[str, ...], again: bool, as_json: bo
 
     found = []
     for name in heads or HEADS:
-        with _bar(1, f"Training {name}", as_json) as told:
+        with bar(1, f"Training {name}", as_json) as told:
             found.append(improved(vertical, name, again=again, progress=lambda now: told(now.done, now.total or 1)))
     precision = vertical.settings.answer_precision
     anew = calibrate(vertical) if precision and any(one.promoted for one in found) else None

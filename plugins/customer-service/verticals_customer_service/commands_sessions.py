@@ -114,8 +114,11 @@ def confirm(vertical: Vertical, suggestion: str, intent: str | None, answer: str
     Example:
       platform customer-service confirm k3Jm0xQ2vT8Zr1aB:4 --intent gift_wrapping
     """
+    from .bars import opening
     from .confirming import Confirming
 
+    if article or answer:
+        opening(vertical)
     told = done(
         vertical,
         lambda served: Confirming(served).accept(suggestion, intent=intent, answer=answer, article=article),

@@ -138,7 +138,9 @@ def test_starters_killed_before_they_were_remembered_are_taken_up(opened, tmp_pa
     memory = tmp_path / "starter.json"
     starters = [document("a"), document("b")]
     opened.upsert(starters[:1])
-    load_starters(opened, starters, memory)
+    told = []
+    load_starters(opened, starters, memory, told.append)
+    assert [(one.done, one.total, one.unit) for one in told] == [(0, 1, "documents"), (1, 1, "documents")]
     assert set(texts(opened)) == set(json.loads(memory.read_text(encoding="utf-8"))) == {"a", "b"}
     load_starters(opened, [document("b")], memory)
     assert set(texts(opened)) == {"b"}
