@@ -158,6 +158,8 @@ class Page:
         tenants: whether it keeps tenants apart: all that belongs to a customer comes from, and goes to, the indexes and
             events of the vertical that it is given. Otherwise who signs in with a key of another tenant than the
             default one is refused.
+        language: a function (or reference) ``language(vertical) -> str`` that says which language, ISO 639-1, the page
+            speaks to who asks for it; the frame around it speaks that too, where it has the words. English by default.
     """
 
     title: str
@@ -165,6 +167,7 @@ class Page:
     path: str = "/"
     icon: str = "article"
     tenants: bool = False
+    language: Any = ""
 
     @property
     def in_navigation(self) -> bool:

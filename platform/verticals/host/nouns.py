@@ -185,6 +185,8 @@ def _check_pages(pages: Sequence[Page]) -> None:
     paths: set[str] = set()
     for page in pages:
         _check_reference(f"render of page {page.title!r}", page.render)
+        if page.language:
+            _check_reference(f"language of page {page.title!r}", page.language)
         if not isinstance(page.path, str) or not page.path.startswith("/"):
             raise PluginError(f"Page {page.title!r} has the path {page.path!r}.", "A path begins with '/'.")
         if page.path in paths:

@@ -110,6 +110,8 @@ def references(subject: Subject) -> Iterator[Result]:
         yield _reference("router of endpoints", endpoints.router, _is_router, "a fastapi.APIRouter")
     for page in vertical.pages:
         yield _reference(f"render of page {page.path}", page.render, callable, "a function")
+        if page.language:
+            yield _reference(f"language of page {page.path}", page.language, callable, "a function")
     for command in vertical.commands.values():
         yield _reference(f"command {command.name}", command.command, _is_command, "a click command")
 

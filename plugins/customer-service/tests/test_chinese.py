@@ -133,3 +133,5 @@ def test_the_widget_and_the_page_greet_in_the_visitors_language(service):
     page = service.get("/customer-service", headers={"accept-language": "zh-CN,zh;q=0.9"})
     assert page.status_code == 200
     assert "怎么退货" in page.text or "\\u600e\\u4e48\\u9000\\u8d27" in page.text
+    assert "跳到正文" in page.text, "the frame too"
+    assert "Skip to content" in service.get("/customer-service/inbox", headers={"accept-language": "zh"}).text

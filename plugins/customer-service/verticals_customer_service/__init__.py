@@ -173,7 +173,8 @@ def register_endpoints() -> Iterator[Endpoints]:
 @hookimpl
 def register_pages() -> Iterator[Page]:
     """The chat, the agents' desk, the figures, and the review of what past dialogues suggest."""
-    yield Page(title="Chat", render="verticals_customer_service.pages:chat", icon="forum", tenants=True)
+    module = "verticals_customer_service.pages"
+    yield Page(title="Chat", render=f"{module}:chat", icon="forum", tenants=True, language=f"{module}:language")
     yield Page("Inbox", "verticals_customer_service.inbox:inbox", "/inbox", icon="inbox", tenants=True)
     yield Page(
         "Knowledge", "verticals_customer_service.knowledge_page:knowledge", "/knowledge", icon="menu_book", tenants=True

@@ -37,9 +37,19 @@ async def chat(vertical: ServedVertical) -> None:
     """Talk with the assistant; ``?session=`` in the address brings a conversation back."""
     ui.add_css(_STYLE)
     request = ui.context.client.request
-    page = _Chat(vertical, preferred(request.headers.get("accept-language", "")) if request else None)
+    page = _Chat(vertical, _preferred())
     await page.build(request.query_params.get("session") if request else None)
     ui.run_javascript(_FOLLOW)
+
+
+def language(vertical: ServedVertical) -> str:
+    """That of the chat page: the one that the browser prefers, where the shop answers in it, else the shop's own."""
+    return Conversations(vertical).beginning(_preferred()).language
+
+
+def _preferred() -> str | None:
+    request = ui.context.client.request
+    return preferred(request.headers.get("accept-language", "")) if request else None
 
 
 class _Chat:

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from fastapi.exceptions import HTTPException
@@ -30,6 +31,9 @@ from verticals.web.site import DEFAULT_TENANT, Site, site_for
 
 from . import frame, home, indexes, reference, runs
 from .asked import Asked
+
+if TYPE_CHECKING:
+    from verticals.host.served import ServedVertical
 
 STATIC = Path(__file__).parent.parent / "static"
 _OWN = ("/", "/docs", "/runs", "/indexes", "/indexes/{vertical}/{index}")
@@ -98,7 +102,9 @@ async def _show(request: Request) -> None:
     if not site.shows(page):
         await _framed(site, path, page.title, frame.refused, status=403)
         return
-    await _framed(site, path, page.title, lambda: resolve(page.render)(site.running(vertical)), vertical)
+    running = site.running(vertical)
+    language = _language(page, running)
+    await _framed(site, path, page.title, lambda: resolve(page.render)(running), vertical, language=language)
 
 
 def _find(site: Site, path: str) -> tuple[str, Page]:
@@ -110,6 +116,15 @@ def _find(site: Site, path: str) -> tuple[str, Page]:
     raise HTTPException(404, f"There is no page at {path}.")
 
 
+def _language(page: Page, running: ServedVertical) -> str:
+    """Which language a page speaks; a fault in telling it is for the log, and costs only the words around the page."""
+    try:
+        return str(resolve(page.language)(running)) if page.language else "en"
+    except Exception as error:  # noqa: BLE001 - the plugin's
+        _log.error("language of page %s: %s: %s", page.title, type(error).__name__, error, exc_info=error)
+        return "en"
+
+
 async def _framed(
     site: Site,
     path: str,
@@ -117,12 +132,13 @@ async def _framed(
     build: Callable[[], Awaitable[None] | None],
     vertical: str = "",
     *,
+    language: str = "en",
     status: int = 200,
 ) -> None:
     """Build a page; when that fails, say so in its place, and keep the trace for the log."""
     client = ui.context.client
     client.title, client.status_code = f"{title} · Verticals", status
-    with frame.frame(site, path, vertical) as content:
+    with frame.frame(site, path, vertical, language) as content:
         try:
             built = build()
             if inspect.isawaitable(built):
