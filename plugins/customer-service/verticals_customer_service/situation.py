@@ -84,4 +84,4 @@ class Nearness:
     margin: float = 0.0
 
 
-BY_WORDS = Nearness(0.4, 0.0, 0.28, 0.0)  # for the likeness of words, where that is all there is; see `phrases`
+BY_WORDS = Nearness(0.5, 0.0, 0.28, 0.0)  # for the likeness of words, where that is all there is; see `phrases`
