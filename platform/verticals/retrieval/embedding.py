@@ -27,10 +27,12 @@ def embedded_text(title: str, text: str) -> str:
 def embedded_texts(title: str, text: str, wordings: Sequence[str] = ()) -> list[str]:
     """What stands for a document before the model, in one text or several; its vector is the middle of theirs.
 
-    Of a document with other wordings these are its title and the wordings, each by itself: a question is like
-    questions. On the starter FAQ of the customer-service vertical the middle finds more than the nearest of them does.
+    Of a document with other wordings these are title and text, the title alone, and each wording: a question is like
+    questions. On the starter FAQ of the customer-service vertical the middle finds more than the nearest of them does;
+    without the text it would find less of what is asked in words that are unlike all of them.
     """
-    return [title or text, *wordings] if wordings else [embedded_text(title, text)]
+    alone = [title] if title and wordings else []
+    return [embedded_text(title, text), *alone, *wordings]
 
 
 def digest(title: str, text: str, wordings: Sequence[str] = ()) -> bytes:

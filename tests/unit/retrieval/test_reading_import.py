@@ -97,7 +97,7 @@ def test_other_wordings_of_a_question_lead_to_its_answer(index, write, embed):
     embed.asked.clear()
     write("faq.csv", rows.format("when do I get it"))
     assert figures(import_files(index, [path])) == (0, 1, 1, 0)
-    assert embed.asked == ["How long?", "when do I get it"]
+    assert embed.asked == ["How long?\nThree days.", "How long?", "when do I get it"]
 
 
 def test_a_file_that_cannot_be_read_keeps_its_passages_and_the_others_go_on(index, kb, write):
