@@ -18,9 +18,9 @@ from verticals import Prediction
 from .languages import UNSPACED, detect
 
 SOURCE = "phrases"  # in the place of a version of the intent head
-# Set on the development questions of tests/chinese.csv, as is the smoothing: of 36 messages 30 are above, all rightly;
-# of messages that are no business of the shop, none.
-LEAST = 0.8  # below this probability no intent is taken as met
+# Set on the development questions of tests/chinese.csv, as is the smoothing: of 36 messages 32 are above, all rightly;
+# of four messages that are no business of the shop, one.
+LEAST = 0.7  # below this probability no intent is taken as met
 _SMOOTHING = 0.5
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _RUN = re.compile(f"(?:{UNSPACED})+")

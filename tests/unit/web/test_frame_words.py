@@ -5,8 +5,8 @@ from dataclasses import asdict
 import pytest
 
 from verticals.contract import Page
-from verticals.web.pages import mount
 from verticals.web.pages.frame_words import frame_words, languages
+from verticals.web.pages.mount import _language
 
 
 def test_each_language_has_every_word_with_the_same_places():
@@ -28,4 +28,4 @@ def test_a_language_without_words_is_spoken_to_in_english_and_scripts_run_their_
     ("language", "spoken"), [("", "en"), (lambda vertical: "zh", "zh"), (lambda vertical: 1 / 0, "en")]
 )
 def test_a_page_says_which_language_it_speaks_and_may_fail_to(language, spoken):
-    assert mount._language(Page("Chat", print, language=language), None) == spoken
+    assert _language(Page("Chat", print, language=language), None) == spoken
