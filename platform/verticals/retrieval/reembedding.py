@@ -197,7 +197,9 @@ def embed_all(
         if not left:
             return
         asked = time.monotonic()
-        vectors = embedder.documents([embedded_texts(*written) for _, *written in left], dimension)
+        vectors = embedder.documents(
+            [embedded_texts(title, text, wordings) for _, title, text, wordings in left], dimension
+        )
         size = pace.after(len(left), max(1e-6, time.monotonic() - asked))
         with truth.writing() as writing:
             writing.coming.put([row for row, *_ in left], vectors)

@@ -133,7 +133,7 @@ def test_ones_own_faq_takes_part_as_soon_as_it_is_sent(service):
         answer = service.post(f"{BASE}/sessions/{session}/messages", json={"text": text}).json()
         assert (answer["rule"], answer["text"]) == ("faq", "Yes. A raclette grill is 9 pounds a day. [1]")
         assert answer["citations"][0]["id"] == "shop/own.csv#q7"
-        text = "would you lend me your cheese melting thing"
+        text = "can you lend me that cheese melting thing for new year's eve"
         answer = service.post(f"{BASE}/sessions/{session}/messages", json={"text": text}).json()
         assert (answer["rule"], answer["citations"][0]["title"]) == ("faq", "Can I rent a raclette grill?")
     finally:
