@@ -197,12 +197,11 @@ def embed_all(
         if not left:
             return
         asked = time.monotonic()
-        vectors = embedder.documents(
-            [embedded_texts(title, text, wordings) for _, title, text, wordings in left], dimension
-        )
+        texts = [embedded_texts(one.title, one.text, one.wordings) for one in left]
+        vectors = embedder.documents(texts, dimension)
         size = pace.after(len(left), max(1e-6, time.monotonic() - asked))
         with truth.writing() as writing:
-            writing.coming.put([row for row, *_ in left], vectors)
+            writing.coming.put([one.row for one in left], vectors)
         done += len(left)
         told(len(left), done, max(done, total))
         pace.rest(time.monotonic() - began)
