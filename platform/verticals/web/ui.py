@@ -60,9 +60,6 @@ class EvidenceWords:
         return self.none if count == 0 else self.one if count == 1 else self.several.format(count=count)
 
 
-_ENGLISH = EvidenceWords()
-
-
 def heading(title: str, summary: str = "") -> None:
     """The title of a page; one per page, at its top."""
     with html.div().classes("p-heading"):
@@ -178,7 +175,7 @@ def ranking(ranked: Iterable[tuple[str, float]], *, limit: int = 5) -> None:
                 html.meter(value=probability, min=0, max=1, **{"aria-label": label})
 
 
-def evidence(items: Sequence[Evidence], *, label: str = "", words: EvidenceWords = _ENGLISH) -> ui.element:
+def evidence(items: Sequence[Evidence], *, label: str = "", words: EvidenceWords | None = None) -> ui.element:
     """A button that opens the evidence drawer: why an answer was given.
 
     Args:
@@ -189,7 +186,7 @@ def evidence(items: Sequence[Evidence], *, label: str = "", words: EvidenceWords
     Returns:
         The button; it is disabled where there is no evidence.
     """
-    items = tuple(items)
+    items, words = tuple(items), words or EvidenceWords()
     drawer = ui.dialog().props("position=right full-height").classes("p-drawer")
     drawer.props["aria-label"] = words.title
 
@@ -212,8 +209,9 @@ def evidence(items: Sequence[Evidence], *, label: str = "", words: EvidenceWords
     return button
 
 
-def evidence_card(item: Evidence, *, words: EvidenceWords = _ENGLISH) -> None:
+def evidence_card(item: Evidence, *, words: EvidenceWords | None = None) -> None:
     """One piece of evidence: its source, its text with the span highlighted, its score."""
+    words = words or EvidenceWords()
     with html.article().classes("p-evidence"):
         with html.header():
             html.h3(item.title or item.source or item.id)
