@@ -93,14 +93,13 @@ def python() -> str:
     parts = []
     for title, names in _GROUPS.items():
         parts.append(f"## {title}")
-        for name in names:
-            thing = getattr(verticals, name)
-            before = docstrings.inline(docstrings.sections(thing)[0])
-            parts.append(f"### {name}\n\n{before}\n\n{_fields(thing)}")
+        parts += [_data(getattr(verticals, name)) for name in names]
     for title, references in _CLASSES.items():
         parts.append(f"## {title}")
         parts += [_class(resolve(reference)) for reference in references]
-    parts.append(f"## Building blocks of pages\n\n{_functions(importlib.import_module('verticals.web.ui'))}")
+    blocks = importlib.import_module("verticals.web.ui")
+    parts.append(f"## Building blocks of pages\n\n{_functions(blocks)}")
+    parts += [_data(one) for one in _own(blocks) if inspect.isclass(one)]
     parts.append(f"## For tests of plugins\n\n{docstrings.markdown(importlib.import_module('verticals.testing'))}")
     introduction = (
         "Plugins and notebooks use these names and no others: those of `import verticals`, the building blocks in "
@@ -110,6 +109,11 @@ def python() -> str:
         "`host[name]` gives a vertical."
     )
     return page("Python", introduction, parts)
+
+
+def _data(thing: Any) -> str:
+    before = docstrings.inline(docstrings.sections(thing)[0])
+    return f"### {thing.__name__}\n\n{before}\n\n{_fields(thing)}"
 
 
 def _fields(thing: Any) -> str:
@@ -156,12 +160,17 @@ def _class(thing: Any) -> str:
 
 
 def _functions(module: Any) -> str:
-    found = [
-        one for name, one in vars(module).items()
-        if inspect.isfunction(one) and one.__module__ == module.__name__ and name[0] != "_"
-    ]  # fmt: skip
+    found = filter(inspect.isfunction, _own(module))
     rows = [(f"`{one.__name__}{_signature(one)}`", docstrings.summary(one)) for one in found]
     return f"{docstrings.markdown(module)}\n\n{table(['', 'what it does'], rows)}"
+
+
+def _own(module: Any) -> list[Any]:
+    """What a module itself defines and hands out."""
+    return [
+        one for name, one in vars(module).items()
+        if getattr(one, "__module__", "") == module.__name__ and name[0] != "_"
+    ]  # fmt: skip
 
 
 def recipe() -> str:
