@@ -40,6 +40,17 @@ class ServedIndex:
         asked = await self._embedded(text) if mode != "lexical" else text
         return await in_thread(self._index.search, asked, k=k, where=where, mode=mode, **options)
 
+    async def search_each(self, text: str, searches: Iterable[Mapping[str, Any]]) -> list[list[Hit]]:
+        """What several searches for one text find, in their order: it is embedded once, and they share what they can.
+
+        Args:
+            text: the query.
+            searches: how to search, each as `search` takes it.
+        """
+        chosen = list(searches)
+        asked = await self._embedded(text) if any(one.get("mode") != "lexical" for one in chosen) else text
+        return await in_thread(lambda: [self._index.search(asked, **one) for one in chosen])
+
     async def _embedded(self, text: str) -> str | Embedded:
         """The text with its vector, computed in one batch with what others ask for; not where a head computes it."""
         from verticals.retrieval import Embedded, valid_unicode

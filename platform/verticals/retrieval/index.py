@@ -271,7 +271,7 @@ class DocumentIndex:
             minimum_similarity=minimum_similarity, weights=weights, diversity=diversity, fold=fold, rerank=rerank,
             rerank_weight=rerank_weight, rerank_depth=rerank_depth,
         )  # fmt: skip
-        return search.run(self._truth, self._replica, self._models)
+        return search.run(self._replica, self._models)
 
     def snapshot(self) -> None:
         """Save the derived parts as they are now, so that the next start has nothing to replay.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from verticals.contract import StorageError
 from .libraries import load_tantivy
 from .snapshots import link_files
 from .tokens import Tokens, prepare
-from .truth import Rows
+from .truth import Rows, Vectors
 from .written import Written
 
 # The words of a title count as words of the text, and again so much as words of the title. On SciFact's train queries
@@ -30,6 +30,9 @@ _MOST_WORDS = 256
 _MOST_CHARACTERS = 10_000
 # Up to so many allowed rows tantivy intersects them with the matches; beyond, most matches are allowed anyway.
 _MOST_LISTED_ROWS = 10_000
+# Of up to so many documents all that match are ranked at once, and the allowed ones chosen from these.
+_FEW = 2_000
+_MOST_RANKINGS = 32
 _MEMORY = 64_000_000
 
 
@@ -41,6 +44,7 @@ class LexicalView:
     tokens: Tokens
     schema: Any
     searcher: Any
+    _rankings: dict[tuple[str, ...], tuple[Rows, Vectors]] = field(default_factory=dict, repr=False, compare=False)
 
     def words(self, query: str) -> list[str]:
         """The different words of a query, the first 256 in its first 10,000 characters."""
@@ -63,21 +67,45 @@ class LexicalView:
             limit: how many at most.
             allowed: the rows to search among; `None`: all.
         """
+        asked = tuple(words)
+        if not asked:
+            return []
+        if self.searcher.num_docs <= _FEW:
+            rows, scores = self._ranking(asked)
+            if allowed is not None:
+                there = np.isin(rows, allowed)
+                rows, scores = rows[there], scores[there]
+            return list(zip(rows[:limit].tolist(), scores[:limit].tolist(), strict=True))
+        query = self._query(asked)
+        if allowed is None:
+            return self._collect(query, limit)
+        if allowed.size <= _MOST_LISTED_ROWS:
+            tantivy = load_tantivy()
+            query_of, must = tantivy.Query, tantivy.Occur.Must
+            listed = query_of.const_score_query(query_of.term_set_query(self.schema, "row", allowed.tolist()), 0.0)
+            return self._collect(query_of.boolean_query([(must, query), (must, listed)]), limit)
+        return self._collect_allowed(query, limit, allowed)
+
+    def _ranking(self, words: tuple[str, ...]) -> tuple[Rows, Vectors]:
+        """All rows that have one of ``words``, best first, and their scores; kept, for a text is often searched for
+        among several kinds of documents."""
+        found = self._rankings.get(words)
+        if found is None:
+            hits = self._collect(self._query(words), max(1, self.searcher.num_docs))
+            found = np.array([row for row, _ in hits], np.int64), np.array([score for _, score in hits])
+            if len(self._rankings) >= _MOST_RANKINGS:
+                self._rankings.clear()
+            self._rankings[words] = found
+        return found
+
+    def _query(self, words: Iterable[str]) -> Any:
         tantivy = load_tantivy()
         query_of, occur = tantivy.Query, tantivy.Occur
         terms = []
         for word in words:
             text, title = (query_of.term_query(self.schema, name, word, "freq") for name in ("text", "title"))
             terms += [(occur.Should, text), (occur.Should, query_of.boost_query(title, _TITLE_BOOST))]
-        if not terms:
-            return []
-        query = query_of.boolean_query(terms)
-        if allowed is None:
-            return self._collect(query, limit)
-        if allowed.size <= _MOST_LISTED_ROWS:
-            listed = query_of.const_score_query(query_of.term_set_query(self.schema, "row", allowed.tolist()), 0.0)
-            return self._collect(query_of.boolean_query([(occur.Must, query), (occur.Must, listed)]), limit)
-        return self._collect_allowed(query, limit, allowed)
+        return query_of.boolean_query(terms)
 
     def _collect(self, query: Any, limit: int) -> list[tuple[int, float]]:
         hits = self.searcher.search(query, limit, count=False).hits

@@ -14,7 +14,7 @@ from .embedding import Embedded, Embedder, Models
 from .fusion import convex_combination, maximal_marginal_relevance, reciprocal_rank_fusion, weighted_mean
 from .replica import Replica, State
 from .spans import best_span
-from .truth import Truth, Vectors
+from .truth import Vectors
 
 #: Says how well each of several documents answers a query, higher is better.
 Rerank = Callable[[str, Sequence[Document]], Sequence[float]]
@@ -80,19 +80,16 @@ class Search:
         """How many of each ranking are looked at."""
         return next((step for step in _CANDIDATES if step >= 2 * self.wanted), 2 * self.wanted)
 
-    def run(self, truth: Truth, replica: Replica, models: Models) -> list[Hit]:
+    def run(self, replica: Replica, models: Models) -> list[Hit]:
         """The hits, best first."""
         text = self._words()
         if not text.strip():
             return []
-        while True:
-            with truth.reading() as reading:
-                embedder, dimension = models.of(reading), reading.dimension
-            query = embedder.query(self.text, text, dimension) if self.mode != "lexical" else None
-            with replica.current() as state:
-                if state.reading.embedding == embedder.name:
-                    return _Hits(self, text, query, state).page()
-            # Another model has taken over since, and a query is only ever compared with vectors of its own model.
+        with replica.current() as state:
+            reading = state.reading
+            embedder = models.of(reading)
+            query = embedder.query(self.text, text, reading.dimension) if self.mode != "lexical" else None
+            return _Hits(self, text, query, state).page()
 
     def rows(self, state: State, embedder: Embedder) -> list[int]:
         """The rows of the hits in one state, whose vectors ``embedder`` has made; best first."""

@@ -97,6 +97,10 @@ class Tokens:
         """
         found: list[tuple[int, int]] = []
         for piece in _PIECE.finditer(text, start, end):
+            if piece[0].isascii():  # a word of its own: what has no spaces is written otherwise
+                if not words.isdisjoint(self._of_piece(piece[0])):
+                    found.append(piece.span())
+                continue
             for part in _SCRIPTS.finditer(text, *piece.span()):
                 if _UNSPACED.match(part[0]):
                     found += _stretches(part[0], part.start(), words)

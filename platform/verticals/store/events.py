@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, insert, select, update
+from sqlalchemy import Connection, Row, Select, and_, bindparam, insert, select, update
 
 from verticals.contract import BadInput, Event, check_name
 
@@ -75,23 +76,20 @@ class EventLog:
         """
         if limit < 1:
             raise BadInput(f"limit is {limit}.", "It must be at least 1.")
+        fields = checked(where or {}, "`where`")
+        prints = {f"fingerprint_{at}": fingerprint(field, value) for at, (field, value) in enumerate(fields.items())}
+        page = {"after": max(min(after, _LARGEST), -1), "limit": min(limit, _LARGEST)}
+        wanted = {} if kinds is None else {"kinds": list(kinds)}
+        query = _matching(len(prints), bool(wanted))
         with self._database.read() as connection:
-            stream = connection.execute(
-                select(streams.c.id).where(streams.c.vertical == vertical, streams.c.tenant == tenant)
-            ).scalar()
-            if stream is None:
-                return []
-            query = _matching(stream, after, checked(where or {}, "`where`"))
-            if kinds is not None:
-                query = query.where(events.c.kind.in_(list(kinds)))
-            rows = connection.execute(query.limit(min(limit, _LARGEST))).all()
+            rows = connection.execute(query, {**_of(vertical, tenant), **page, **prints, **wanted}).all()
         return [_event(row, vertical, tenant) for row in rows]
 
     def last_offset(self, vertical: str, tenant: str = "default") -> int:
         """The offset of the newest event, 0 where there is none."""
-        query = select(streams.c.last).where(streams.c.vertical == vertical, streams.c.tenant == tenant)
         with self._database.read() as connection:
-            return connection.execute(query).scalar() or 0
+            found = connection.execute(_STREAM, _of(vertical, tenant)).first()
+        return found.last if found else 0
 
 
 def appended(
@@ -106,50 +104,65 @@ def appended(
     """An event that is written within a transaction, and is there if that commits; see `EventLog.append`."""
     stream, last = _lock_stream(connection, vertical, tenant)
     if key is not None:
-        first = connection.execute(select(events).where(events.c.stream == stream, events.c.key == key)).first()
+        first = connection.execute(_BY_KEY, {"stream": stream, "key": key}).first()
         if first is not None:
             return _event(first, vertical, tenant)
     offset, at = last + 1, datetime.now(UTC)
-    connection.execute(insert(events).values(stream=stream, offset=offset, kind=kind, key=key, payload=payload, at=at))
+    row = {"stream": stream, "offset": offset, "kind": kind, "key": key, "payload": payload, "at": at}
+    connection.execute(_INSERT, row)
     fields = [
         {"stream": stream, "fingerprint": fingerprint(field, value), "offset": offset}
         for field, value in payload.items()
     ]
     if fields:
-        connection.execute(insert(event_fields), fields)
-    connection.execute(update(streams).where(streams.c.id == stream).values(last=offset))
+        connection.execute(_INSERT_FIELDS, fields)
+    connection.execute(_ADVANCE, {"of": stream, "offset": offset})
     return Event(offset, vertical, kind, payload, at, key, tenant)
 
 
 def _lock_stream(connection: Connection, vertical: str, tenant: str) -> tuple[int, int]:
     """The stream's id and last offset; no other transaction can append to it until this one ends."""
-    query = (
-        select(streams.c.id, streams.c.last)
-        .where(streams.c.vertical == vertical, streams.c.tenant == tenant)
-        .with_for_update()
-    )
-    found = connection.execute(query).first()
+    of = _of(vertical, tenant)
+    found = connection.execute(_LOCKED, of).first()
     if found is None:
-        connection.execute(insert_if_absent(connection, streams).values(vertical=vertical, tenant=tenant, last=0))
-        found = connection.execute(query).one()
+        connection.execute(insert_if_absent(connection, streams).values(**of, last=0))
+        found = connection.execute(_LOCKED, of).one()
     return found.id, found.last
 
 
-def _matching(stream: int, after: int, where: Mapping[str, Any]) -> Select[Any]:
-    """Events of a stream after an offset that match ``where``, oldest first.
+def _of(vertical: str, tenant: str) -> dict[str, str]:
+    return {"vertical": vertical, "tenant": tenant}
 
-    The first condition leads the query, for its index already holds the offsets in order.
+
+# Statements are made once: making one takes longer than running it.
+_STREAM = select(streams.c.id, streams.c.last).where(
+    streams.c.vertical == bindparam("vertical"), streams.c.tenant == bindparam("tenant")
+)
+_LOCKED = _STREAM.with_for_update()
+_BY_KEY = select(events).where(events.c.stream == bindparam("stream"), events.c.key == bindparam("key"))
+_INSERT, _INSERT_FIELDS = insert(events), insert(event_fields)
+_ADVANCE = update(streams).where(streams.c.id == bindparam("of")).values(last=bindparam("offset"))
+
+
+@functools.cache
+def _matching(fields: int, of_kinds: bool) -> Select[Any]:
+    """Events of a stream after an offset, oldest first, that have the fingerprints of so many fields.
+
+    The first of them leads the query, for its index already holds the offsets in order.
     """
-    after = max(min(after, _LARGEST), -1)
+    stream = _STREAM.with_only_columns(streams.c.id).scalar_subquery()
     query = select(events)
-    matches = [event_fields.alias(f"field_{number}") for number in range(len(where))]
-    for match, (field, value) in zip(matches, where.items(), strict=True):
+    matches = [event_fields.alias(f"field_{number}") for number in range(fields)]
+    for number, match in enumerate(matches):
         same_event = and_(match.c.stream == events.c.stream, match.c.offset == events.c.offset)
         query = query.join(match, same_event).where(
-            match.c.stream == stream, match.c.fingerprint == fingerprint(field, value)
+            match.c.stream == stream, match.c.fingerprint == bindparam(f"fingerprint_{number}")
         )
+    if of_kinds:
+        query = query.where(events.c.kind.in_(bindparam("kinds", expanding=True)))
     offset = matches[0].c.offset if matches else events.c.offset
-    return query.where(events.c.stream == stream, offset > after).order_by(offset)
+    query = query.where(events.c.stream == stream, offset > bindparam("after"))
+    return query.order_by(offset).limit(bindparam("limit"))
 
 
 def _check_key(key: str) -> None:

@@ -7,7 +7,6 @@ alone; see `phrases`.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -39,10 +38,8 @@ async def find(vertical: ServedVertical, text: str, language: str, default: str)
     index, phrases = vertical.index("knowledge"), phrases_of(vertical, language)
     how: dict[str, Any] = {"mode": "lexical", "weights": None} if phrases else {}
     ranked = not phrases and await vertical.head(RANKER).is_live()
-    articles, questions = await asyncio.gather(
-        index.search(text, **{**among_articles(language, "live" if ranked else ""), **how}),
-        index.search(text, **{**among_questions(language), **how}),
-    )
+    searches = among_articles(language, "live" if ranked else ""), among_questions(language)
+    articles, questions = await index.search_each(text, [{**one, **how} for one in searches])
     if phrases:
         return Found(_by_likeness(articles, text, phrases), _by_likeness(questions, text, phrases))
     if not articles and not questions and language != default:
