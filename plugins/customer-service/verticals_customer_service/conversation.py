@@ -12,13 +12,14 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field
 
-from verticals import Conflict, Event, NotFound, PlatformError, ServedVertical, Unavailable
+from verticals import Conflict, Event, NotFound, PlatformError, ServedVertical
 
 from . import handover, limits
 from .answering import Answering
 from .answers import Answer
 from .emotions import Emotion
 from .events import Feedback, SessionStarted
+from .hearing import Hearing
 from .messages import checked
 from .policy import Policy
 from .session import Mode, Session, State
@@ -112,15 +113,17 @@ class Conversations:
             TooFast: the session sends more than it may; the message was not taken.
         """
         text = checked(text)
-        line = await Session.open(self.vertical, session)
-        reading = self._read(line.state, text)
+        hearing = Hearing(Answering(self.vertical), text)
+        if (former := Session.remembered(self.vertical, session)) is not None:
+            hearing.begin(former)
         try:
-            asked = await self._heard(line, text, key, await self._emotion(text))
+            line = await Session.open(self.vertical, session)
+            hearing.begin(line.state)
+            asked = await self._heard(line, text, key, await hearing.emotion())
         except BaseException:
-            if reading is not None:
-                reading.cancel()
+            hearing.give_up()
             raise
-        return await self._to_its_end(self._replied(line, asked, previous, reading))
+        return await self._to_its_end(self._replied(line, asked, previous, hearing.reading))
 
     async def history(self, session: str) -> list[Turn]:
         """All messages of a session, oldest first.
@@ -170,25 +173,6 @@ class Conversations:
         for message in line.state.of("customer"):
             if line.state.may_answer(message.offset):
                 await self._to_its_end(self._replied(line, message))
-
-    def _read(self, state: State, text: str) -> asyncio.Task[Situation] | None:
-        """Begin to read a message, in one batch with its emotion, and to search for it, before it is written down.
-
-        `None` where an agent will answer it.
-        """
-        if state.mode == "manual":
-            return None
-        answering = Answering(self.vertical)
-        work = answering.read(text, language=answering.language_of(state, text))
-        task = asyncio.create_task(work, context=Context())  # for the answer, as `_to_its_end`
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())  # told to who waits for it
-        return task
-
-    async def _emotion(self, text: str) -> Emotion | None:
-        try:
-            return await Answering(self.vertical).emotion(text)
-        except Unavailable:  # a message is never refused because its emotion is not known
-            return None
 
     async def _heard(self, line: Session, text: str, key: str | None, emotion: Emotion | None) -> Event:
         """The event of a customer's message, written unless it was there already."""

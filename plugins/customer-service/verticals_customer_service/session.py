@@ -189,6 +189,11 @@ class Session:
         self._seen = 0
         self._written: set[int] = set()  # offsets that the state has before they are read
 
+    @staticmethod
+    def remembered(vertical: ServedVertical, name: str) -> State | None:
+        """The state that this process read last, if the session was open lately; others may have written since."""
+        return _known(vertical).get(vertical.tenant, name)[0]
+
     @classmethod
     async def open(cls, vertical: ServedVertical, name: str) -> Session:
         """A session, read; of one that was open lately only what is new.
@@ -197,7 +202,7 @@ class Session:
             NotFound: there is none of this name.
         """
         session = cls(vertical, name)
-        known: Known = vertical.state.setdefault("sessions", Known())
+        known = _known(vertical)
         session._known, session._seen = known.get(vertical.tenant, name)
         known.put(vertical.tenant, await session.read(), session._seen)
         return session
@@ -237,6 +242,11 @@ class Session:
         self._known = after(self._known, event)
         self._written.add(event.offset)
         return event
+
+
+def _known(vertical: ServedVertical) -> Known:
+    known: Known = vertical.state.setdefault("sessions", Known())
+    return known
 
 
 def last_answer(state: State) -> Answer | None:
