@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import signal
 import socket
 import threading
@@ -94,6 +95,9 @@ async def _serve(
             async with app.router.lifespan_context(app):
                 serving = await server.answers(listening)
                 server.running = True
+                # What the start has made stays: full collections, which all requests wait for, pass it over from now on.
+                gc.collect()
+                gc.freeze()
                 with announced(app.state.site.host.home, url(listening)):
                     if ready is not None:
                         ready(url(listening))
