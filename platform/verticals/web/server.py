@@ -95,7 +95,7 @@ async def _serve(
             async with app.router.lifespan_context(app):
                 serving = await server.answers(listening)
                 server.running = True
-                # What the start has made stays: full collections, which all requests wait for, pass it over from now on.
+                # What the start has made stays: full collections, for which requests wait, pass it over from now on.
                 gc.collect()
                 gc.freeze()
                 with announced(app.state.site.host.home, url(listening)):

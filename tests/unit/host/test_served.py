@@ -329,6 +329,10 @@ def test_a_worker_answers_searches_and_writes_by_the_process_it_stands_before(
             for one in (own, served):
                 hits = await one["sarcasm"].index("knowledge").search("which sizes do hats come in", k=1)
                 assert [hit.document.id for hit in hits] == ["hats"]
+            assert await index.search_each("which sizes do hats come in", [{"k": 1}, {"mode": "lexical"}]) == [
+                await index.search("which sizes do hats come in", k=1),
+                await index.search("which sizes do hats come in", mode="lexical"),
+            ]
             assert await index.delete(["hats", "nothing"]) == 1
             assert await own["sarcasm"].index("knowledge").count() == await index.count() == 2
             acme = served["sarcasm"].of("acme").index("knowledge")

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from verticals import BadInput, Document
-from verticals.retrieval import Embedded
+from verticals.retrieval import Embedded, lexical
 from verticals.retrieval.fusion import convex_combination, maximal_marginal_relevance, reciprocal_rank_fusion
 from verticals.retrieval.tokens import Tokens
 
@@ -47,6 +47,22 @@ def test_a_query_with_its_vector_is_not_embedded_again_unless_the_vector_is_of_a
     assert embed.asked == ["red book"]
     with pytest.raises(BadInput, match="width 3"):
         shelf.search(Embedded("red book", embedding, np.ones(3, np.float32)))
+
+
+def test_few_documents_are_ranked_at_once_as_many_are_in_part(shelf, monkeypatch):
+    ways = {"mode": "lexical"}, {"mode": "lexical", "k": 100}, {"weights": (0.9, 0.1), "k": 30}
+    asked = [(text, way) for text in ("red book", "number7 number9 white", "nothing") for way in ways]
+
+    def found():
+        return [
+            [(hit.document.id, hit.score, hit.lexical_rank) for hit in shelf.search(text, **way)] for text, way in asked
+        ]
+
+    at_once = found()
+    assert len(at_once[1]) == 100
+    assert {name for name, *_ in at_once[3]} >= {"d007", "d009"}
+    monkeypatch.setattr(lexical, "_FEW", 0)
+    assert found() == at_once
 
 
 def test_weights_lean_towards_meaning_or_words(shelf):
