@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from torch.nn import functional
 
 from verticals.contract import BadInput
 
@@ -62,6 +63,9 @@ def decode(chances: torch.Tensor) -> torch.Tensor:
     texts, words, tags = chances.shape
     if not words:
         return torch.empty(texts, 0, dtype=torch.long)
+    likeliest = chances.argmax(dim=-1)
+    if _legal(likeliest):  # as most are: then there is nothing to look for
+        return likeliest
     labels = (tags - 1) // 2
     score = chances[:, 0].clone()
     score[:, 2::2] = float("-inf")
@@ -82,3 +86,10 @@ def decode(chances: torch.Tensor) -> torch.Tensor:
         last = before.gather(1, last[:, None])[:, 0]
         path.append(last)
     return torch.stack(path[::-1], dim=1)
+
+
+def _legal(tags: torch.Tensor) -> bool:
+    """Whether each ``I-`` among ``tags`` [texts, words] follows a tag of its label."""
+    before = functional.pad(tags[:, :-1], (1, 0))
+    inside = (tags > 0) & (tags % 2 == 0)
+    return not bool((inside & (before != tags) & (before != tags - 1)).any())

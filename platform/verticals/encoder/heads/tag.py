@@ -129,6 +129,8 @@ class TagHead(Head):
             chances.append(self.chances(torch.cat([read, columns[first:last]], dim=-1)))
             seen.append(self.read(read).tolist())
             start += last - first
+        if len(parts) == 1:
+            return chances[0]
         best = best_windows(len(words), self.window, seen)
         return torch.stack([chances[at][word - parts[at][0]] for word, at in enumerate(best)])
 
