@@ -87,8 +87,10 @@ class LexicalView:
         return self._collect_allowed(query, limit, allowed)
 
     def _ranking(self, words: tuple[str, ...]) -> tuple[Rows, Vectors]:
-        """All rows that have one of ``words``, best first, and their scores; kept, for a text is often searched for
-        among several kinds of documents."""
+        """All rows that have one of ``words``, best first, and their scores.
+
+        It is kept for a while: a text is often searched for among documents of several kinds, one after the other.
+        """
         found = self._rankings.get(words)
         if found is None:
             hits = self._collect(self._query(words), max(1, self.searcher.num_docs))
