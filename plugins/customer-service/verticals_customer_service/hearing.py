@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from contextvars import Context
+from typing import Any, TypeVar
 
 from verticals import Unavailable
 
@@ -11,6 +13,8 @@ from .answering import Answering
 from .emotions import Emotion
 from .session import State
 from .situation import Situation
+
+T = TypeVar("T")
 
 
 class Hearing:
@@ -32,7 +36,7 @@ class Hearing:
 
         Where an agent will answer, that is the emotion alone.
         """
-        self._feeling = self._feeling or asyncio.create_task(self._felt())
+        self._feeling = self._feeling or _begun(self._felt())
         language = None if state.mode == "manual" else self._answering.language_of(state, self._text)
         if language == self._language:
             return
@@ -42,8 +46,7 @@ class Hearing:
         if language is not None:
             work = self._answering.read(self._text, language=language)
             # A context of its own: what was heard is answered even if the client goes.
-            self.reading = asyncio.create_task(work, context=Context())
-            self.reading.add_done_callback(lambda done: done.cancelled() or done.exception())  # told to who waits
+            self.reading = _begun(work, Context())
 
     async def emotion(self) -> Emotion | None:
         """How the customer feels; `None` where that cannot be known."""
@@ -60,3 +63,9 @@ class Hearing:
             return await self._answering.emotion(self._text)
         except Unavailable:  # a message is never refused because its emotion is not known
             return None
+
+
+def _begun(work: Coroutine[Any, Any, T], context: Context | None = None) -> asyncio.Task[T]:
+    task = asyncio.create_task(work, context=context)
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())  # told to who waits, if anyone does
+    return task
