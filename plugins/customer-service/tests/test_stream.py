@@ -1,10 +1,13 @@
 """A session's stream on a real server: nothing is missed, nothing comes twice."""
 
+import asyncio
 import json
 import threading
 
 import httpx
 import pytest
+
+from verticals_customer_service.answering import Answering
 
 BASE = "/v1/customer-service"
 
@@ -52,13 +55,22 @@ def test_a_reader_that_joins_again_misses_and_repeats_nothing(service, session):
         assert rest == [number for number in whole if number > cut]
 
 
-def test_messages_come_as_they_are_said_with_what_goes_on_between(service, session):
+def test_messages_come_as_they_are_said_with_what_goes_on_between(service, session, monkeypatch):
     got = []
-    started = threading.Event()
+    started, typing = threading.Event(), threading.Event()
+    answered = Answering.turn
+
+    async def answered_once_typing_is_shown(*arguments):
+        await asyncio.to_thread(typing.wait, 20)  # else the answer may be there before a reader has looked
+        return await answered(*arguments)
+
+    monkeypatch.setattr(Answering, "turn", answered_once_typing_is_shown)
 
     def listen():
         def until(so_far):
             started.set()
+            if so_far[-1][2].get("standing") == "typing":
+                typing.set()
             return ready(so_far) and any(name == "message" for _, name, _ in so_far)
 
         with httpx.Client(base_url=service.base_url, timeout=60) as client:
