@@ -76,7 +76,7 @@ def test_messages_come_as_they_are_said_with_what_goes_on_between(service, sessi
         with httpx.Client(base_url=service.base_url, timeout=60) as client:
             got.extend(events(client, session, until))
 
-    reader = threading.Thread(target=listen)
+    reader = threading.Thread(target=listen, daemon=True)
     reader.start()
     assert started.wait(20)
     reply = say(service, session, "where is my parcel?")
