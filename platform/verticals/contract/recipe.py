@@ -60,6 +60,8 @@ class Recipe:
             kept, steadier than the weights of any one step. 0: no mean, the weights themselves.
         adapter: folder of a LoRA adapter that the peft library made elsewhere for this encoder: the method ``adapter``
             takes it as it is, ``lora`` goes on from it.
+        lora_layers: linear layers that adapters are on: the ends of their names, joined by commas, or ``all``. Empty:
+            ``query,value`` for the method ``lora``, or those of the version it goes on from; ``all`` for the others.
         lora_rank, lora_alpha: rank and scale (alpha / rank) of the adapters.
         lora_scaling: ``standard`` (alpha / rank), or ``rs`` (alpha / sqrt(rank), rsLoRA).
         lora_plus: rate of the adapters' upper matrices as a multiple of the lower ones' (LoRA+).
@@ -132,6 +134,7 @@ class Recipe:
     max_grad_norm: float = 1.0
     averaging: float = 0.0
     adapter: str = ""
+    lora_layers: str = ""
     lora_rank: int = 16
     lora_alpha: float = 32.0
     lora_scaling: str = "standard"

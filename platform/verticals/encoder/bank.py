@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -106,14 +105,6 @@ class BankedLinear(nn.Module):
                 rows.addmm_(thin, up.to(dtype))
 
 
-@dataclass(slots=True)
-class _Shelf:
-    """Free memory for adapters up to one rank: a flat tensor for each, with its layers one after the other."""
-
-    rank: int
-    free: list[torch.Tensor]
-
-
 class Bank:
     """The adapters of one encoder.
 
@@ -135,8 +126,9 @@ class Bank:
                 _replace(model, name, layer)
                 self._layers[name] = layer
         self._stored = stored
-        self._shelves = [_Shelf(one, []) for one in (4, 8, 16, 32, 64, 128) if one < rank] + [_Shelf(rank, [])]
-        self._taken: dict[int, tuple[_Shelf, torch.Tensor]] = {}
+        self._free: dict[int, list[torch.Tensor]] = {}  # flat memory by its length, each for one adapter
+        self._taken: dict[int, torch.Tensor] = {}
+        self._sizes: dict[int, int] = {}
         self._numbers = itertools.count(1)
 
     def __len__(self) -> int:
@@ -155,7 +147,7 @@ class Bank:
 
     def size(self, slot: int) -> int:
         """Bytes that a slot's adapter takes."""
-        return self._taken[slot][1].nbytes
+        return self._sizes[slot]
 
     def add(self, adapter: LoraAdapter) -> int:
         """Copy an adapter into a free slot; its number, which none had before.
@@ -172,12 +164,10 @@ class Bank:
         for name, (down, up) in matrices.items():
             if shapes.get(name) != (down.shape[1], up.shape[0]):
                 raise Damaged(f"The adapter's layer {name!r} does not fit the encoder.", "Train it on this encoder.")
-        slot, shelf = next(self._numbers), next(shelf for shelf in self._shelves if shelf.rank >= adapter.rank)
-        if not shelf.free:
-            shelf.free += self._memory(shelf.rank).unbind()
-        self._taken[slot] = shelf, shelf.free.pop()
+        slot, numbers = next(self._numbers), sum(down.numel() + up.numel() for down, up in matrices.values())
+        rest = self._taken[slot] = self._memory(numbers)
+        self._sizes[slot] = numbers * rest.itemsize
         with torch.no_grad():
-            rest = self._taken[slot][1]
             for name, (down, up) in matrices.items():
                 update = []
                 for matrix in (down, up.T * adapter.scale):
@@ -190,13 +180,18 @@ class Bank:
         """Free a slot."""
         for layer in self._layers.values():
             layer.updates.pop(slot, None)
-        shelf, memory = self._taken.pop(slot)
-        shelf.free.append(memory)
+        memory = self._taken.pop(slot)
+        del self._sizes[slot]
+        self._free[len(memory)].append(memory)
 
-    def _memory(self, rank: int) -> torch.Tensor:
-        """Room for a few more adapters, [slots, numbers]; left as the system gives it, so that it costs when filled."""
-        weight = next(iter(self._layers.values())).weight
-        return weight.new_empty(_TOGETHER, rank * sum(map(sum, self.shapes.values())), dtype=self._stored)
+    def _memory(self, numbers: int) -> torch.Tensor:
+        """Room for an adapter; that for a few is had at once, as the system gives it, so that it costs when filled."""
+        length = 1 << (numbers - 1).bit_length()  # one of few, so that what one leaves serves another
+        free = self._free.setdefault(length, [])
+        if not free:
+            weight = next(iter(self._layers.values())).weight
+            free += weight.new_empty(_TOGETHER, length, dtype=self._stored).unbind()
+        return free.pop()
 
     @contextlib.contextmanager
     def route(self, slots: Sequence[int], lengths: Sequence[int], places: int) -> Iterator[None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,14 @@ from verticals.encoder.foreign import foreign_adapter
 
 from .prepared import Data
 
+EVERY, USUAL = "all", "query,value"  # values of `Recipe.lora_layers`; the second of the method `lora`
+# As other kinds of encoders call them, some of which compute several at once.
+_ALSO_NAMED = {
+    "query": ("query", "q_lin", "q_proj", "q", "Wqkv", "qkv", "query_key_value"),
+    "key": ("key", "k_lin", "k_proj", "k", "Wqkv", "qkv", "query_key_value"),
+    "value": ("value", "v_lin", "v_proj", "v", "Wqkv", "qkv", "query_key_value"),
+}
+_RATE, _RATE_OF_FEW = 1e-3, 3e-3  # peak rates of adapters on all layers, and on some: fewer weights, longer steps
 _LAYER = re.compile(r"layer[./](\d+)[./]")
 
 
@@ -52,17 +60,22 @@ class Body:
             return data.encode(self.encoder, progress)
 
 
-def lora_body(shared: Encoder, recipe: Recipe) -> Body:
-    """A new adapter on all linear layers above the frozen ones, or one that was made elsewhere.
+def lora_body(shared: Encoder, recipe: Recipe, usual: str = EVERY) -> Body:
+    """A new adapter on linear layers above the frozen ones, or one that was made elsewhere.
+
+    Args:
+        shared: the encoder.
+        recipe: of the training.
+        usual: its ``lora_layers`` where it leaves them open.
 
     Raises:
-        BadInput: its rank is above the bank's, or the recipe's adapter cannot be used.
+        BadInput: its rank is above the bank's, or the recipe's layers or adapter cannot be used.
     """
-    lowest = recipe.frozen_layers
-    shapes = {name: shape for name, shape in shared.bank.shapes.items() if not lowest or layer_of(name) >= lowest}
-    rank = recipe.lora_rank
+    shapes, rank = shared.bank.shapes, recipe.lora_rank
+    above = adapted_layers(shapes, recipe, EVERY)
+    chosen = above if recipe.adapter else adapted_layers(shapes, recipe, recipe.lora_layers or usual)
     if recipe.adapter:
-        adapter = foreign_adapter(Path(recipe.adapter).expanduser(), shapes)
+        adapter = foreign_adapter(Path(recipe.adapter).expanduser(), {name: shapes[name] for name in above})
         rank = adapter.rank
     if rank > shared.bank.rank:
         raise BadInput(
@@ -71,10 +84,12 @@ def lora_body(shared: Encoder, recipe: Recipe) -> Body:
         )
     if not recipe.adapter:
         alpha = recipe.lora_alpha * (math.sqrt(rank) if recipe.lora_scaling == "rs" else 1.0)
-        adapter = LoraAdapter(shapes, rank, alpha, torch.Generator().manual_seed(recipe.seed))
+        adapter = LoraAdapter(
+            {name: shapes[name] for name in chosen}, rank, alpha, torch.Generator().manual_seed(recipe.seed)
+        )
     adapter.to(shared.precision.device)
-    parameters = dict(adapter.named_parameters())
-    return Body(shared, adapter, parameters, 1e-3, lambda folder: adapter.save(folder, shared.source.name))
+    parameters, rate = dict(adapter.named_parameters()), _RATE if len(chosen) == len(above) else _RATE_OF_FEW
+    return Body(shared, adapter, parameters, rate, lambda folder: adapter.save(folder, shared.source.name))
 
 
 def full_body(shared: Encoder, recipe: Recipe) -> Body:
@@ -87,6 +102,27 @@ def full_body(shared: Encoder, recipe: Recipe) -> Body:
         if (recipe.train_words or "word_embeddings" not in name) and (layer_of(name) >= lowest or not lowest)
     }
     return Body(own, None, parameters, 1e-4, lambda folder: save_weights(own, folder))
+
+
+def adapted_layers(names: Iterable[str], recipe: Recipe, wanted: str) -> list[str]:
+    """Of the linear layers ``names`` those above the frozen ones that ``lora_layers`` is about.
+
+    Raises:
+        BadInput: none is named so.
+    """
+    lowest = recipe.frozen_layers
+    above = [name for name in names if not lowest or layer_of(f"{name}.") >= lowest]
+    if wanted == EVERY:
+        return above
+    ends = {other for end in wanted.split(",") for other in _ALSO_NAMED.get(end.strip(), (end.strip(),))}
+    chosen = [name for name in above if any(name == end or name.endswith(f".{end}") for end in ends)]
+    if not chosen:
+        known = ", ".join(sorted({name.rpartition(".")[2] for name in above}))
+        raise BadInput(
+            f"recipe: lora_layers is {wanted!r}; no layer of the encoder has such a name.",
+            f"Their names end in {known}; or set lora_layers={EVERY}.",
+        )
+    return chosen
 
 
 def layer_of(name: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -37,6 +37,12 @@ class Continuation:
         self.before.load(start.folder)
         self._held_out: Data | None = None
         self._figure = 0.0
+
+    @property
+    def adapted(self) -> Collection[str]:
+        """Names of the layers that the version has adapters on; empty where it has none."""
+        has = (self.start.folder / "adapter_config.json").is_file()
+        return LoraAdapter.load(self.start.folder).layers if has else ()
 
     def rows(self, examples: Sequence[Example]) -> tuple[list[Example], int]:
         """The new training rows and, behind them, those to replay; how many these are.
@@ -183,7 +189,7 @@ def _copy(old: Mapping[str, torch.Tensor], own: Mapping[str, nn.Parameter], star
         rank = start.manifest["recipe"]["lora_rank"]
         raise BadInput(
             f"The adapter of {start.reference} has other shapes than the recipe's.",
-            f"Go on with lora_rank={rank} and the same frozen_layers.",
+            f"Go on with lora_rank={rank} and the same lora_layers and frozen_layers.",
         )
     with torch.no_grad():
         for name, parameter in own.items():

@@ -17,7 +17,7 @@ _FIXED = {
     "token_budget": "it only chooses a method and its epochs, which can be searched themselves",
 }
 _LOGARITHMIC = 10.0  # a range that spans this factor is searched by factors
-_USUAL_RATES = {"learning_rate": {"full": 1e-4}, "head_learning_rate": {}}
+_USUAL_RATES = {"learning_rate": {"full": 1e-4, "lora": 3e-3}, "head_learning_rate": {}}
 _USUAL_RATE = {"learning_rate": 1e-3, "head_learning_rate": 5e-3}
 
 
@@ -82,7 +82,7 @@ def default_space(recipe: Recipe, method: str, epochs: int, rank: int) -> Space:
     space: Space = {"label_smoothing": Span(0.0, 0.2), "head_learning_rate": Span(1e-3, 2e-2)}
     if method == "head":
         return space | {"weight_decay": Span(1e-4, 0.3)}
-    rates = Span(2e-5, 5e-4) if method == "full" else Span(2e-4, 5e-3)
+    rates = Span(2e-5, 5e-4) if method == "full" else Span(3e-4, 1e-2)
     space |= {
         "learning_rate": rates,
         "dropout": Span(0.0, 0.3),

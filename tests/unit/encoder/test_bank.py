@@ -243,15 +243,15 @@ def test_slots_are_filled_freed_and_filled_again():
     small, large = LoraAdapter(bank.shapes, 2, 2.0), LoraAdapter(bank.shapes, 8, 2.0)
     slots = [bank.add(one) for one in (small, large) * 10]
     assert len(set(slots)) == len(bank) == 20
-    assert 2 * bank.size(slots[0]) == bank.size(slots[1]) == 4 * 8 * sum(map(sum, bank.shapes.values()))
-    memory = {bank._taken[slot][1].data_ptr() for slot in slots}
+    assert 4 * bank.size(slots[0]) == bank.size(slots[1]) == 4 * 8 * sum(map(sum, bank.shapes.values()))
+    memory = {bank._taken[slot].data_ptr() for slot in slots}
     assert len(memory) == 20, "no two share memory"
     for slot in slots:
         bank.remove(slot)
     again = [bank.add(one) for one in (large, small) * 10]
     assert not set(again) & set(slots), "a number means one adapter, for ever"
-    assert {bank._taken[slot][1].data_ptr() for slot in again} <= memory | {
-        memory.data_ptr() for shelf in bank._shelves for memory in shelf.free
+    assert {bank._taken[slot].data_ptr() for slot in again} <= memory | {
+        memory.data_ptr() for free in bank._free.values() for memory in free
     }
 
 

@@ -81,6 +81,13 @@ def test_replay_and_elasticity_hold_what_plain_training_forgets(workshop, job, s
     assert lost["elastic"] < lost["plain"] - 0.1
 
 
+def test_a_version_with_adapters_on_other_layers_than_usual_is_gone_on_from(workshop, job, started):
+    start, rows, recipe = started(lora_layers="all", epochs=1)
+    fit(job(rows, start=start, labels=LABELS, **{**recipe, "run": "run-2", "lora_layers": ""}), workshop)
+    with pytest.raises(BadInput, match=r"other shapes.*the same lora_layers"):
+        fit(job(rows, start=start, labels=LABELS, **{**recipe, "run": "run-3", "lora_layers": "key"}), workshop)
+
+
 def test_what_cannot_be_gone_on_from_says_so(workshop, job, started):
     start, rows, recipe = started()
     with pytest.raises(BadInput, match="learned from every training row already"):

@@ -12,6 +12,7 @@ from verticals.contract import BadInput, FitJob, Recipe
 from verticals.encoder import Encoder, EncoderSource
 from verticals.inference import Engine
 from verticals.store import Registry, Store
+from verticals.tuning.body import adapted_layers, lora_body
 from verticals.tuning.loop import train
 from verticals.tuning.methods import METHODS, Task
 from verticals.tuning.objectives import Classify
@@ -226,3 +227,41 @@ def test_longer_texts_leave_room_for_virtual_tokens_in_serving(trained, shared):
     loaded = engine.load("shop", "prompt-tuning", "v1")
     assert loaded.encoder.tokenizer.limit == shared.tokenizer.limit - 4
     assert loaded.encoder.encode(loaded.encoder.tokens(["parcel " * 400], 10_000)).shape == (1, 32)
+
+
+OTHERS = ["transformer.layer.0.attention.q_lin", "transformer.layer.0.attention.v_lin", "transformer.layer.0.ffn.lin1"]
+
+
+def test_the_method_lora_is_on_query_and_value_unless_told(shared, rows, tmp_path):
+    task = make_task(shared, tmp_path, *rows, method="lora", lora_rank=4)
+    body = METHODS["lora"].body(task)
+    assert {name.rpartition(".")[2] for name in body.adapter.layers} == {"query", "value"}
+    assert len(body.adapter.layers) == 2 * shared.model.depth
+    assert body.rate == 3e-3
+    every = METHODS["lora"].body(make_task(shared, tmp_path, *rows, method="lora", lora_rank=4, lora_layers="all"))
+    assert list(every.adapter.layers) == list(shared.bank.shapes)
+    assert every.rate == 1e-3
+
+
+def test_layers_by_the_ends_of_their_names(shared):
+    def named(layers, **changes):
+        body = lora_body(shared, Recipe(lora_rank=4, lora_layers=layers, **changes))
+        return list(body.adapter.layers)
+
+    assert named("output.dense, key", frozen_layers=1) == [
+        "encoder.layer.1.attention.self.key", "encoder.layer.1.attention.output.dense", "encoder.layer.1.output.dense",
+    ]  # fmt: skip
+    assert len(named("")) == len(shared.bank.shapes)  # where no method says otherwise
+    with pytest.raises(BadInput, match=r"'queries'; no layer.*names end in dense, key, query, value"):
+        named("queries")
+
+
+def test_layers_are_found_under_the_names_of_other_kinds_of_encoders():
+    assert adapted_layers(OTHERS, Recipe(), "query,value") == OTHERS[:2]
+    assert adapted_layers(["h.0.attn.Wqkv", "h.0.mlp"], Recipe(), "query,value") == ["h.0.attn.Wqkv"]
+
+
+def test_methods_of_the_peft_library_follow_the_recipe(shared, rows, tmp_path):
+    for wanted, kinds in (("", {"query", "key", "value", "dense"}), ("key", {"key"})):
+        body = METHODS["adalora"].body(make_task(shared, tmp_path, *rows, method="adalora", lora_layers=wanted))
+        assert {name.split(".lora_")[0].rpartition(".")[2] for name in body.parameters} == kinds

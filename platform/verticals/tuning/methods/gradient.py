@@ -8,7 +8,7 @@ from abc import abstractmethod
 
 from verticals.contract import BadInput
 from verticals.encoder.heads import Head
-from verticals.tuning.body import Body, full_body, lora_body
+from verticals.tuning.body import USUAL, Body, full_body, lora_body
 from verticals.tuning.linear import fit_head
 from verticals.tuning.loop import train
 from verticals.tuning.work import Work
@@ -85,7 +85,9 @@ class Gradient(Method):
 
 
 class Lora(Gradient):
-    """Low-rank adapters on all linear layers (Hu et al., 2021, arXiv:2106.09685).
+    """Low-rank adapters on query and value, or on other linear layers (Hu et al., 2021, arXiv:2106.09685).
+
+    On all layers they learn hardly more, and take four times the memory and the time to be served.
 
     Options: rsLoRA's scaling (Kalajdzievski, 2023, arXiv:2312.03732), LoRA+'s rates (Hayou et al., 2024,
     arXiv:2402.12354), DoRA's magnitudes, which the bank does not know: such a head has a copy of its own.
@@ -100,7 +102,8 @@ class Lora(Gradient):
             from .peft import Dora
 
             return Dora().body(task)
-        return lora_body(task.encoder, task.recipe)
+        own = task.continuation.adapted if task.continuation is not None else ()
+        return lora_body(task.encoder, task.recipe, ",".join(own) or USUAL)
 
 
 class Full(Gradient):

@@ -11,7 +11,7 @@ import torch
 
 from verticals.contract import BadInput, Recipe
 from verticals.encoder import adapted, bucketed
-from verticals.tuning.body import Body, layer_of
+from verticals.tuning.body import EVERY, Body, adapted_layers
 
 from .base import Task
 from .gradient import Gradient
@@ -174,10 +174,9 @@ class Dora(Peft):
 
 
 def linear_layers(model: Any, recipe: Recipe) -> list[str]:
-    """Names of the linear layers above the frozen ones, as the bank has them."""
+    """Names of the linear layers that the recipe adapts, as the bank has them."""
     names = [name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)]
-    lowest = recipe.frozen_layers
-    return [name for name in names if "pooler" not in name and (not lowest or layer_of(f"{name}.") >= lowest)]
+    return adapted_layers((name for name in names if "pooler" not in name), recipe, recipe.lora_layers or EVERY)
 
 
 def orthogonality(parameters: Mapping[str, torch.Tensor]) -> torch.Tensor:
