@@ -1,9 +1,9 @@
 """The bank: all adapters resident on one encoder, so that one batch may mix heads freely.
 
-Memory for several slots is had at once and filled by copy. Slot 0 is the bare encoder. The rows of a batch are sorted
-by slot before they enter the encoder, so each adapter's rows lie together. Where thin products are dear to start,
-neighbours share two: all their matrices side by side, and between the two products each token keeps what its own made.
-In training one adapter, with parameters of its own, serves the whole batch.
+Slot 0 is the bare encoder. The rows of a batch are sorted by slot before they enter the encoder, so each adapter's rows
+lie together. Where thin products are dear to start, neighbours share two: with all their matrices, which lie side by
+side in a page, and between the two products each token keeps what its own made. In training one adapter, with
+parameters of its own, serves the whole batch.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from torch.nn import functional
 from verticals.contract import Damaged, Unavailable
 
 from .lora import LoraAdapter
+from .pages import COLUMNS, Place, Shelf, Tables
 from .products import Product, product_with
 from .routing import Routing, grouped, segments_of
 
-_TOGETHER = 8  # slots that memory is had for at once
+_PAGE = 32  # bit of a slot's number where that of its page begins
 _FEW = 48  # tokens, for which a CPU starts products in fp32 faster than it computes them in a shorter format
 
 
@@ -33,19 +34,16 @@ class BankedLinear(nn.Module):
         linear: the layer, whose weight stays where it is.
         name: of the layer within the encoder.
         routing: shared by all layers of one bank.
-
-    Attributes:
-        updates: of each slot that adapts this layer, ``A`` [rank, inputs] and the transpose of the scaled ``B``
-            [rank, outputs], both in the bank's memory; so laid out, those of neighbours are one after the other.
+        columns: of each page of the bank's memory.
     """
 
-    def __init__(self, linear: nn.Linear, name: str, routing: Routing) -> None:
+    def __init__(self, linear: nn.Linear, name: str, routing: Routing, columns: int) -> None:
         super().__init__()
         self.weight, self.bias = linear.weight, linear.bias
         # Column by column: with few rows, products then take two thirds of the time.
         self.weight.data = self.weight.data.t().contiguous().t()
         self.name, self.routing = name, routing
-        self.updates: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+        self.tables = Tables(self.weight, columns)
         self._product: tuple[object, Product] | None = None
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
@@ -85,30 +83,25 @@ class BankedLinear(nn.Module):
                 "Train with the method `full`, or an adapter of other layers.",
             )
         for group in self.routing.groups:
-            updates = [self.updates.get(segment.slot) for segment in group.segments]
-            held = [update for update in updates if update is not None]
-            if len(held) > 1:
-                down, up = map(torch.cat, zip(*held, strict=True))
-            elif held:
-                down, up = held[0]
-            else:
+            matrices = self.tables.read(group.page, group.columns.start, group.columns.stop)
+            if matrices is None:
                 continue
-            few = len(updates) == 1 and len(group.segments[0]) <= _FEW and output.device.type == "cpu"
+            few = len(group.segments) == 1 and len(group.segments[0]) <= _FEW and output.device.type == "cpu"
             span, dtype = (group.tokens, torch.float32) if few else (group.span, output.dtype)
-            rows = output[span]
-            thin = functional.linear(self.routing.tokens_of(hidden, dtype)[span], down.to(dtype))
+            rows, (down, up) = output[span], (matrix.to(dtype) for matrix in matrices)
+            thin = functional.linear(self.routing.tokens_of(hidden, dtype)[span], down)
             if not few and not group.whole:
-                thin *= group.mask([0 if update is None else len(update[0]) for update in updates], thin)
+                thin *= group.mask(thin)
             if few:
-                rows += thin.mm(up.to(dtype))
+                rows += thin.mm(up)
             else:
-                rows.addmm_(thin, up.to(dtype))
+                rows.addmm_(thin, up)
 
 
 class Bank:
     """The adapters of one encoder.
 
-    Its memory grows by a few slots at a time and is filled again when adapters have gone.
+    Its memory grows by pages and is filled again when adapters have gone.
 
     Args:
         model: the encoder; its linear layers are replaced in place by `BankedLinear`.
@@ -119,20 +112,20 @@ class Bank:
     def __init__(self, model: nn.Module, rank: int = 32, stored: torch.dtype | None = None) -> None:
         self.routing = Routing()
         self.rank = rank
+        self._shelf = Shelf(max(COLUMNS, rank))
         self._layers: dict[str, BankedLinear] = {}
         for name, module in list(model.named_modules()):
             if isinstance(module, nn.Linear) and "pooler" not in name:
-                layer = BankedLinear(module, name, self.routing)
+                layer = BankedLinear(module, name, self.routing, self._shelf.columns)
                 _replace(model, name, layer)
                 self._layers[name] = layer
         self._stored = stored
-        self._free: dict[int, list[torch.Tensor]] = {}  # flat memory by its length, each for one adapter
-        self._taken: dict[int, torch.Tensor] = {}
+        self._places: dict[int, Place] = {}
         self._sizes: dict[int, int] = {}
         self._numbers = itertools.count(1)
 
     def __len__(self) -> int:
-        return len(self._taken)
+        return len(self._places)
 
     @property
     def _dear(self) -> bool:
@@ -164,34 +157,20 @@ class Bank:
         for name, (down, up) in matrices.items():
             if shapes.get(name) != (down.shape[1], up.shape[0]):
                 raise Damaged(f"The adapter's layer {name!r} does not fit the encoder.", "Train it on this encoder.")
-        slot, numbers = next(self._numbers), sum(down.numel() + up.numel() for down, up in matrices.values())
-        rest = self._taken[slot] = self._memory(numbers)
-        self._sizes[slot] = numbers * rest.itemsize
+        place, size = self._shelf.take(adapter.rank), 0
         with torch.no_grad():
-            for name, (down, up) in matrices.items():
-                update = []
-                for matrix in (down, up.T * adapter.scale):
-                    own, rest = rest[: matrix.numel()].view(matrix.shape), rest[matrix.numel() :]
-                    update.append(own.copy_(matrix))
-                self._layers[name].updates[slot] = update[0], update[1]
+            for name, layer in self._layers.items():
+                own = matrices.get(name)
+                scaled = None if own is None else (own[0], own[1].T * adapter.scale)
+                size += layer.tables.write(place, scaled, self._stored)
+        slot = place.page << _PAGE | next(self._numbers)  # in the order of numbers those of a page lie together
+        self._places[slot], self._sizes[slot] = place, size
         return slot
 
     def remove(self, slot: int) -> None:
         """Free a slot."""
-        for layer in self._layers.values():
-            layer.updates.pop(slot, None)
-        memory = self._taken.pop(slot)
+        self._shelf.give_back(self._places.pop(slot))
         del self._sizes[slot]
-        self._free[len(memory)].append(memory)
-
-    def _memory(self, numbers: int) -> torch.Tensor:
-        """Room for an adapter; that for a few is had at once, as the system gives it, so that it costs when filled."""
-        length = 1 << (numbers - 1).bit_length()  # one of few, so that what one leaves serves another
-        free = self._free.setdefault(length, [])
-        if not free:
-            weight = next(iter(self._layers.values())).weight
-            free += weight.new_empty(_TOGETHER, length, dtype=self._stored).unbind()
-        return free.pop()
 
     @contextlib.contextmanager
     def route(self, slots: Sequence[int], lengths: Sequence[int], places: int) -> Iterator[None]:
@@ -202,7 +181,7 @@ class Bank:
             lengths: tokens, per row.
             places: in which layers compute them, one row after the other; what is beyond the rows does not matter.
         """
-        segments = segments_of(slots, lengths)
+        segments = segments_of(slots, lengths, self._places)
         self.routing.groups, self.routing.places = grouped(segments, self._dear, places), places
         try:
             yield

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 
 from .lora import LoraAdapter
 from .packing import places_for
+from .pages import Place
 
-_TOGETHER = 16  # slots of a group: each computes its neighbours' products too, so more of them cost more than they save
+_MOST = 256  # columns of a group: each place computes its neighbours' too
 
 
 @dataclass(slots=True)
@@ -46,9 +47,10 @@ class Routing:
 
 @dataclass(slots=True, frozen=True)
 class Segment:
-    """The tokens that go through one slot, from ``first`` to before ``last``."""
+    """The tokens that go through one adapter, from ``first`` to before ``last``."""
 
     slot: int
+    place: Place
     first: int
     last: int
 
@@ -58,16 +60,23 @@ class Segment:
 
 @dataclass(slots=True)
 class Group:
-    """Neighbouring segments whose updates are computed together.
+    """Neighbouring segments whose updates are computed together: their adapters are in one page.
 
     Args:
         segments: one after the other.
+        columns: of the page: those of the adapters, and perhaps of others between them.
         span: the places that are computed: those of the segments, and perhaps more beside them.
     """
 
     segments: Sequence[Segment]
+    columns: slice
     span: slice
-    _masks: dict[tuple[object, ...], torch.Tensor] = field(default_factory=dict, init=False)
+    _masks: dict[torch.dtype, torch.Tensor] = field(default_factory=dict, init=False)
+
+    @property
+    def page(self) -> int:
+        """Where the adapters are."""
+        return self.segments[0].place.page
 
     @property
     def tokens(self) -> slice:
@@ -79,36 +88,37 @@ class Group:
         """Whether every place that is computed is of the same segment."""
         return len(self.segments) == 1 and self.span == self.tokens
 
-    def mask(self, ranks: Sequence[int], like: torch.Tensor) -> torch.Tensor:
-        """1 where a column is of the place's own segment, else 0, [places, sum of ranks].
+    def mask(self, like: torch.Tensor) -> torch.Tensor:
+        """1 where a column is of the adapter that the place goes through, else 0, [places, columns].
 
         Args:
-            ranks: columns of each segment.
             like: has the number format and the device wanted.
         """
-        key = (*ranks, like.dtype)
-        if key not in self._masks:
-            begins = torch.tensor([one.first for one in self.segments] + [self.tokens.stop])
-            places = torch.arange(self.span.start, self.span.stop)
-            owners = torch.searchsorted(begins, places, right=True) - 1
-            self._masks[key] = (owners[:, None] == torch.repeat_interleave(torch.tensor(ranks))).to(like)
-        return self._masks[key]
+        if like.dtype not in self._masks:
+            mask = torch.zeros(self.span.stop - self.span.start, self.columns.stop - self.columns.start)
+            for one in self.segments:
+                first, last = (at - self.columns.start for at in (one.place.first, one.place.last))
+                mask[one.first - self.span.start : one.last - self.span.start, first:last] = 1
+            self._masks[like.dtype] = mask.to(like)
+        return self._masks[like.dtype]
 
 
-def segments_of(slots: Sequence[int], lengths: Sequence[int]) -> list[Segment]:
+def segments_of(slots: Sequence[int], lengths: Sequence[int], places: Mapping[int, Place]) -> list[Segment]:
     """The segments of all slots but 0, from each row's slot and number of tokens."""
     found: list[Segment] = []
     end = 0
     for slot, length in zip(slots, lengths, strict=True):
         first, end = end, end + length
-        if found and found[-1].slot == slot:
+        if not slot:
+            continue
+        if found and found[-1].slot == slot and found[-1].last == first:
             first = found.pop().first
-        found.append(Segment(slot, first, end))
-    return [segment for segment in found if segment.slot]
+        found.append(Segment(slot, places[slot], first, end))
+    return found
 
 
 def grouped(segments: Sequence[Segment], together: bool, places: int) -> list[Group]:
-    """Segments in groups of a few neighbours, or each by itself.
+    """Segments in groups of neighbours, or each by itself.
 
     Args:
         segments: of the batch, in order.
@@ -117,12 +127,24 @@ def grouped(segments: Sequence[Segment], together: bool, places: int) -> list[Gr
     """
     groups: list[list[Segment]] = []
     for segment in segments:
-        neighbours = bool(groups) and groups[-1][-1].last == segment.first
-        if together and neighbours and len(groups[-1]) < _TOGETHER:
+        if together and groups and _fits(groups[-1], segment):
             groups[-1].append(segment)
         else:
             groups.append([segment])
-    return [Group(one, _span(one[0].first, one[-1].last, places if together else 0)) for one in groups]
+    return [Group(one, _columns(one), _span(one[0].first, one[-1].last, places if together else 0)) for one in groups]
+
+
+def _fits(group: Sequence[Segment], segment: Segment) -> bool:
+    """Whether a segment follows the group, and its adapter those of the group: with few others' between them."""
+    if group[-1].last != segment.first or group[-1].place.page != segment.place.page:
+        return False
+    together = [*group, segment]
+    columns = max(one.place.last for one in together) - min(one.place.first for one in together)
+    return columns <= min(_MOST, 2 * sum(one.place.last - one.place.first for one in together))
+
+
+def _columns(group: Sequence[Segment]) -> slice:
+    return slice(min(one.place.first for one in group), max(one.place.last for one in group))
 
 
 def _span(first: int, last: int, places: int) -> slice:

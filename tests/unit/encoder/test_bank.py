@@ -244,15 +244,16 @@ def test_slots_are_filled_freed_and_filled_again():
     slots = [bank.add(one) for one in (small, large) * 10]
     assert len(set(slots)) == len(bank) == 20
     assert 4 * bank.size(slots[0]) == bank.size(slots[1]) == 4 * 8 * sum(map(sum, bank.shapes.values()))
-    memory = {bank._taken[slot].data_ptr() for slot in slots}
-    assert len(memory) == 20, "no two share memory"
+    columns = {(place.page, at) for place in bank._places.values() for at in range(place.first, place.last)}
+    assert columns == {(0, at) for at in range(100)}, "no two share columns"
     for slot in slots:
         bank.remove(slot)
     again = [bank.add(one) for one in (large, small) * 10]
     assert not set(again) & set(slots), "a number means one adapter, for ever"
-    assert {bank._taken[slot].data_ptr() for slot in again} <= memory | {
-        memory.data_ptr() for free in bank._free.values() for memory in free
-    }
+    assert {place.page for place in bank._places.values()} == {0}
+    more = [bank.add(large) for _ in range(20)]
+    assert sorted(more) == more
+    assert {bank._places[slot].page for slot in more} == {0, 1}
 
 
 def test_a_freed_slot_leaves_nothing_behind(encoder):
