@@ -95,11 +95,12 @@ class Group:
             like: has the number format and the device wanted.
         """
         if like.dtype not in self._masks:
-            mask = torch.zeros(self.span.stop - self.span.start, self.columns.stop - self.columns.start)
+            shape = self.span.stop - self.span.start, self.columns.stop - self.columns.start
+            mask = like.new_zeros(shape)
             for one in self.segments:
                 first, last = (at - self.columns.start for at in (one.place.first, one.place.last))
                 mask[one.first - self.span.start : one.last - self.span.start, first:last] = 1
-            self._masks[like.dtype] = mask.to(like)
+            self._masks[like.dtype] = mask
         return self._masks[like.dtype]
 
 
