@@ -142,7 +142,7 @@ def test_a_hundred_adapters_in_memory(precision: str, layers: str) -> None:
     with ProcessPoolExecutor(1, get_context("spawn")) as apart:  # memory that others freed would be taken again
         taken = apart.submit(taken_by_a_hundred, precision, layers).result()
     print(f"\n100 adapters of rank {RANK} on {layers}, {precision}: {taken:.0f} MB above the encoder alone")
-    if layers == USUAL or precision == "bf16":
+    if layers == USUAL:
         assert taken < 150
 
 
