@@ -52,8 +52,8 @@ def test_the_right_answer_is_among_the_first(search: Search, split: str) -> None
     asked = questions("faq_questions.csv", split)
     print(f"\nFAQ, {split}: {dict(Counter(row['wording'] for row in asked))} questions")
     ways: dict[str, dict[str, Any]] = {
-        "the assistant's": {}, "the index's weights": {"weights": None}, "dense": {"mode": "dense", "weights": None},
-        "lexical": {"mode": "lexical", "weights": None},
+        "the assistant's": {}, "the usual weights": {"weights": (0.6, 0.4)}, "dense": {"mode": "dense"},
+        "lexical": {"mode": "lexical"},
     }  # fmt: skip
     reached = {}
     for wording in ("plain", "indirect", "all"):
@@ -74,7 +74,7 @@ def test_chinese_is_found_by_its_words(search: Search, split: str) -> None:
     wordings = {document.id: (document.title, *document.wordings) for document in data.faq()}
 
     def found(text: str) -> list[str]:
-        hits = search(text, "zh", mode="lexical", weights=None)
+        hits = search(text, "zh", mode="lexical")
         return sorted(hits, key=lambda name: -max(phrases.likeness(text, one) for one in wordings[name]))
 
     reached = {}

@@ -84,7 +84,11 @@ def build(session: Session, target: str, tenant: str, as_json: bool) -> None:
 )
 @click.option("--least", type=float, help="Leave out hits whose similarity is lower.")
 @click.option("--fusion", type=click.Choice(["scores", "ranks"]), default="scores", help="What a hybrid search joins.")
-@click.option("--weight", type=click.FloatRange(0, 1), help="How much meaning counts in a hybrid search, 0 to 1.")
+@click.option(
+    "--weight",
+    type=click.FloatRange(0, 1),
+    help="How much meaning counts in a hybrid search, 0 to 1; else as the index declares.",
+)
 @click.option("--diversity", type=click.FloatRange(0, 1), default=0.0, help="How much hits are to differ, 0 to 1.")
 @click.option("--fold", is_flag=True, help="Show only the best of documents with the same title and text.")
 @click.option("--rerank", is_flag=True, help="Let the index's head order the best hits anew.")

@@ -22,7 +22,7 @@ from .errors import (
 )
 from .hooks import PROJECT, Hooks, hookimpl, hookspec
 from .names import NAME, check_name, resolve
-from .nouns import Command, Dataset, Endpoints, EventKind, Index, Page, TaskHead
+from .nouns import Command, Dataset, Endpoints, EventKind, Index, Page, TaskHead, Weights, check_weights
 from .recipe import Extent, Recipe
 from .records import (
     SPLITS,
@@ -47,6 +47,6 @@ __all__ = [
     "Dataset", "Document", "Endpoints", "Event", "EventKind", "Evidence", "Extent", "FitJob", "FitReport", "Hit",
     "Hooks", "Index", "NotFound", "Notice", "Page", "PlatformError", "PluginError", "Prediction", "Predictions",
     "Preparation", "Progress", "Recipe", "RowProblem", "SettingsError", "Span", "StartFrom", "StorageError", "TaskHead",
-    "TooLate", "TooMany", "Unavailable",
-    "check_name", "hookimpl", "hookspec", "resolve", "suggest",
+    "TooLate", "TooMany", "Unavailable", "Weights",
+    "check_name", "check_weights", "hookimpl", "hookspec", "resolve", "suggest",
 ]  # fmt: skip

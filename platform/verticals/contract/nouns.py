@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .errors import BadInput
 from .names import check_name
 from .recipe import Recipe
 from .records import Document
 
 Reference = str  # "package.module:attribute"
+Weights = tuple[float, float]  # how much meaning and words count in a search
+
+
+def check_weights(weights: Weights) -> Weights:
+    """Return ``weights`` if a search can use them, else raise `BadInput`."""
+    if len(weights) != 2 or not all(0 <= weight < math.inf for weight in weights):
+        raise BadInput(f"weights is {weights!r}.", "Give two numbers from 0 up: of meaning and of words.")
+    if not any(weights):
+        raise BadInput("Both weights are 0.", "Give one of them, or both, above 0.")
+    return weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +113,7 @@ class Index:
             orders the best hits anew where a search asks for it.
         kind: how the vectors are kept: ``auto`` by their number (exact up to 50,000, then ``ivf-sq8``), ``exact``,
             ``ivf-sq8`` (lists, 8 bits a number), ``ivf-pq`` (lists, 2 bits a number) or ``hnsw`` (a graph, 8 bits).
+        weights: how much meaning and words count in a hybrid search that does not say; 0.6 and 0.4 when not given.
     """
 
     name: str
@@ -110,9 +123,12 @@ class Index:
     head: str = ""
     reranker: str = ""
     kind: str = "auto"
+    weights: Weights | None = None
 
     def __post_init__(self) -> None:
         check_name(self.name, "index name")
+        if self.weights is not None:
+            check_weights(self.weights)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,28 +1,21 @@
-"""One index of one vertical: opened when it is first needed, with the plugin's starter documents in it."""
+"""One index of one vertical, and what can be done with it."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from verticals.contract import BadInput, Conflict, Document, Hit, Index, NotFound
 
 from . import tenants
-from .addresses import address_of
-from .following import Follower
-from .index_models import IndexModels
-from .leases import Leases
-from .starters import load_starters, starters
+from .open_index import OpenIndex
 from .tenants import DEFAULT
 
 if TYPE_CHECKING:
     from verticals.contract import Progress
-    from verticals.files import FileLock
     from verticals.retrieval import (
         Changes,
         DocumentIndex,
@@ -38,7 +31,6 @@ if TYPE_CHECKING:
 
     from .vertical import Vertical
 
-_STARTER = "starter.json"
 _PAGE = 100
 
 
@@ -61,11 +53,7 @@ class IndexHandle:
         self.vertical, self.noun, self.name, self.tenant = vertical, noun, noun.name, tenant
         self._home = vertical.host.home / "indexes" / vertical.name / noun.name
         self.folder = tenants.folder_of(self._home, tenant)
-        self._models = IndexModels(vertical, noun)
-        self._follower: Follower | None = None
-        self._told: Callable[[Progress], None] | None = None
-        self._anew = threading.Lock()
-        self._leases = Leases(self.folder, self._open, partial(self._open, writable=True))
+        self._open = OpenIndex(vertical, noun, tenant, self.folder)
 
     def of(self, tenant: str) -> IndexHandle:
         """The same index with another tenant's documents.
@@ -82,7 +70,7 @@ class IndexHandle:
     @property
     def opened(self) -> DocumentIndex:
         """The index itself, opened on first use; for reading only while another process writes to it."""
-        return self._leases.index
+        return self._open.index
 
     def open(self, progress: Callable[[Progress], None] | None = None) -> None:
         """Open it now rather than on first use.
@@ -90,15 +78,11 @@ class IndexHandle:
         Args:
             progress: told how many of the starter documents are embedded, where some have to be.
         """
-        self._told = progress
-        try:
-            _ = self.opened
-        finally:
-            self._told = None
+        self._open.open(progress)
 
     @contextmanager
     def _using(self, *, writing: bool = False) -> Iterator[DocumentIndex]:
-        with self._leases.use(writing=writing) as index:
+        with self._open.use(writing=writing) as index:
             yield index
         if self.tenant != DEFAULT:
             self.vertical.host.open_tenants.note(self)
@@ -256,7 +240,7 @@ class IndexHandle:
         """How many documents there are, at which change, and what makes their vectors."""
         with self._using() as index:
             facts = index.facts()
-        writable = facts.writable or self.vertical.host.elsewhere is not None or self._writer.holder() is None
+        writable = facts.writable or self.vertical.host.elsewhere is not None or self._open.writer.holder() is None
         return replace(facts, writable=writable)
 
     def reembed(
@@ -275,17 +259,8 @@ class IndexHandle:
         Raises:
             Conflict: another process writes to the index.
         """
-        with self._using(writing=True) as index, self._anew:
-            followed, self._follower = self._follower, None
-            if followed is not None:
-                followed.close()
-            try:
-                embed, embedding = self._models.wanted()
-                questions = self._models.questions
-                return index.reembed(embed, embedding, questions, force=force, switch=switch, progress=progress)
-            finally:
-                if switch and followed is not None:
-                    self._follow(index)
+        with self._using(writing=True) as index:
+            return self._open.reembed(index, force=force, switch=switch, progress=progress)
 
     def begin_reembedding(self, *, force: bool = False) -> None:
         """Have the background look now whether another version is live, and embed the documents anew if so.
@@ -301,8 +276,7 @@ class IndexHandle:
             return
         with self._using(writing=True):
             pass
-        if (follower := self._follower) is not None:
-            follower.wake(force=force)
+        self._open.look(force=force)
 
     def snapshot(self) -> None:
         """Write what was derived from the documents to the disk, so that the next start has nothing to catch up on."""
@@ -336,26 +310,19 @@ class IndexHandle:
             raise NotFound.named("tenant", self.tenant, self.tenants(), of=str(self))
         self.close()
         try:
-            with self._writer:
+            with self._open.writer:
                 tenants.remove(self._home, self.tenant)
         except Conflict as error:
-            told = f"The index {self} is open in process {self._writer.holder() or 'that has just ended'}."
+            told = f"The index {self} is open in process {self._open.writer.holder() or 'that has just ended'}."
             remedy = f"Stop it and try again, or remove the folder {self.folder}: a server notices that."
             raise Conflict(told, remedy) from error
 
     def close(self, *, idle: bool = False) -> bool:
         """Close the index if it is open; with ``idle`` only where nobody uses it. Whether it is closed now."""
-        return self._leases.close(idle=idle)
+        return self._open.close(idle=idle)
 
     def __str__(self) -> str:
-        whose = "" if self.tenant == DEFAULT else f" of {self.tenant}"
-        return f"{self.vertical.name}/{self.name}{whose}"
-
-    @property
-    def _writer(self) -> FileLock:
-        from verticals.files import FileLock
-
-        return FileLock(self.folder / "writer.lock", f"The index {self}")
+        return self._open.name
 
     @contextmanager
     def _importing(self) -> Iterator[None]:
@@ -374,52 +341,3 @@ class IndexHandle:
             yield
         finally:
             lock.release()
-
-    def _conflict(self) -> Conflict:
-        holder = self._writer.holder() or "another process"
-        url = address_of(self.vertical.host.home, holder)
-        if url is None:
-            return Conflict(
-                f"The index {self} is written by process {holder}.", "Try again when it has ended, or stop it."
-            )
-        path = f"{url}/v1/platform/indexes/{self.vertical.name}/{self.name}"
-        key = "" if self.tenant == DEFAULT else f" with a key of {self.tenant}"
-        return Conflict(
-            f"The index {self} is written by the server at {url} (process {holder}).",
-            f"Post files to {path}/files or JSON lines to {path}/import{key} while it runs, or stop it and try again.",
-        )
-
-    def _open(self, *, writable: bool = False) -> DocumentIndex:
-        """Open the index for writing, or for reading where another process writes to it and that is enough."""
-        from verticals.retrieval import DocumentIndex
-
-        host, noun = self.vertical.host, self.noun
-        embed, embedding = self._models.wanted()
-        open_index = partial(
-            DocumentIndex.open, self.folder, embed, language=noun.language, embedding=embedding, kind=noun.kind,
-            former=self._models.former,
-        )  # fmt: skip
-        if host.elsewhere is not None:  # else the first to be asked for a new tenant would become its writer
-            host.elsewhere.call("open", self.vertical.name, self.name, self.tenant)
-            return open_index(writable=False)
-        try:
-            index = open_index()
-        except Conflict as error:
-            if writable and self._writer.holder() is not None:
-                raise self._conflict() from error
-            if writable:
-                raise
-            return open_index(writable=False)
-        try:
-            brought = starters(noun, f"{self.vertical.name}/{self.name}")
-            load_starters(index, brought, self.folder / _STARTER, self._told)
-        except BaseException:
-            index.close()
-            raise
-        if noun.head or index.facts().embedding != embedding:
-            self._follow(index)
-        return index
-
-    def _follow(self, index: DocumentIndex) -> None:
-        self._follower = Follower(index, self._models, str(self))
-        index.before_closing(self._follower.close)

@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from verticals.contract import Weights
+
 from .dense import Dense
 from .embedding import Embedder, embedded_text
 from .replica import State
@@ -101,6 +103,7 @@ def compare(
     models: tuple[Embedder, Embedder],
     coming: Dense,
     each: Callable[[int, int], None],
+    weights: Weights | None = None,
 ) -> Compared | None:
     """Ask the same of the present vectors and of those to come.
 
@@ -113,6 +116,7 @@ def compare(
         models: the present one and the one to come.
         coming: its vectors, with the same changes in it or fewer.
         each: told, after each question, how many were asked and are to be.
+        weights: of the searches; see `Search`.
 
     Returns:
         `None` where there is nothing to ask.
@@ -128,7 +132,7 @@ def compare(
         asked = random.Random(0).sample(asked, _MOST)
     shares, places = [], []
     for number, text in enumerate(asked, 1):
-        old, new = (_rows(text, *side) for side in zip(sides, models, strict=True))
+        old, new = (_rows(text, *side, weights) for side in zip(sides, models, strict=True))
         if old or new:
             shares.append(len({*old} & {*new}) / max(len(old), len(new)))
         if judged:
@@ -174,8 +178,8 @@ def _titles(reading: Reading) -> list[str]:
     return kept
 
 
-def _rows(text: str, state: State, model: Embedder) -> list[int]:
-    search = Search(text=text, k=_K)
+def _rows(text: str, state: State, model: Embedder, weights: Weights | None) -> list[int]:
+    search = Search(text=text, k=_K, weights=weights)
     return search.rows(state, model) if text.strip() else []
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from verticals.contract import Weights
+
 from .truth import Vectors
 
 # The constant of the paper; it decides how much the very first places count against the next ones.
@@ -32,7 +34,7 @@ def reciprocal_rank_fusion(
 
 
 def convex_combination(
-    similarities: Mapping[int, float], words: Mapping[int, float], weights: tuple[float, float]
+    similarities: Mapping[int, float], words: Mapping[int, float], weights: Weights
 ) -> list[tuple[int, float]]:
     """Items of two rankings as ``(item, score)``, best first; equal scores in order of the item.
 

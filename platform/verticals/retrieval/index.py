@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from verticals.contract import BadInput, Conflict, Document, Hit, NotFound, Progress, StorageError
+from verticals.contract import BadInput, Conflict, Document, Hit, NotFound, Progress, StorageError, Weights
 from verticals.files import FileLock
 from verticals.files.atomic import explained
 
@@ -43,12 +43,21 @@ class DocumentIndex:
     and a search sees every change that was committed before it began, in whatever process.
     """
 
-    def __init__(self, folder: Path, truth: Truth, replica: Replica, models: Models, lock: FileLock | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        truth: Truth,
+        replica: Replica,
+        models: Models,
+        lock: FileLock | None,
+        weights: Weights | None = None,
+    ) -> None:
         self.folder = folder
         self._truth = truth
         self._replica = replica
         self._models = models
         self._lock = lock
+        self._weights = weights
         self._writing = threading.RLock()
         self._reembedding = threading.Lock()
         self._before_closing: list[Callable[[], None]] = []
@@ -64,6 +73,7 @@ class DocumentIndex:
         embedding: str = "",
         former: Former | None = None,
         kind: str = kinds.AUTO,
+        weights: Weights | None = None,
         writable: bool = True,
     ) -> DocumentIndex:
         """Open the index in ``folder``; for writing, create it where there is none.
@@ -78,6 +88,7 @@ class DocumentIndex:
                 them all again before this returns; killed meanwhile, the next one goes on where it stopped.
             kind: how the vectors are kept: ``auto`` by their number, ``exact``, ``ivf-sq8``, ``ivf-pq`` or ``hnsw``;
                 another one than before is built while searches go on with the present one.
+            weights: how much meaning and words count in a search that joins their scores and gives none.
             writable: whether to write or only to read.
 
         Raises:
@@ -112,7 +123,7 @@ class DocumentIndex:
                 models.of(reading)
             replica = Replica(folder, truth, language, kind, writable=writable)
             opened.pop_all()
-        return cls(folder, truth, replica, models, lock)
+        return cls(folder, truth, replica, models, lock, weights)
 
     def upsert(self, documents: Iterable[Document]) -> Changes:
         """Add documents, or replace those that have the same ids; of several with one id the last counts.
@@ -236,7 +247,7 @@ class DocumentIndex:
         mode: str = "hybrid",
         minimum_similarity: float | None = None,
         fusion: str = "scores",
-        weights: tuple[float, float] | None = None,
+        weights: Weights | None = None,
         diversity: float = 0.0,
         fold: bool = False,
         rerank: Rerank | None = None,
@@ -255,7 +266,8 @@ class DocumentIndex:
             mode: ``hybrid`` fuses both rankings; ``dense`` is by meaning only, ``lexical`` by words only.
             fusion: of a hybrid search: ``scores`` (cosine and BM25, weighted) or ``ranks`` (reciprocal rank fusion).
             minimum_similarity: leave out hits whose cosine with the query is lower.
-            weights: how much meaning and words count in it; 0.6 and 0.4 by default, of ranks 1 and 1.
+            weights: how much meaning and words count in it; of scores as `open` was told, else 0.6 and 0.4; of ranks
+                1 and 1.
             diversity: from 0 (the best) to 1: how much hits are to differ from those before them.
             fold: give only the best of documents with the same title and text, and name the others in it.
             rerank: says how well each of the best hits answers the query, and so orders them anew.
@@ -266,6 +278,8 @@ class DocumentIndex:
             BadInput: a parameter cannot be used.
             Conflict: a writer replaced the embedding since this index was opened, by one that cannot be had here.
         """
+        if weights is None and fusion == "scores":
+            weights = self._weights
         search = Search(
             text=text, k=k, offset=offset, where=where, mode=mode, fusion=fusion,
             minimum_similarity=minimum_similarity, weights=weights, diversity=diversity, fold=fold, rerank=rerank,
@@ -357,7 +371,16 @@ class DocumentIndex:
         try:
             embedder = Embedder(embed, embedding)
             self._models.add(embedder)
-            work = Takeover(self._truth, self._replica, self._models, self._writing, embedder, pace or Pace(), progress)
+            work = Takeover(
+                self._truth,
+                self._replica,
+                self._models,
+                self._writing,
+                embedder,
+                pace or Pace(),
+                progress,
+                self._weights,
+            )
             return work.run(questions, force=force, switch=switch)
         finally:
             self._reembedding.release()

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from verticals.contract import Progress, Unavailable
+from verticals.contract import Progress, Unavailable, Weights
 
 from .comparing import Compared, Question, compare
 from .dense import Dense
@@ -85,6 +85,7 @@ class Takeover:
         embedder: the model to come.
         pace: of the work.
         progress: told now and then.
+        weights: of the searches that are compared.
     """
 
     def __init__(
@@ -96,9 +97,10 @@ class Takeover:
         embedder: Embedder,
         pace: Pace,
         progress: Callable[[Progress], None] | None,
+        weights: Weights | None = None,
     ) -> None:
         self._truth, self._replica, self._models, self._writing = truth, replica, models, writing
-        self._embedder, self._pace, self._progress = embedder, pace, progress
+        self._embedder, self._pace, self._progress, self._weights = embedder, pace, progress, weights
         self._documents = 0
         self._began = self._stage_began = time.monotonic()
 
@@ -150,7 +152,7 @@ class Takeover:
 
         with self._replica.current() as state:
             models = self._models.of(state.reading), self._embedder
-            return compare(questions, state, models, coming, each)
+            return compare(questions, state, models, coming, each, self._weights)
 
     def _switch(self, coming: Dense, compared: Compared | None) -> None:
         self._replica.offer(coming)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from verticals.contract import BadInput, Document, Hit, suggest
+from verticals.contract import BadInput, Document, Hit, Weights, check_weights, suggest
 
 from .embedding import Embedded, Embedder, Models
 from .fusion import convex_combination, maximal_marginal_relevance, reciprocal_rank_fusion, weighted_mean
@@ -20,9 +20,9 @@ from .truth import Vectors
 Rerank = Callable[[str, Sequence[Document]], Sequence[float]]
 
 _MODES = ("hybrid", "dense", "lexical")
-# Of meaning and of words, where none are given. The first are good on SciFact's train queries and on both languages of
+# Where neither the search nor the index says. The first are good on SciFact's train queries and on both languages of
 # XQuAD; the second are those of the paper.
-_WEIGHTS = {"scores": (0.6, 0.4), "ranks": (1.0, 1.0)}
+_WEIGHTS: dict[str, Weights] = {"scores": (0.6, 0.4), "ranks": (1.0, 1.0)}
 # So many of each ranking are fused. A few steps, so that the pages of one search are of one ranking.
 _CANDIDATES = (100, 1_000, 10_000)
 
@@ -40,7 +40,7 @@ class Search:
     mode: str = "hybrid"
     minimum_similarity: float | None = None
     fusion: str = "scores"
-    weights: tuple[float, float] | None = None
+    weights: Weights | None = None
     diversity: float = 0.0
     fold: bool = False
     rerank: Rerank | None = None
@@ -60,11 +60,8 @@ class Search:
             raise BadInput("A lexical search has no similarity to ask a minimum of.", "Use the mode hybrid or dense.")
         if self.fusion not in _WEIGHTS:
             raise BadInput(f"There is no fusion {self.fusion!r}.", suggest(str(self.fusion), _WEIGHTS))
-        weights = self.weights if self.weights is not None else _WEIGHTS[self.fusion]
-        if len(weights) != 2 or not all(0 <= weight < float("inf") for weight in weights):
-            raise BadInput(f"weights is {weights!r}.", "Give two numbers from 0 up: of meaning and of words.")
-        if not any(weights):
-            raise BadInput("Both weights are 0.", "Give one of them, or both, above 0.")
+        if self.weights is not None:
+            check_weights(self.weights)
         if not 0 <= self.diversity <= 1:
             raise BadInput(f"diversity is {self.diversity!r}.", "Give a number from 0 to 1.")
         if not 0 <= self.rerank_weight <= 1:

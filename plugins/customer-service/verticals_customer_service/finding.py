@@ -18,9 +18,7 @@ from .languages import restricted
 from .phrases import Phrases
 
 HITS = 10
-# Of meaning and of words, for the questions of a FAQ; set on the development questions about it: words such as "how do
-# I" are in many questions, and say little, but those of other wordings say something.
-FAQ_WEIGHTS = (0.8, 0.2)
+ARTICLE_WEIGHTS = (0.6, 0.4)  # of meaning and of words; questions have those that the index declares
 RANKER = "answer"  # the head that says how well a passage answers a question
 WEIGHT = 0.5  # of its word against the search's own score
 
@@ -36,7 +34,7 @@ class Found:
 async def find(vertical: ServedVertical, text: str, language: str, default: str) -> Found:
     """What speaks of ``text``, in ``language`` where there is any, else in the shop's ``default``."""
     index, phrases = vertical.index("knowledge"), phrases_of(vertical, language)
-    how: dict[str, Any] = {"mode": "lexical", "weights": None} if phrases else {}
+    how = {"mode": "lexical"} if phrases else {}
     ranked = not phrases and await vertical.head(RANKER).is_live()
     searches = among_articles(language, "live" if ranked else ""), among_questions(language)
     articles, questions = await index.search_each(text, [{**one, **how} for one in searches])
@@ -70,10 +68,10 @@ def among_articles(language: str, version: str = "") -> dict[str, Any]:
     Questions of the FAQ are near by their own words, not by what answers them, so that it has no say there.
     """
     ranking = {"rerank": version, "rerank_weight": WEIGHT} if version else {}
-    return {"k": HITS, "where": {"$and": [{"kind": {"$ne": FAQ}}, restricted(language)]}, **ranking}
+    where = {"$and": [{"kind": {"$ne": FAQ}}, restricted(language)]}
+    return {"k": HITS, "where": where, "weights": ARTICLE_WEIGHTS, **ranking}
 
 
 def among_questions(language: str) -> dict[str, Any]:
     """How an index is searched for questions of the FAQ in a language."""
-    where = {"$and": [{"kind": FAQ}, restricted(language)]}
-    return {"k": HITS, "where": where, "weights": FAQ_WEIGHTS}
+    return {"k": HITS, "where": {"$and": [{"kind": FAQ}, restricted(language)]}}

@@ -1,4 +1,4 @@
-"""A head of the vertical orders the hits of an index anew."""
+"""What an index declares about the order of its hits: a head that orders them anew, and weights."""
 
 import anyio
 import pytest
@@ -61,6 +61,7 @@ def register_indexes():
     yield Index("plain", documents=articles)
     yield Index("scored", documents=articles, reranker="fit")
     yield Index("ranked", documents=articles, reranker="match")
+    yield Index("worded", documents=articles, weights=(0, 1))
 '''
 
 
@@ -101,6 +102,19 @@ def test_hits_come_in_the_order_of_the_live_version(shop, index, head):
 def test_an_index_without_a_head_for_it_says_so(shop):
     with pytest.raises(BadInput, match="shop/plain has no head that re-ranks"):
         shop.index("plain").search("about payment", rerank=True)
+
+
+def test_the_weights_that_an_index_declares_hold_where_a_search_gives_none(shop):
+    def scores(index, **options):
+        return [(hit.document.id, hit.score) for hit in shop.index(index).search("the courier", **options)]
+
+    assert scores("worded") == scores("plain", weights=(0, 1)) != scores("plain")
+    assert scores("worded", weights=(0.6, 0.4)) == scores("plain")
+
+
+def test_weights_that_no_search_can_use_are_refused_when_the_plugin_is_loaded(write_plugin, open_small_host):
+    write_plugin("shop", SHOP.replace("weights=(0, 1)", "weights=(0, 0)"))
+    assert "Both weights are 0" in open_small_host(trackers="none").plugins["shop"].cause
 
 
 @pytest.mark.parametrize("name", ["nothing", "length"])

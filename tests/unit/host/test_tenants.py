@@ -149,7 +149,7 @@ def test_few_tenants_are_open_at_once(opened):
     handles = [index.of(f"t{number}") for number in range(5)]
     for handle in handles:
         handle.upsert([Document(id="own", text=handle.tenant)])
-    assert [handle._leases._lease is not None for handle in handles] == [False, False, False, True, True]
+    assert [handle._open._leases._lease is not None for handle in handles] == [False, False, False, True, True]
     assert [handle.get("own").text for handle in handles] == [handle.tenant for handle in handles]
 
 

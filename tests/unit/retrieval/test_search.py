@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from verticals import BadInput, Document
-from verticals.retrieval import Embedded, lexical
+from verticals.retrieval import DocumentIndex, Embedded, lexical
 from verticals.retrieval.fusion import convex_combination, maximal_marginal_relevance, reciprocal_rank_fusion
 from verticals.retrieval.tokens import Tokens
 
@@ -74,6 +74,17 @@ def test_weights_lean_towards_meaning_or_words(shelf):
     best = [hit.similarity for hit in shelf.search("red book", k=5, weights=(1000, 1))]
     assert best == pytest.approx([hit.similarity for hit in shelf.search("red book", k=5, mode="dense")], abs=1e-3)
     assert ids(shelf.search("red book", k=20, weights=(0, 1), mode="dense")) == dense, "one ranking needs no weights"
+
+
+def test_an_index_may_have_weights_of_its_own(shelf, folder, embed):
+    usual, by_words, by_ranks = (
+        ids(shelf.search("red book", k=20, **options)) for options in ({}, {"weights": (0, 1)}, {"fusion": "ranks"})
+    )
+    shelf.close()
+    with DocumentIndex.open(folder, embed, weights=(0, 1)) as leaning:
+        assert ids(leaning.search("red book", k=20)) == by_words != usual
+        assert ids(leaning.search("red book", k=20, weights=(0.6, 0.4))) == usual
+        assert ids(leaning.search("red book", k=20, fusion="ranks")) == by_ranks, "they are of scores"
 
 
 def test_duplicates_are_folded_into_the_best_and_named(index):

@@ -7,6 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from verticals import Document, StorageError
+from verticals.host.index_models import IndexModels
 from verticals.retrieval import DocumentIndex, loading, transfer
 from verticals.web.app import create_app
 
@@ -289,7 +290,7 @@ def test_writing_while_another_process_writes_is_a_conflict_and_reading_goes_on(
     handle = library["library"].index("articles")
     handle.count()
     handle.close()
-    embed, embedding = handle._models.wanted()
+    embed, embedding = IndexModels(handle.vertical, handle.noun).wanted()
     folder = tmp_path / "home" / "indexes" / "library" / "articles"
     with (
         DocumentIndex.open(folder, embed, embedding=embedding) as other,
@@ -308,8 +309,8 @@ def test_writing_while_another_process_writes_is_a_conflict_and_reading_goes_on(
 
 
 def test_vectors_of_another_model_are_told_of(library, client):
-    index = library["library"].index("articles").opened
-    embed, name = library["library"].index("articles")._models.wanted()
+    handle = library["library"].index("articles")
+    index, (embed, name) = handle.opened, IndexModels(handle.vertical, handle.noun).wanted()
     before = client.get(HERE).json()
     assert (before["reembedding"], before["compared"]) == (None, None)
     index.reembed(lambda texts: -embed(texts), "turned", switch=False)

@@ -6,6 +6,7 @@ import re
 import pytest
 from fastapi.testclient import TestClient
 
+from verticals.host.index_models import IndexModels
 from verticals.web.app import create_app
 from verticals.web.pages.asked import Asked
 from verticals.web.pages.hits import excerpt
@@ -170,8 +171,8 @@ def test_an_excerpt_has_the_passage_between_whole_words():
 
 
 def test_vectors_of_another_model_are_shown(library, pages, monkeypatch):
-    index = library["library"].index("articles").opened
-    embed, _ = library["library"].index("articles")._models.wanted()
+    handle = library["library"].index("articles")
+    index, (embed, _) = handle.opened, IndexModels(handle.vertical, handle.noun).wanted()
     index.reembed(embed, "turned", switch=False)
     assert "new vectors 100%" in shown(pages("/indexes"))
     assert "turned is about to take over." in shown(pages(HERE))

@@ -90,7 +90,9 @@ class SearchOrder(BaseModel):
     )
     fusion: Literal["scores", "ranks"] | None = Field(None, description="What a hybrid search joins the two lists by")
     weights: tuple[_Weight, _Weight] | None = Field(
-        None, description="How much meaning and words count in a hybrid search", examples=[[0.6, 0.4]]
+        None,
+        description="How much meaning and words count in a hybrid search; what the index declares unless given",
+        examples=[[0.6, 0.4]],
     )
     diversity: float = Field(0.0, ge=0, le=1, description="How much hits are to differ from those before them")
     fold: bool = Field(False, description="Only the best of documents with the same title and text")
