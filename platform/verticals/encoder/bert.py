@@ -176,7 +176,12 @@ class Bert(nn.Module):
         return vectors
 
     def forward(
-        self, batch: TokenBatch, hidden: torch.Tensor | None = None, first: int = 0, last: int | None = None
+        self,
+        batch: TokenBatch,
+        hidden: torch.Tensor | None = None,
+        first: int = 0,
+        last: int | None = None,
+        between: torch.dtype | None = None,
     ) -> torch.Tensor:
         """Hidden states [rows, length, width].
 
@@ -184,6 +189,7 @@ class Bert(nn.Module):
             batch: the tokens.
             hidden: what the layer ``first`` takes; the tokens' own vectors when not given.
             first, last: the layers to go through.
+            between: the number format that a layer hands to the next; as given by default.
         """
         length = batch.ids.shape[1]
         mask, packing = None, Packing(batch.lengths, length, batch.places) if batch.places else None
@@ -194,6 +200,8 @@ class Bert(nn.Module):
             hidden = self.embeddings(batch, packing)
         elif packing is not None:
             hidden = packing.pack(hidden)
+        if between is not None:
+            hidden = hidden.to(between)
         again = self.checkpointing and torch.is_grad_enabled()
         dropout = self.dropout if torch.is_grad_enabled() else 0.0
         for layer in list(self.encoder["layer"].children())[first:last]:

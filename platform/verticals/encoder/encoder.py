@@ -141,9 +141,19 @@ class Encoder:
 
     def _through(self, batch: TokenBatch, hidden: torch.Tensor | None = None, first: int = 0) -> torch.Tensor:
         """The token vectors of a batch, [rows, length, dimension]; see `features`."""
+        lowest = {"first": first} if first else {}
         with self.computing():
-            vectors: torch.Tensor = self.model(batch, hidden, first) if first else self.model(batch, hidden)
+            vectors: torch.Tensor = self.model(batch, hidden, **lowest, **self._between())
         return vectors
+
+    def _between(self) -> dict[str, torch.dtype]:
+        """In which format layers hand on what they computed, where there is a choice.
+
+        On a CPU the format computed in, without conversions: a seventh faster in bf16, and as near to fp32.
+        """
+        on_cpu = self.precision.device.type == "cpu"
+        chosen = on_cpu and not torch.is_grad_enabled() and isinstance(self.model, bert.Bert)
+        return {"between": self.precision.compute} if chosen else {}
 
     def pooled(self, hidden: torch.Tensor, batch: TokenBatch, reads: str) -> torch.Tensor:
         """What a head reads of the token vectors ``hidden`` [rows, length, dimension]; see `features`."""
@@ -155,8 +165,8 @@ class Encoder:
         if self._cls:
             return batch.merged(hidden[:, 0].float())
         positions = torch.arange(batch.ids.shape[1], device=batch.ids.device)
-        weights = (positions < batch.lengths[:, None]).to(hidden.dtype) / batch.lengths[:, None].to(hidden.dtype)
-        return batch.merged(torch.einsum("rlw,rl->rw", hidden, weights).float())
+        weights = (positions < batch.lengths[:, None]).float() / batch.lengths[:, None]
+        return batch.merged(torch.einsum("rlw,rl->rw", hidden.float(), weights))
 
     def encode(
         self,

@@ -115,7 +115,7 @@ class OpenIndex:
         embed, embedding = self._models.wanted()
         open_index = partial(
             DocumentIndex.open, self._folder, embed, language=noun.language, embedding=embedding, kind=noun.kind,
-            weights=noun.weights, former=self._models.former,
+            weights=noun.weights, device=host.settings.device, former=self._models.former,
         )  # fmt: skip
         if host.elsewhere is not None:  # else the first to be asked for a new tenant would become its writer
             host.elsewhere.call("open", self._vertical.name, noun.name, self._tenant)

@@ -110,9 +110,14 @@ def search(base: Any, kind: Kind, query: Vectors, limit: int, selector: Any, eff
         parameters = faiss.SearchParametersIVF(nprobe=min(effort, kind.lists), **chosen)
     else:
         parameters = faiss.SearchParameters(**chosen) if chosen else None
-    looked_at = effort * (base.ntotal // kind.lists if kind.lists else 32) if not kind.exact else base.ntotal
-    with threads_for(looked_at * base.d):
+    with threads_for(work(base, kind, effort)):
         return _found(*base.search(query[np.newaxis], limit, params=parameters))
+
+
+def work(base: Any, kind: Kind, effort: int) -> int:
+    """About how many multiplications a search with this effort takes."""
+    looked_at = effort * (base.ntotal // kind.lists if kind.lists else 32) if not kind.exact else base.ntotal
+    return int(looked_at * base.d)
 
 
 def _scan(base: Any, query: Vectors, limit: int, selector: Any) -> tuple[Rows, Vectors]:

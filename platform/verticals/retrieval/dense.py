@@ -21,6 +21,7 @@ from verticals.contract import StorageError
 
 from . import bases
 from .exact import Nearest
+from .gpu import Gpu
 from .kinds import Kind
 from .libraries import load_faiss
 from .truth import Rows, Vectors
@@ -54,6 +55,7 @@ class Dense:
         tail_rows: rows not yet in ``base`` [n], ascending.
         tail_vectors: their vectors [n, dimension].
         kind: of ``base``.
+        gpu: searches ``base`` in the CPU's place where it can; `None`: there is none.
     """
 
     change: int = 0
@@ -63,6 +65,7 @@ class Dense:
     tail_rows: Rows = field(default_factory=lambda: _NO_ROWS)
     tail_vectors: Vectors = field(default_factory=lambda: _NO_VECTORS)
     kind: Kind = field(default_factory=Kind)
+    gpu: Gpu | None = field(default=None, compare=False, repr=False)
 
     @property
     def count(self) -> int:
@@ -104,7 +107,7 @@ class Dense:
         if not self.pending:
             return self
         if not self.count:
-            return Dense(self.change)
+            return Dense(self.change, gpu=self.gpu)
         kind = self.kind
         base = self.base
         if base is None:
@@ -113,7 +116,7 @@ class Dense:
         base = bases.extended(base, kind, self.removed, self.tail_rows, self.tail_vectors)
         removed = _NO_ROWS if kind.removes else self.removed
         kept = np.setdiff1d(self.base_rows, self.removed, assume_unique=True) if kind.removes else self.base_rows
-        return Dense(self.change, base, np.concatenate([kept, self.tail_rows]), removed, kind=kind)
+        return Dense(self.change, base, np.concatenate([kept, self.tail_rows]), removed, kind=kind, gpu=self.gpu)
 
     def search(
         self, query: Vectors, limit: int, allowed: Rows | None, vectors_in: VectorsIn | None = None
@@ -165,7 +168,9 @@ class Dense:
         nearest = Nearest(queries, limit)
         if self.kind.exact:
             bases.check_width(self.base, queries.shape[1])
-            if self.base is not None:
+            if (found := self._on_gpu(queries, limit)) is not None:
+                nearest.take(*found)
+            elif self.base is not None:
                 gone = np.isin(self.base_rows, self.removed) if self.removed.size else None
                 nearest.show(self.base_rows, bases.exact_vectors(self.base), gone)
             if self.tail_rows.size:
@@ -193,12 +198,31 @@ class Dense:
             selector = _selector(allowed)
             effort = kind.widened(there / self.base_rows.size)
         wanted = min(kind.candidates(limit), there)
-        rows, similarities = bases.search(self.base, kind, query, wanted, selector, effort)
+        if allowed is None and (found := self._on_gpu(query[np.newaxis], wanted)) is not None:
+            rows, similarities = (part[0][found[0][0] >= 0] for part in found)
+        else:
+            rows, similarities = bases.search(self.base, kind, query, wanted, selector, effort)
         if rows.size < min(limit, there) and not kind.exact:
             rows, similarities = bases.search(self.base, kind, query, wanted, selector, kind.most_effort)
         if kind.exact or vectors_in is None:
             return list(zip(rows.tolist(), similarities.tolist(), strict=True))
         return _measured(query, rows, vectors_in)
+
+    def _on_gpu(self, queries: Vectors, limit: int) -> tuple[Rows, Vectors] | None:
+        """Rows and similarities [queries, limit], best first, -1 for none; `None` where the CPU is to search."""
+        if self.gpu is None or self.base is None:
+            return None
+        # A GPU takes no selector, so what is gone is found too, and left out then.
+        given = self.gpu.search(self.base, self.kind, queries, limit + self.removed.size)
+        if given is None:
+            return None
+        similarities, rows = given
+        if self.kind.exact:
+            rows = np.where(rows < 0, -1, self.base_rows[rows])
+        gone = (rows < 0) | np.isin(rows, self.removed)
+        best = np.argsort(gone, axis=1, kind="stable")[:, :limit]
+        rows, similarities, gone = (np.take_along_axis(part, best, axis=1) for part in (rows, similarities, gone))
+        return np.where(gone, -1, rows), np.where(gone, -np.inf, similarities).astype(np.float32)
 
     @functools.cached_property
     def _not_removed(self) -> Any:

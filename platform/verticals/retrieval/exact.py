@@ -50,8 +50,18 @@ class Nearest:
         faiss = load_faiss()
         limit = self.rows.shape[1]
         values, places = faiss.knn(self.queries, vectors, min(limit, rows.size), metric=faiss.METRIC_INNER_PRODUCT)
-        found = np.concatenate([self.rows, rows[places]], axis=1)
-        similarities = np.concatenate([self.similarities, values], axis=1)
+        self.take(rows[places], values)
+
+    def take(self, rows: Rows, similarities: Vectors) -> None:
+        """Take into account what another search found among vectors that were not shown.
+
+        Args:
+            rows: of each query, -1 for none [queries, n].
+            similarities: theirs [queries, n].
+        """
+        limit = self.rows.shape[1]
+        found = np.concatenate([self.rows, rows], axis=1)
+        similarities = np.concatenate([self.similarities, similarities], axis=1)
         best = np.lexsort((found, -similarities))[:, :limit]
         self.rows = np.take_along_axis(found, best, axis=1)
         self.similarities = np.take_along_axis(similarities, best, axis=1)

@@ -74,6 +74,7 @@ class DocumentIndex:
         former: Former | None = None,
         kind: str = kinds.AUTO,
         weights: Weights | None = None,
+        device: str = "auto",
         writable: bool = True,
     ) -> DocumentIndex:
         """Open the index in ``folder``; for writing, create it where there is none.
@@ -89,6 +90,8 @@ class DocumentIndex:
             kind: how the vectors are kept: ``auto`` by their number, ``exact``, ``ivf-sq8``, ``ivf-pq`` or ``hnsw``;
                 another one than before is built while searches go on with the present one.
             weights: how much meaning and words count in a search that joins their scores and gives none.
+            device: where searches by meaning compare vectors: ``auto``: where there is much to compare on a GPU, if
+                the installed faiss sees one; ``cpu``; ``cuda`` or ``cuda:<number>``: on this GPU whenever it can.
             writable: whether to write or only to read.
 
         Raises:
@@ -121,7 +124,7 @@ class DocumentIndex:
                 take_over(truth, embedder)
             with truth.reading() as reading:
                 models.of(reading)
-            replica = Replica(folder, truth, language, kind, writable=writable)
+            replica = Replica(folder, truth, language, kind, device, writable=writable)
             opened.pop_all()
         return cls(folder, truth, replica, models, lock, weights)
 

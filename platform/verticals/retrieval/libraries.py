@@ -14,8 +14,8 @@ from verticals.contract import Unavailable
 # 128,000, which makes a batch of 128 queries 10 to 15 times slower (100,000 x 384; two cores: 1.0 s against 0.1 s, one
 # core beside other work: 7.3 s against 0.47 s).
 _MATRIX_PRODUCT_FROM = 4
-# A core does so many multiplications in about a millisecond.
-_THREADS_FROM = 8_000_000
+#: A core does so many multiplications in about a millisecond.
+THREADS_FROM = 8_000_000
 
 
 @functools.cache
@@ -36,6 +36,12 @@ def load_faiss() -> Any:
     return faiss
 
 
+def gpus() -> int:
+    """How many GPUs the installed faiss can search on."""
+    faiss = load_faiss()
+    return int(faiss.get_num_gpus()) if hasattr(faiss, "StandardGpuResources") else 0
+
+
 @contextlib.contextmanager
 def threads_for(work: int) -> Iterator[None]:
     """As many threads for faiss as a search of so many multiplications is worth.
@@ -45,7 +51,7 @@ def threads_for(work: int) -> Iterator[None]:
     """
     faiss = load_faiss()
     before = faiss.omp_get_max_threads()
-    if work >= _THREADS_FROM or before == 1:
+    if work >= THREADS_FROM or before == 1:
         yield
         return
     faiss.omp_set_num_threads(1)  # of this thread only

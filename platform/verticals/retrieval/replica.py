@@ -8,6 +8,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -17,6 +18,7 @@ from .attributes import Attributes
 from .building import build
 from .calibration import Tuned
 from .dense import Dense
+from .gpu import Gpu
 from .lexical import Lexical, LexicalView
 from .rebuild import Rebuild
 from .truth import Reading, Truth
@@ -55,14 +57,23 @@ class Replica:
         truth: its documents.
         language: ISO 639-1 code that chooses the stemmer.
         kind: of the dense part, one of `kinds.SETTINGS`.
+        device: that it is searched on; see `Gpu`.
         writable: whether this process writes.
     """
 
     def __init__(
-        self, folder: Path, truth: Truth, language: str, kind: str = kinds.AUTO, *, writable: bool = True
+        self,
+        folder: Path,
+        truth: Truth,
+        language: str,
+        kind: str = kinds.AUTO,
+        device: str = "auto",
+        *,
+        writable: bool = True,
     ) -> None:
         self._folder = folder
         self._kind = kind
+        self._gpu = Gpu(device)
         self._writable = writable
         self._rebuild: Rebuild | None = None
         self._next_try = 0.0
@@ -150,6 +161,7 @@ class Replica:
         if self._rebuild is not None:
             self._rebuild.cancel()
         self._workspace.close()
+        self._gpu.close()
 
     def coming(self, stop: Callable[[], bool]) -> Dense | None:
         """A dense part of the vectors that are to take the place of the present ones.
@@ -183,7 +195,7 @@ class Replica:
             self._rebuild = None
         offered, self._offered = self._offered, None
         if offered is not None and offered[0] == reading.embedding_number:
-            self._dense = offered[1]
+            self._dense = replace(offered[1], gpu=self._gpu)
         else:
             self._dense = self._open_dense(reading)
         self._number, self._next_try = reading.embedding_number, 0.0
@@ -221,7 +233,7 @@ class Replica:
             return
         built, self._rebuild = self._rebuild.take(), None
         if built is not None:
-            self._dense = built
+            self._dense = replace(built, gpu=self._gpu)
             self._next_try = 0.0
             if self._writable:
                 self._saved["dense"] = -1
@@ -262,7 +274,7 @@ class Replica:
         facts = self._dense_facts(reading)
         coming = partial(self._loaded, _COMING, facts, reading, Dense.load, Dense())
         found = self._loaded("dense", facts, reading, Dense.load, Dense())
-        return Tuned.read(self._folder).applied(found if found.change else coming())
+        return replace(Tuned.read(self._folder).applied(found if found.change else coming()), gpu=self._gpu)
 
     def _open_attributes(self, reading: Reading) -> Attributes:
         return self._loaded("attributes", self._attribute_facts(reading), reading, Attributes.load, Attributes())
