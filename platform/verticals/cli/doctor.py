@@ -104,8 +104,7 @@ def torch_build() -> Finding:
 
     cuda = f", CUDA {torch.version.cuda}" if torch.version.cuda else ", CPU build"
     found = f"torch {torch.__version__}{cuda}, transformers {transformers.__version__}"
-    nvidia = Path("/dev/nvidia0").exists() or shutil.which("nvidia-smi")
-    if nvidia and not torch.cuda.is_available():
+    if _nvidia() and not torch.cuda.is_available():
         return Finding("torch", "warning", f"{found}; there is a GPU that torch cannot use", "Install a CUDA build.")
     return Finding("torch", "ok", found)
 
@@ -117,10 +116,19 @@ def faiss_build() -> Finding:
     except ImportError:
         remedy = "Install it: pip install 'verticals[cpu]' (or verticals[gpu])."
         return Finding("faiss", "problem", "FAISS is not installed", remedy)
-    gpus = faiss.get_num_gpus() if hasattr(faiss, "get_num_gpus") else 0
+    from verticals.retrieval.libraries import gpus
+
+    built = "GPU" if hasattr(faiss, "StandardGpuResources") else "CPU"
     options = " ".join(faiss.get_compile_options().split())
-    where = f"{count(gpus, 'GPU')}" if gpus else "CPU"
-    return Finding("faiss", "ok", f"faiss {faiss.__version__}, {where} ({options})")
+    found = f"faiss {faiss.__version__}, {built} build that sees {count(gpus(), 'GPU')} ({options})"
+    if _nvidia() and built == "CPU":
+        remedy = "To search large indexes on it: pip uninstall faiss-cpu, then pip install 'verticals[gpu]'."
+        return Finding("faiss", "warning", f"{found}; there is a GPU that it cannot use", remedy)
+    return Finding("faiss", "ok", found)
+
+
+def _nvidia() -> bool:
+    return Path("/dev/nvidia0").exists() or shutil.which("nvidia-smi") is not None
 
 
 def device(host: Host) -> Finding:

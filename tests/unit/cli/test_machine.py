@@ -30,6 +30,7 @@ def test_doctor_finds_everything_in_order(platform) -> None:
     assert ran.code == 0
     assert "schema" in findings["database"]["found"]
     assert "sha256" in findings["encoder"]["found"]
+    assert "build that sees" in findings["faiss"]["found"]
 
 
 def test_doctor_says_how_to_fix_what_is_wrong(platform, monkeypatch, tmp_path: Path) -> None:
