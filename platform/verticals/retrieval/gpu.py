@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import weakref
 from typing import Any
 
 from . import bases
@@ -37,7 +38,7 @@ class Gpu:
         self._number = int(device.partition(":")[2] or 0)
         self._usable = device != "cpu"
         self._lock = threading.Lock()  # a GPU's index takes one search at a time
-        self._copied: tuple[Any, Any, Any] | None = None
+        self._copied: tuple[weakref.ref[Any], Any, Any] | None = None
 
     def search(self, base: Any, kind: Kind, queries: Vectors, limit: int) -> tuple[Vectors, Any] | None:
         """Similarities and ids [queries, limit] as faiss gives them, best first; `None`: the CPU is to search.
@@ -51,11 +52,13 @@ class Gpu:
         if not self._takes(base, kind, len(queries), limit):
             return None
         with self._lock:
+            if not self._usable:  # since it was asked
+                return None
             try:
                 copy = self._copy(base, kind)
                 parameters = load_faiss().SearchParametersIVF(nprobe=kind.effort) if kind.lists else None
                 similarities, ids = copy.search(queries, limit, params=parameters)
-            except (RuntimeError, AttributeError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the CPU serves on
                 self._usable, self._copied = False, None
                 _LOG.warning("The GPU cannot be searched on, and the CPU goes on alone: %s", error)
                 return None
@@ -74,11 +77,11 @@ class Gpu:
         return self._always or queries * bases.work(base, kind, kind.effort) >= THREADS_FROM
 
     def _copy(self, base: Any, kind: Kind) -> Any:
-        if self._copied is None or self._copied[0] is not base:
+        if self._copied is None or self._copied[0]() is not base:
             self._copied = None  # two need not fit
             faiss = load_faiss()
             resources = faiss.StandardGpuResources()
             resources.setTempMemory(_SCRATCH)
             copied = faiss.index_cpu_to_gpu(resources, self._number, base.index if kind.exact else base)
-            self._copied = base, copied, resources
+            self._copied = weakref.ref(base), copied, resources
         return self._copied[1]

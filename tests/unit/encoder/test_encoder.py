@@ -139,6 +139,16 @@ def test_bf16_is_near_fp32(encoder):
     assert (vectors != near).any()
 
 
+def test_layers_hand_on_what_is_computed_in_but_for_training(encoder):
+    half = encoder.computing_in("bf16")
+    batch = encoder.batch(encoder.tokens(TEXTS, 64), range(len(TEXTS)))
+    for one, handed in ((encoder, torch.float32), (half, torch.bfloat16)):
+        with torch.inference_mode():
+            assert one._through(batch).dtype == handed
+            assert one.features(batch).dtype == torch.float32
+        assert one._through(batch).dtype == torch.float32
+
+
 def test_a_private_copy_shares_nothing(encoder, tmp_path):
     before = encoder.embed(TEXTS)
     encoder.bank.add(LoraAdapter(encoder.bank.shapes, 4, 8.0))
