@@ -139,14 +139,19 @@ def test_bf16_is_near_fp32(encoder):
     assert (vectors != near).any()
 
 
-def test_layers_hand_on_what_is_computed_in_but_for_training(encoder):
+def test_vectors_are_summed_up_in_bf16_and_what_heads_read_in_fp32(encoder):
     half = encoder.computing_in("bf16")
-    batch = encoder.batch(encoder.tokens(TEXTS, 64), range(len(TEXTS)))
-    for one, handed in ((encoder, torch.float32), (half, torch.bfloat16)):
-        with torch.inference_mode():
-            assert one._through(batch).dtype == handed
-            assert one.features(batch).dtype == torch.float32
-        assert one._through(batch).dtype == torch.float32
+    rows = encoder.tokens(TEXTS, 64)
+    batch = encoder.batch(rows, range(len(TEXTS)))
+    with torch.inference_mode():
+        assert half._through(batch).dtype == torch.float32
+        assert half._through(batch, short_sums=True).dtype == torch.bfloat16
+        assert encoder._through(batch, short_sums=True).dtype == torch.float32
+    exact, read, short = encoder.encode(rows), half.encode(rows), half.encode(rows, short_sums=True)
+    assert short.dtype == torch.float32
+    assert not torch.equal(short, read)
+    assert torch.cosine_similarity(short, exact).min() > 0.999
+    assert np.array_equal(half.embed(TEXTS), torch.nn.functional.normalize(short, dim=1).numpy())
 
 
 def test_a_private_copy_shares_nothing(encoder, tmp_path):
