@@ -123,7 +123,7 @@ class Index:
     head: str = ""
     reranker: str = ""
     kind: str = "auto"
-    weights: Weights | None = None
+    weights: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         check_name(self.name, "index name")

@@ -118,6 +118,17 @@ def test_a_real_server_answers_from_it_and_replays_that(service):
     assert (again["changed"], again["missing"]) == (False, [])
 
 
+def test_a_search_that_gives_no_weights_leans_on_meaning_as_the_assistant_does(service):
+    def titles(**weights):
+        asked = {"text": "how long do refunds take", "k": 5, "where": {"language": "en"}, **weights}
+        answer = service.post("/v1/platform/indexes/customer-service/knowledge/search", json=asked).json()
+        return [hit["document"]["title"] for hit in answer["hits"]]
+
+    assert titles()[0] == "When will I get my refund?"
+    assert titles() == titles(weights=[0.9, 0.1])
+    assert titles(weights=[0.6, 0.4])[0].startswith("How long do made-to-order curtains take")
+
+
 def test_ones_own_faq_takes_part_as_soon_as_it_is_sent(service):
     table = (
         "id,question,also,answer,topic\n"
