@@ -129,9 +129,11 @@ def _shape(lengths: np.ndarray, device: torch.device, rounded: int) -> tuple[int
         return longest, 0
     if rounded and len(lengths) == 1:
         return max(longest, min(places_for(longest), rounded)), 0
+    padded = longest * len(lengths)
+    dense = tokens >= padded * (1 - _MOST_PADDING)
     if rounded:
-        return longest, places_for(tokens)
-    return longest, tokens if tokens < longest * len(lengths) * (1 - _MOST_PADDING) else 0
+        return longest, 0 if dense and padded == places_for(padded) else places_for(tokens)
+    return longest, 0 if dense else tokens
 
 
 def _on(device: torch.device, array: np.ndarray) -> torch.Tensor:

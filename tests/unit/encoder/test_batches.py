@@ -77,5 +77,7 @@ def test_few_shapes_where_libraries_keep_kernels_for_each():
     assert shape(90, limit=94) == (94, 0)
     assert shape(9, 9) == (9, 32)
     assert shape(*[100] * 6) == (100, 608)
+    assert shape(*[256] * 7, 250) == (256, 0), "hardly any padding, and 2,048 is one of the few"
+    assert shape(*[256] * 7, 100) == (256, 1920)
     assert len({places_for(tokens) for tokens in range(1, 2049)}) == 64
     assert all(tokens <= places_for(tokens) <= tokens * 17 / 16 + 15 for tokens in range(1, 5000))
