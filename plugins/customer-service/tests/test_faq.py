@@ -125,7 +125,7 @@ def test_a_search_that_gives_no_weights_leans_on_meaning_as_the_assistant_does(s
         return [hit["document"]["title"] for hit in answer["hits"]]
 
     assert titles()[0] == "When will I get my refund?"
-    assert titles() == titles(weights=[0.9, 0.1])
+    assert titles() == titles(weights=[0.8, 0.2])
     assert titles(weights=[0.6, 0.4])[0].startswith("How long do made-to-order curtains take")
 
 
