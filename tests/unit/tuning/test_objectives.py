@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from verticals.contract import BadInput, NotFound, Recipe
 from verticals.encoder.heads import ClassifyHead, RankHead, ScoreHead, build_head
+from verticals.encoder.heads.familiarity import voted
 from verticals.tuning.objectives import Classify, Rank, Score, objective_of
 from verticals.tuning.objectives.classify import macro_f1
 from verticals.tuning.prepared import by_content, hold_out
@@ -110,26 +111,31 @@ def test_the_stated_share_of_held_out_rows_is_answered(coverage, rows):
     assert stranger.confidence > 0, "it still says what it would have said"
 
 
-def test_familiarity_rests_on_the_nearest_rows_of_the_label_said_and_on_how_sure_the_head_is():
+def test_familiarity_rests_on_the_rows_of_the_label_said_and_on_how_sure_the_head_is():
     head = Saying(2, ("a", "b"))
     rows = torch.tensor([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0], [0.8, 0.6], [-1.0, 0.0]])
     head.know(rows, torch.tensor([0, 0, 1, 0, 0]))
     vectors = torch.tensor([[3.0, 1.0], [0.6, 0.8]])
     says_a, says_b = head.answer(vectors, [None] * 2)
     chances = torch.softmax(vectors, dim=-1)
-    cosines = functional.normalize(vectors, dim=-1) @ functional.normalize(rows, dim=-1).T
+    directions = functional.normalize(vectors, dim=-1)
+    cosines = directions @ functional.normalize(rows, dim=-1).T
+    agreed = voted(directions, torch.tensor([0, 1]), head.known, head.votes)
     assert (says_a.label, says_b.label) == ("a", "b")
-    assert says_a.familiarity == pytest.approx(float(2 * cosines[0, [0, 1, 3]].mean() + chances[0, 0]) / 3, abs=1e-3)
-    assert says_b.familiarity == pytest.approx(float(2 * cosines[1, 2] + chances[1, 1]) / 3, abs=1e-3), "one row is all"
+    three = 4 * cosines[0, [0, 1, 3]].mean() + chances[0, 0] + agreed[0]
+    assert says_a.familiarity == pytest.approx(float(three) / 6, abs=1e-3)
+    assert says_b.familiarity == pytest.approx(float(4 * cosines[1, 2] + chances[1, 1] + agreed[1]) / 6, abs=1e-3), (
+        "one row is all"
+    )
     head.know(rows[:2], torch.zeros(2, dtype=torch.int64))
-    assert head.answer(vectors[1:], [None])[0].familiarity == pytest.approx(float(chances[1, 1]) / 3, abs=1e-6), (
+    assert head.answer(vectors[1:], [None])[0].familiarity == pytest.approx(float(chances[1, 1]) / 6, abs=1e-6), (
         "no row"
     )
 
 
 def test_a_head_of_before_answers_as_it_did(tmp_path):
     head = ClassifyHead(4, ("a", "b"), threshold=0.5)
-    old = {name: tensor for name, tensor in head.state_dict().items() if name not in ("known", "owners")}
+    old = {name: tensor for name, tensor in head.state_dict().items() if name not in ("known", "owners", "votes")}
     config = {name: value for name, value in head.config().items() if name != "neighbours"}
     known = functional.normalize(torch.randn(7, 4, generator=torch.Generator().manual_seed(0)), dim=-1) * 0.9
     features = torch.randn(5, 4, generator=torch.Generator().manual_seed(1))
