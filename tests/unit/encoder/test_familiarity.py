@@ -43,11 +43,11 @@ def test_rows_agree_near_their_own_kind_and_neither_elsewhere_nor_where_labels_m
     assert voted(-functional.normalize(CENTRES.sum(dim=0), dim=-1)[None], torch.tensor([0]), ROWS, votes) < 0.1
 
 
-def test_many_inputs_are_told_as_one_by_one(monkeypatch):
+def test_inputs_are_told_alike_together_and_one_by_one_whatever_is_computed_at_once(monkeypatch):
     votes = votes_of(ROWS, OWNERS, 3)
     inputs, said = around(OWNERS, 0.3, seed=4), (OWNERS + torch.arange(60)) % 3
-    monkeypatch.setattr(familiarity, "_AT_ONCE", 7)
     together = voted(inputs, said, ROWS, votes)
+    monkeypatch.setattr(familiarity, "_AT_ONCE", 7)
     alone = [float(voted(inputs[at : at + 1], said[at : at + 1], ROWS, votes)) for at in range(60)]
     assert together.tolist() == pytest.approx(alone, abs=1e-5)
     assert len(voted(inputs[:0], said[:0], ROWS, votes)) == 0
