@@ -72,8 +72,11 @@ class Tables:
         """Fill an adapter's columns, with zeros where it leaves the layer as it is; the bytes that they take."""
         if matrices is not None and place.page not in self._pages:
             outputs, inputs = self._like.shape
-            # Zeros: free columns are multiplied too, and only a number times zero is zero.
-            down, up = (self._like.new_zeros(self._columns, width, dtype=stored) for width in (inputs, outputs))
+            down, up = (self._like.new_empty(self._columns, width, dtype=stored) for width in (inputs, outputs))
+            for table in (down, up):
+                # Those of others before it are multiplied too, and only a number times zero is zero; what is behind
+                # is left as the system gives it, so that it costs when filled.
+                table[: place.first].zero_()
             self._pages[place.page] = down, up
         columns = self.read(place.page, place.first, place.last)
         if columns is None:
