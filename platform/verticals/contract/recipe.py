@@ -60,8 +60,9 @@ class Recipe:
             kept, steadier than the weights of any one step. 0: no mean, the weights themselves.
         adapter: folder of a LoRA adapter that the peft library made elsewhere for this encoder: the method ``adapter``
             takes it as it is, ``lora`` goes on from it.
-        lora_layers: linear layers that adapters are on: the ends of their names, joined by commas, or ``all``. Empty:
-            ``query,value`` for the method ``lora``, or those of the version it goes on from; ``all`` for the others.
+        lora_layers: linear layers that adapters are on: the ends of their names, joined by commas, or ``all``. In every
+            encoder ``query``, ``key`` and ``value`` are those of attention, and ``up`` the first of what follows it.
+            Empty: ``up`` for the method ``lora``, or those of the version it goes on from; ``all`` for the others.
         lora_rank, lora_alpha: rank and scale (alpha / rank) of the adapters.
         lora_scaling: ``standard`` (alpha / rank), or ``rs`` (alpha / sqrt(rank), rsLoRA).
         lora_plus: rate of the adapters' upper matrices as a multiple of the lower ones' (LoRA+).

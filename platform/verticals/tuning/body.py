@@ -18,12 +18,13 @@ from verticals.encoder.foreign import foreign_adapter
 
 from .prepared import Data
 
-EVERY, USUAL = "all", "query,value"  # values of `Recipe.lora_layers`; the second of the method `lora`
+EVERY, USUAL = "all", "up"  # values of `Recipe.lora_layers`; the second of the method `lora`
 # As other kinds of encoders call them, some of which compute several at once.
 _ALSO_NAMED = {
     "query": ("query", "q_lin", "q_proj", "q", "Wqkv", "qkv", "query_key_value"),
     "key": ("key", "k_lin", "k_proj", "k", "Wqkv", "qkv", "query_key_value"),
     "value": ("value", "v_lin", "v_proj", "v", "Wqkv", "qkv", "query_key_value"),
+    "up": ("intermediate.dense", "ffn.lin1", "fc1", "up_proj", "mlp.Wi", "wi", "dense_h_to_4h", "c_fc"),
 }
 _RATE, _RATE_OF_FEW = 1e-3, 3e-3  # peak rates of adapters on all layers, and on some: fewer weights, longer steps
 _LAYER = re.compile(r"layer[./](\d+)[./]")

@@ -142,7 +142,7 @@ class Continuation:
             for name, tensor in own.items():
                 if tensor.shape == old[name].shape and labels == known:
                     tensor.copy_(old[name])
-                elif known and len(old[name]) == len(known):
+                elif known and len(old[name]) == len(known) and old[name].shape[1:] == tensor.shape[1:]:
                     for place, label in enumerate(labels):
                         if label in known:
                             tensor[place] = old[name][known.index(label)]

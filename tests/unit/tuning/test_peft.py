@@ -232,11 +232,12 @@ def test_longer_texts_leave_room_for_virtual_tokens_in_serving(trained, shared):
 OTHERS = ["transformer.layer.0.attention.q_lin", "transformer.layer.0.attention.v_lin", "transformer.layer.0.ffn.lin1"]
 
 
-def test_the_method_lora_is_on_query_and_value_unless_told(shared, rows, tmp_path):
+def test_the_method_lora_is_on_one_layer_in_six_unless_told(shared, rows, tmp_path):
     task = make_task(shared, tmp_path, *rows, method="lora", lora_rank=4)
     body = METHODS["lora"].body(task)
-    assert {name.rpartition(".")[2] for name in body.adapter.layers} == {"query", "value"}
-    assert len(body.adapter.layers) == 2 * shared.model.depth
+    assert list(body.adapter.layers) == [
+        f"encoder.layer.{layer}.intermediate.dense" for layer in range(shared.model.depth)
+    ]
     assert body.rate == 3e-3
     every = METHODS["lora"].body(make_task(shared, tmp_path, *rows, method="lora", lora_rank=4, lora_layers="all"))
     assert list(every.adapter.layers) == list(shared.bank.shapes)
@@ -258,6 +259,7 @@ def test_layers_by_the_ends_of_their_names(shared):
 
 def test_layers_are_found_under_the_names_of_other_kinds_of_encoders():
     assert adapted_layers(OTHERS, Recipe(), "query,value") == OTHERS[:2]
+    assert adapted_layers(OTHERS, Recipe(), "up") == OTHERS[2:]
     assert adapted_layers(["h.0.attn.Wqkv", "h.0.mlp"], Recipe(), "query,value") == ["h.0.attn.Wqkv"]
 
 

@@ -85,9 +85,9 @@ class Gradient(Method):
 
 
 class Lora(Gradient):
-    """Low-rank adapters on query and value, or on other linear layers (Hu et al., 2021, arXiv:2106.09685).
+    """Low-rank adapters on one linear layer in six, or on others (Hu et al., 2021, arXiv:2106.09685).
 
-    On all layers they learn hardly more, and take four times the memory and the time to be served.
+    Those that follow attention learn as much as all, and take a fourth of the memory and of the time to be served.
 
     Options: rsLoRA's scaling (Kalajdzievski, 2023, arXiv:2312.03732), LoRA+'s rates (Hayou et al., 2024,
     arXiv:2402.12354), DoRA's magnitudes, which the bank does not know: such a head has a copy of its own.
