@@ -49,7 +49,7 @@ LABELS = ("account", "delivery", "payment", "sport")
 
 @pytest.mark.parametrize("method", ["lora", "full"])
 def test_new_labels_are_learned_and_old_ones_kept(workshop, job, started, method):
-    start, rows, recipe = started(method=method, learning_rate=5e-3 if method == "lora" else 1e-3)
+    start, rows, recipe = started(method=method, learning_rate=1e-2 if method == "lora" else 1e-3)
     again = {**recipe, "method": "auto", "replay": 0.5, "run": "run-2"}
     report = fit(job(rows, start=start, labels=LABELS, **again), workshop)
     assert report.metrics["forgetting"] < 0.2
