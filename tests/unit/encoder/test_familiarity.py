@@ -20,7 +20,9 @@ OWNERS = torch.arange(60) // 20
 ROWS = around(OWNERS).half()
 
 
-def test_votes_are_the_ridge_regression_of_the_labels_on_the_kernel():
+@pytest.mark.parametrize("at_once", [familiarity._AT_ONCE, 7])
+def test_votes_are_the_ridge_regression_of_the_labels_on_the_kernel(monkeypatch, at_once):
+    monkeypatch.setattr(familiarity, "_AT_ONCE", at_once)
     rows = ROWS.double().numpy()
     inputs = around(torch.tensor([0, 1, 2, 1]), 0.4, seed=2)
     said = torch.tensor([0, 1, 1, 2])
@@ -51,6 +53,18 @@ def test_inputs_are_told_alike_together_and_one_by_one_whatever_is_computed_at_o
     alone = [float(voted(inputs[at : at + 1], said[at : at + 1], ROWS, votes)) for at in range(60)]
     assert together.tolist() == pytest.approx(alone, abs=1e-5)
     assert len(voted(inputs[:0], said[:0], ROWS, votes)) == 0
+
+
+def test_only_the_weightiest_rows_vote_where_there_are_many(monkeypatch):
+    inputs, said = around(OWNERS, 0.3, seed=4), (OWNERS + torch.arange(60)) % 3
+    by_all = voted(inputs, said, ROWS, votes_of(ROWS, OWNERS, 3))
+    monkeypatch.setattr(familiarity, "_VOTES", 18)
+    votes = votes_of(ROWS, OWNERS, 3)
+    assert (votes != 0).sum(dim=1).tolist() == [18, 18, 18]
+    together = voted(inputs, said, ROWS, votes)
+    alone = [float(voted(inputs[at : at + 1], said[at : at + 1], ROWS, votes)) for at in range(60)]
+    assert together.tolist() == pytest.approx(alone, abs=1e-5)
+    assert float((together - by_all).abs().mean()) < 0.1
 
 
 def test_nearness_is_that_to_the_rows_of_the_label_said():
