@@ -38,7 +38,9 @@ def test_new_intents_do_not_push_out_the_old_ones(tmp_path: Path) -> None:
         add(tmp_path, [row for row in train if row["intent"] in group], "train", *([] if step else ["--replace"]))
         add(tmp_path, [row for row in test if row["intent"] in group], "test")
         onward = ["--set", "start_from=live", "--set", "replay=0.5"] if step else []
-        version = platform_json(tmp_path, "train", HEAD, "--method", "lora", "--epochs", "4", "--promote", *onward)
+        version = platform_json(
+            tmp_path, "train", HEAD, "--method", "lora", "--epochs", "4", "--set=lora_layers=all", "--promote", *onward
+        )
         measured = platform_json(tmp_path, "evaluate", HEAD, "--split", "test")
         right = {label: (recall * support, support) for label, _, recall, _, support in measured["per_label"]}
         now = [sum(right[i][0] for i in each) / sum(right[i][1] for i in each) for each in groups[: step + 1]]

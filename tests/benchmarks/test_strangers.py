@@ -16,7 +16,7 @@ from verticals import Host
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(7200), needs("banking77")]
 TAUGHT, SEED, PRECISION = 50, 0, 0.95
-OPTIONS = ("contrastive=0.2", "anchor=3", "validation=0.1", "patience=0")
+OPTIONS = ("lora_layers=all", "contrastive=0.2", "anchor=3", "validation=0.1", "patience=0")
 RECIPE = ("--method", "lora", "--epochs", "3", *(f"--set={one}" for one in OPTIONS))
 
 
