@@ -78,6 +78,7 @@ def familiarise(task: Task, fitted: Fitted) -> torch.Tensor:
     else:
         data, held_out = fitted.data or task.data, fitted.held_out or task.held_out
         some, held = fitted.body.encode(data.part(places)), fitted.body.encode(held_out)
+    return_freed_memory()  # a large matrix follows, for what rows vote
     with torch.no_grad():
         task.objective.familiarise(head, (some, task.data.targets[places]), held, task.recipe.coverage)
     return held

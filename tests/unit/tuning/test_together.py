@@ -12,8 +12,8 @@ from verticals.tuning import fit_together
 
 NAMES = ["shop/topic", "shop/short", "shop/worth"]
 QUICK = {
-    "method": "lora", "epochs": 4, "learning_rate": 1e-2, "head_learning_rate": 2e-2, "max_tokens": 24, "patience": 0,
-    "windows": 1, "together": ",".join(NAMES),
+    "method": "lora", "lora_layers": "all", "epochs": 4, "learning_rate": 1e-2, "head_learning_rate": 2e-2,
+    "max_tokens": 24, "patience": 0, "windows": 1, "together": ",".join(NAMES),
 }  # fmt: skip
 
 
